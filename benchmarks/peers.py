@@ -1,0 +1,269 @@
+"""The gradient beside NumPy, PyTorch, JAX and findiff, and beside the limit of this machine.
+
+    python benchmarks/peers.py                 the table of speed
+    python benchmarks/peers.py --sweep         every size from 10 to 1e8 against NumPy
+    python benchmarks/peers.py --memory        peak memory beyond the results
+    python benchmarks/peers.py --first-call    the first call, with an empty and a filled cache
+
+Each prints a table in Markdown. All calls of a row are timed turn about in this one process, so
+that whatever else the machine does falls on all of them alike; the figures are medians.
+"""
+
+import argparse
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+if not __package__:  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numba
+import numpy as np
+
+import numgrad
+from benchmarks.bandwidth import candidates
+from benchmarks.contestants import PEERS, installed, peer_calls
+from benchmarks.inputs import coordinates, samples, spacings, warmed
+from benchmarks.memory import peak_beyond_results
+from benchmarks.startup import FIRST_CALLS, run_first_call
+
+Call = Callable[[], object]
+
+
+IN_CACHE = 64e6  # bytes of traffic below which a comparison with memory says nothing
+
+
+@dataclass(frozen=True)
+class Work:
+    """One derivative to take: a row of a table."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+    spacing: str = "scalar"
+    axis: int | None = None
+    out: bool = True
+
+    def __str__(self) -> str:
+        shape = "×".join(f"{length:,}" for length in self.shape)
+        axes = "all axes" if self.axis is None else f"axis {self.axis}"
+        spacing = "uniform" if self.spacing in ("unit", "scalar") else self.spacing
+        parts = [f"{shape} {self.dtype}", *([axes] if len(self.shape) > 1 else []), spacing]
+        return ", ".join(parts) + ("" if self.out else ", no `out=`")
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        return tuple(range(len(self.shape))) if self.axis is None else (self.axis,)
+
+    @property
+    def field(self) -> np.ndarray:
+        return samples(self.shape, self.dtype)
+
+    @property
+    def spacings(self) -> tuple[float | np.ndarray, ...]:
+        return spacings(self.spacing, tuple(self.shape[axis] for axis in self.axes))
+
+    def call(self, implementation: str) -> Call:
+        """Return the call of numgrad or NumPy, made once already."""
+        return warmed(implementation, self.field, self.spacings, self.axis)
+
+    def calls(self) -> dict[str, Call | None]:
+        """Return the calls of numgrad, NumPy and every peer installed."""
+        numgrad = self.call("numgrad, out=" if self.out else "numgrad")
+        peers = peer_calls(self.field, self.spacings, self.axes)
+        return {"numgrad": numgrad, "NumPy": self.call("numpy"), **peers}
+
+    def least_traffic(self) -> int:
+        """Return the bytes of every input read once and every result written once."""
+        return self.coordinate_bytes() + self.field.nbytes * (1 + len(self.axes))
+
+    def coordinate_bytes(self) -> int:
+        return sum(h.nbytes for h in self.spacings if isinstance(h, np.ndarray))
+
+
+def works(line: int, cube: int, square: int) -> list[Work]:
+    """Return the work to show, for about so many samples in one, three and two dimensions."""
+    cube_shape = (max(2, round(cube ** (1 / 3))),) * 3
+    square_shape = (max(2, round(square ** (1 / 2))),) * 2
+    return [
+        Work((line,)),
+        Work((line,), spacing="non-uniform"),
+        *(
+            Work(cube_shape, dtype, spacing)
+            for dtype in ("float64", "float32")
+            for spacing in ("scalar", "linspace", "non-uniform")
+        ),
+        *(Work(square_shape, axis=axis) for axis in (0, 1)),
+    ]
+
+
+# Timing
+
+
+def turn_about(calls: dict[str, Call], rounds: int, seconds: float = 60.0) -> dict[str, float]:
+    """Return the median seconds of each call, all called in turn; fewer rounds if they are slow."""
+    estimates = {name: seconds_of(call, 1) for name, call in calls.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    deadline = time.perf_counter() + seconds
+    for done in range(rounds):
+        if done >= 3 and time.perf_counter() > deadline:
+            break
+        for name, call in calls.items():
+            if estimates[name] < 0.1:
+                call()  # caches and threads are now as this call leaves them, not the one before
+            repeats = math.ceil(1e-3 / estimates[name])
+            times[name].append(seconds_of(call, repeats))
+    return {name: median(of_name) for name, of_name in times.items()}
+
+
+def seconds_of(call: Call, repeats: int) -> float:
+    """Return the mean seconds of so many calls."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+# The tables
+
+
+def speed(quick: bool) -> None:
+    """Print the table of speed against the peers and against the limit of this machine."""
+    rows = works(10**6, 96**3, 1000**2) if quick else works(10**7, 320**3, 4000**2)
+    rows.insert(5, replace(rows[2], out=False))
+    rows += [Work((10,), spacing="unit"), Work((10,), spacing="unit", out=False)]
+    limits = candidates()
+    measured = []
+    for work in rows:
+        progress(work)
+        calls = work.calls()
+        assert_equal(calls["numgrad"](), calls["NumPy"]())
+        limit_calls = {name: call for name, (call, _) in limits.items()}
+        able = {name: call for name, call in calls.items() if call}
+        measured.append(turn_about(able | limit_calls, rounds=3 if quick else 15))
+        forget()
+    bandwidth, way = max(
+        (moved / times[name], name) for times in measured for name, (_, moved) in limits.items()
+    )
+    print(f"{machine()}; the limit is {bandwidth / 1e9:.1f} GB/s ({way}).\n")
+    peers = ["NumPy", *installed()]
+    print_header(["work", "numgrad ms", "share of limit", *(f"{peer} / numgrad" for peer in peers)])
+    for work, times in zip(rows, measured, strict=True):
+        own = times["numgrad"]
+        share = work.least_traffic() / bandwidth / own
+        print_row(
+            [
+                str(work),
+                f"{own * 1e3:.3g}",
+                f"{share:.2f}" if work.least_traffic() > IN_CACHE else "–",
+                *(f"{times[peer] / own:.1f}" if peer in times else "–" for peer in peers),
+            ]
+        )
+
+
+def sweep(quick: bool) -> None:
+    """Print numgrad against NumPy for every size, and flag whatever is slower."""
+    largest = 6 if quick else 8
+    sizes = sorted({round(10 ** (half / 2)) for half in range(2, 2 * largest + 1)})
+    print(f"{machine()}.\n")
+    names = ["numgrad", "numgrad, out=", "numpy"]
+    print_header(["work", *(f"{name} ms" for name in names), "NumPy / slower of both", ""])
+    for size in sizes:
+        for work in works(size, size, size):
+            progress(work)
+            times = turn_about({name: work.call(name) for name in names}, rounds=9, seconds=10.0)
+            ratio = times["numpy"] / max(times["numgrad"], times["numgrad, out="])
+            figures = [f"{times[name] * 1e3:.4g}" for name in names]
+            print_row([str(work), *figures, f"{ratio:.2f}", "**slower**" if ratio < 1 else ""])
+        forget()
+
+
+def memory(quick: bool) -> None:
+    """Print the peak memory of a call beyond its results."""
+    rows = works(10**6, 96**3, 1000**2) if quick else works(10**7, 320**3, 4000**2)
+    print_header(["work", "coordinates MB", "numgrad MB", "NumPy MB"])
+    for work in rows:
+        peaks = [peak_beyond_results(work.call(name)) for name in ("numgrad", "numpy")]
+        megabytes = [f"{size / 1e6:.2f}" for size in (work.coordinate_bytes(), *peaks)]
+        print_row([str(replace(work, out=True)), *megabytes])
+        forget()
+
+
+def first_call(quick: bool) -> None:
+    """Print the time of the first call with an empty cache, and with the one it leaves behind."""
+    print(f"{machine()}.\n")
+    print_header(["first call", "cold s", "warm s"])
+    for name in FIRST_CALLS:
+        with TemporaryDirectory() as folder:
+            cold = run_first_call(name, Path(folder))
+            warm = median(run_first_call(name, Path(folder)) for _ in range(1 if quick else 5))
+        print_row([name, f"{cold:.2f}", f"{warm:.3f}"])
+
+
+def print_header(names: list[str]) -> None:
+    print_row(names)
+    print_row(["---", *["---:"] * (len(names) - 1)])
+
+
+def print_row(cells: list[str]) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def progress(work: Work) -> None:
+    if sys.stderr.isatty():
+        print(f"... {work}", file=sys.stderr)
+
+
+def machine() -> str:
+    """Return the processor, the threads, and the versions of what is compared."""
+    versions = [f"numgrad {numgrad.__version__}"]
+    versions += [f"{name} {version(name)}" for name in ("numba", "numpy")]
+    versions += [f"{PEERS[name][0]} {version(PEERS[name][0])}" for name in installed()]
+    missing = [f"{name} isn't installed" for name in PEERS if name not in installed()]
+    return ", ".join([processor(), f"{numba.get_num_threads()} threads", *versions, *missing])
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def assert_equal(results: object, expected: object) -> None:
+    """Compare what two calls of ``gradient`` return, bit for bit."""
+    if isinstance(results, np.ndarray):
+        results, expected = [results], [expected]
+    for result, right in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result, right, strict=True)
+
+
+def forget() -> None:
+    """Free the fields of a row before the next one."""
+    samples.cache_clear()
+    coordinates.cache_clear()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="numgrad beside its peers")
+    table = parser.add_mutually_exclusive_group()
+    table.add_argument("--sweep", action="store_const", const=sweep, dest="table")
+    table.add_argument("--memory", action="store_const", const=memory, dest="table")
+    table.add_argument("--first-call", action="store_const", const=first_call, dest="table")
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
+    parser.set_defaults(table=speed)
+    options = parser.parse_args()
+    options.table(options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Import and first call, each in a process of its own, with an empty and with a filled cache."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+# What is imported already when the clock starts: Numba's own import isn't counted.
+IMPORTED = "import numba, numpy, numgrad; "
+
+# The clock runs over these: the first call, with whatever is compiled or loaded for it.
+FIRST_CALLS = {
+    "1-D, serial": ("f = numpy.ones(1_000)", "numgrad.gradient(f)"),
+    "1-D, parallel": ("f = numpy.ones(2_000_000)", "numgrad.gradient(f)"),
+    "1-D, coordinates": (
+        "f = numpy.ones(1_000); x = numpy.cumsum(f) ** 2",
+        "numgrad.gradient(f, x)",
+    ),
+    "3-D, parallel": ("f = numpy.ones((128, 128, 128))", "numgrad.gradient(f)"),
+}
+CACHE = Path("numba_cache")  # asv runs these benchmarks in a folder of their own
+
+
+def first_call(name: str, cache_folder: Path) -> tuple[str, str]:
+    """Return what to time, and what to do before, with Numba's cache in a given folder."""
+    preparation, call = FIRST_CALLS[name]
+    use_cache = f"import os; os.environ['NUMBA_CACHE_DIR'] = {os.fspath(cache_folder.resolve())!r}"
+    return call, "\n".join([use_cache, IMPORTED + preparation])
+
+
+def run_first_call(name: str, cache_folder: Path) -> float:
+    """Return the seconds of a first call, made in a process of its own."""
+    call, preparation = first_call(name, cache_folder)
+    clock = "import time; start = time.perf_counter()"
+    program = [preparation, clock, call, "print(time.perf_counter() - start)"]
+    command = [sys.executable, "-c", "\n".join(program)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+class Import:
+    """What ``import numgrad`` costs beyond ``import numpy``."""
+
+    param_names = ("module",)
+    params = (["numgrad", "numpy"],)
+
+    def timeraw_import(self, module):
+        return f"import {module}", "import numpy" if module == "numgrad" else "pass"
+
+
+class FirstCallCold:
+    """With an empty cache: everything is compiled."""
+
+    param_names = ("call",)
+    params = (list(FIRST_CALLS),)
+    repeat = 3
+
+    def timeraw_first_call(self, call):
+        self.folder = TemporaryDirectory()  # an empty one for each sample
+        return first_call(call, Path(self.folder.name))
+
+
+class FirstCallWarm:
+    """With a filled cache: everything is loaded from it."""
+
+    param_names = ("call",)
+    params = (list(FIRST_CALLS),)
+    repeat = 5
+
+    def setup_cache(self):
+        for call in FIRST_CALLS:
+            run_first_call(call, CACHE)
+
+    def timeraw_first_call(self, call):
+        return first_call(call, CACHE)

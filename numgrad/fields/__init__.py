@@ -1,0 +1,1 @@
+"""Samples in, derivatives of the samples out."""

@@ -1,0 +1,165 @@
+"""From the arguments of ``gradient`` to checked tables for the kernels.
+
+A plan is made for arguments that ``numpy.gradient`` accepts and Numba can hold. For all others there
+is none: NumPy itself then answers or complains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from numgrad.fields import tables
+from numgrad.fields.layout import Array
+from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
+
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+INTEGERS = frozenset(np.dtype(code) for code in "bBhHiIlLqQ")
+SAMPLES = INTEGERS | {np.dtype(code) for code in "fdFD"}
+SCALAR_SPACINGS = INTEGERS | {np.dtype(np.float16), SINGLE, DOUBLE}
+COORDINATES = INTEGERS | {SINGLE, DOUBLE}
+
+
+@dataclass(slots=True)
+class UniformSpacing:
+    """The same distance between all neighbours of an axis."""
+
+    row: tuple[Any, ...]
+    precision: np.dtype[Any]  # in which the derivative is computed, as a real number
+
+
+@dataclass(slots=True)
+class Coordinates:
+    """The positions of the points of an axis."""
+
+    values: Array
+    precision: np.dtype[Any]
+
+
+Spacing = UniformSpacing | Coordinates
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be derived, with every check done and nothing written yet."""
+
+    samples: Array  # native byte order, aligned
+    result_dtype: np.dtype[Any]
+    axes: tuple[int, ...]
+    spacings: list[Spacing]
+    edge_order: int
+
+
+def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Plan | None:
+    """Return the plan for a call, or None where NumPy must answer."""
+    samples = plain_array(f)
+    if samples is None or samples.dtype.newbyteorder("=") not in SAMPLES:
+        return None
+    if not isinstance(edge_order, int | float | np.number) or edge_order not in (1, 2):
+        return None
+    axes = normalized_axes(axis, samples.ndim)
+    if not axes or len(varargs) not in (0, 1, len(axes)):
+        return None
+    if min(samples.shape[a] for a in axes) < edge_order + 1:
+        return None
+    spacings = all_spacings(varargs, samples, axes, edge_order == 2)
+    if spacings is None:
+        return None
+    result_dtype = DOUBLE if samples.dtype.kind in "iu" else samples.dtype
+    return Plan(samples, result_dtype, axes, spacings, int(edge_order))
+
+
+def plain_array(argument: Any) -> Array | None:
+    """Return an argument as an array, unless it is of a class with a mind of its own."""
+    if type(argument) is np.ndarray:
+        return argument
+    if hasattr(argument, "__array_function__"):
+        return None
+    array = np.asanyarray(argument)
+    return array if type(array) is np.ndarray else None
+
+
+def normalized_axes(axis: Any, rank: int) -> tuple[int, ...] | None:
+    """Return the axes as numbers from 0 up, or None where NumPy would complain."""
+    if axis is None:
+        return tuple(range(rank))
+    try:
+        return normalize_axis_tuple(axis, rank)
+    except (TypeError, ValueError):  # AxisError is a ValueError
+        return None
+
+
+def all_spacings(
+    varargs: tuple[Any, ...], samples: Array, axes: tuple[int, ...], second_order: bool
+) -> list[Spacing] | None:
+    """Return the spacing of each axis, or None where NumPy must answer."""
+    single = samples.dtype.char in "fF"
+    if not varargs:
+        return [UNIT_SPACING[single]] * len(axes)
+    if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
+        varargs *= len(axes)
+    if len(varargs) != len(axes):
+        return None
+    spacings: list[Spacing] = []
+    for argument, axis in zip(varargs, axes, strict=True):
+        spacing = spacing_of(argument, samples, samples.shape[axis], second_order)
+        if spacing is None:
+            return None
+        spacings.append(spacing)
+    return spacings
+
+
+def spacing_of(
+    argument: Any, samples: Array, length: int, second_order: bool
+) -> Spacing | None:
+    """Return the spacing of one axis, or None where NumPy must answer."""
+    single = samples.dtype.char in "fF"
+    if type(argument) is float or type(argument) is int:
+        row = uniform_row(argument, second_order)
+        # a Python number takes the precision of the samples (NEP 50)
+        return row and UniformSpacing(row, SINGLE if single else DOUBLE)
+    array = plain_array(argument)
+    if array is None:
+        return None
+    if array.ndim == 0:
+        return scalar_spacing(array[()], samples, second_order)
+    if array.shape != (length,) or array.dtype.newbyteorder("=") not in COORDINATES:
+        return None
+    own = SINGLE if array.dtype.char == "f" else DOUBLE
+    values = np.require(array, own, ("C", "A"))
+    return Coordinates(values, SINGLE if single and own == SINGLE else DOUBLE)
+
+
+def scalar_spacing(h: Any, samples: Array, second_order: bool) -> UniformSpacing | None:
+    """Return the spacing of a NumPy number, which has a precision of its own."""
+    if h.dtype not in SCALAR_SPACINGS:
+        return None
+    with np.errstate(all="ignore"):
+        row = uniform_row(h, second_order)
+    if row is None:
+        return None
+    real = SINGLE if samples.dtype.char in "fF" else DOUBLE
+    precision = np.result_type(real, row[0].dtype)
+    if samples.dtype.kind == "c" and np.result_type(real, h.dtype) != precision:
+        return None  # small integers: NumPy divides the interior and the edges in two precisions
+    return UniformSpacing(row, precision)
+
+
+def uniform_row(h: Any, second_order: bool) -> tuple[Any, ...] | None:
+    """Return the row of the table of spacings, or None where NumPy would complain."""
+    try:
+        if not second_order:
+            return (2.0 * h, h, h, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        first = [weight / h for weight in UNIFORM_FIRST_WEIGHTS]
+        last = [weight / h for weight in UNIFORM_LAST_WEIGHTS]
+        return (2.0 * h, h, h, *first, *last)
+    except ArithmeticError:
+        return None
+
+
+UNIT_SPACING = tuple(
+    UniformSpacing((2.0, 1.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS), precision)
+    for precision in (DOUBLE, SINGLE)
+)

@@ -1,0 +1,75 @@
+"""Every njit option and the cache policy, once."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import sigutils
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+
+# No fastmath anywhere: contraction, reciprocals and reordering all break equality with NumPy.
+# With NumPy's error model a division by zero gives inf or nan, as it does in an array.
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+def formula(function: Callable[..., Any]) -> Any:
+    """Compile a few operations as part of the function that calls them."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile a function that only other compiled functions call."""
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile an entry point called from Python, cached on disk."""
+    return _cached(function, **OPTIONS)
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Any:
+    """Compile an entry point whose ``prange`` loops run on Numba's threads, cached on disk."""
+    return _cached(function, parallel=True, **OPTIONS)
+
+
+def callback(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function that has an address, cached on disk."""
+    compiled = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=OPTIONS)
+    _cache_on_disk(compiled, function)
+    compiled.compile()
+    return compiled
+
+
+def _cached(function: Callable[..., Any], **options: Any) -> Any:
+    dispatcher = numba.njit(**options)(function)
+    _cache_on_disk(dispatcher, function)
+    return dispatcher
+
+
+def _cache_on_disk(compiler: Any, function: Callable[..., Any]) -> None:
+    """Cache on disk where a folder is writable, in memory otherwise."""
+    with suppress(RuntimeError):  # numba: "cannot cache function ...: no locator available"
+        compiler._cache = _PackageCache(function)
+
+
+class _PackageCache(FunctionCache):  # type: ignore[misc]
+    """A cache that is stale as soon as any file of the kernel's folder changes.
+
+    Numba looks at the file of the kernel alone, so a change of a formula in the file beside it
+    would go unnoticed.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        folder = Path(function.__code__.co_filename).parent
+        stamps = [(source.name, *_stamp(source)) for source in sorted(folder.glob("*.py"))]
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, tuple(stamps))
+
+
+def _stamp(source: os.PathLike[str]) -> tuple[float, int]:
+    status = os.stat(source)
+    return status.st_mtime, status.st_size
