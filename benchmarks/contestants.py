@@ -1,8 +1,7 @@
 """The same derivative by every library that has one: a call without arguments for each.
 
 Whatever can be prepared is prepared before the call: operators, compiled functions, arrays of the
-library's own kind. Results are allocated by the library in each call, for none but
-numgrad takes ``out=``.
+library's own kind. The results are allocated in each call, for none but numgrad takes ``out=``.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,13 @@
 """Every kind of number, a million samples in two dimensions."""
 
-from benchmarks.inputs import warm_call
+from benchmarks.inputs import IMPLEMENTATIONS, warm_call
 
 
 class Dtypes:
     param_names = ("dtype", "implementation")
     params = (
-        ["float32", "float64", "complex64", "complex128", "uint8", "int16", "int32", "int64"],
-        ["numgrad", "numpy"],
+        ["float32", "float64", "complex64", "complex128", "uint8", "int32", "int64"],
+        IMPLEMENTATIONS,
     )
 
     def setup(self, dtype, implementation):

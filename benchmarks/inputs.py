@@ -7,7 +7,7 @@ import numpy as np
 
 import numgrad
 
-IMPLEMENTATIONS = ["numgrad", "numgrad, out=", "numpy"]
+IMPLEMENTATIONS = ["numgrad", "numpy"]
 SPACINGS = ["unit", "scalar", "linspace", "non-uniform"]
 
 

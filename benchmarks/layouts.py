@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.inputs import samples, warmed
+from benchmarks.inputs import IMPLEMENTATIONS, samples, warmed
 
 LAYOUTS = {
     "C": lambda: samples((1000, 1000)),
@@ -15,7 +15,7 @@ LAYOUTS = {
 
 class Layouts:
     param_names = ("layout", "implementation")
-    params = (list(LAYOUTS), ["numgrad", "numpy"])
+    params = (list(LAYOUTS), IMPLEMENTATIONS)
     call = None
 
     def setup(self, layout, implementation):

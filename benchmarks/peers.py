@@ -3,7 +3,7 @@
     python benchmarks/peers.py                 the table of speed
     python benchmarks/peers.py --sweep         every size from 10 to 1e8 against NumPy
     python benchmarks/peers.py --memory        peak memory beyond the results
-    python benchmarks/peers.py --first-call    the first call, with an empty and a filled cache
+    python benchmarks/peers.py --first-call    import and first call, with an empty and a full cache
 
 Each prints a table in Markdown. All calls of a row are timed turn about in this one process, so
 that whatever else the machine does falls on all of them alike; the figures are medians.
@@ -32,10 +32,9 @@ from benchmarks.bandwidth import candidates
 from benchmarks.contestants import PEERS, installed, peer_calls
 from benchmarks.inputs import coordinates, samples, spacings, warmed
 from benchmarks.memory import peak_beyond_results
-from benchmarks.startup import FIRST_CALLS, run_first_call
+from benchmarks.startup import FIRST_CALLS, first_call, run_alone
 
 Call = Callable[[], object]
-
 
 IN_CACHE = 64e6  # bytes of traffic below which a comparison with memory says nothing
 
@@ -75,16 +74,19 @@ class Work:
 
     def calls(self) -> dict[str, Call | None]:
         """Return the calls of numgrad, NumPy and every peer installed."""
-        numgrad = self.call("numgrad, out=" if self.out else "numgrad")
+        own = self.call("numgrad, out=" if self.out else "numgrad")
         peers = peer_calls(self.field, self.spacings, self.axes)
-        return {"numgrad": numgrad, "NumPy": self.call("numpy"), **peers}
+        return {"numgrad": own, "NumPy": self.call("numpy"), **peers}
 
     def least_traffic(self) -> int:
         """Return the bytes of every input read once and every result written once."""
-        return self.coordinate_bytes() + self.field.nbytes * (1 + len(self.axes))
+        field_bytes = math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return self.coordinate_bytes() + field_bytes * (1 + len(self.axes))
 
     def coordinate_bytes(self) -> int:
-        return sum(h.nbytes for h in self.spacings if isinstance(h, np.ndarray))
+        if self.spacing in ("unit", "scalar"):
+            return 0
+        return sum(self.shape[axis] for axis in self.axes) * np.dtype(float).itemsize
 
 
 def works(line: int, cube: int, square: int) -> list[Work]:
@@ -139,15 +141,8 @@ def speed(quick: bool) -> None:
     rows.insert(5, replace(rows[2], out=False))
     rows += [Work((10,), spacing="unit"), Work((10,), spacing="unit", out=False)]
     limits = candidates()
-    measured = []
-    for work in rows:
-        progress(work)
-        calls = work.calls()
-        assert_equal(calls["numgrad"](), calls["NumPy"]())
-        limit_calls = {name: call for name, (call, _) in limits.items()}
-        able = {name: call for name, call in calls.items() if call}
-        measured.append(turn_about(able | limit_calls, rounds=3 if quick else 15))
-        forget()
+    moves = {name: move for name, (move, _) in limits.items()}
+    measured = [measure(work, moves, rounds=3 if quick else 15) for work in rows]
     bandwidth, way = max(
         (moved / times[name], name) for times in measured for name, (_, moved) in limits.items()
     )
@@ -155,16 +150,20 @@ def speed(quick: bool) -> None:
     peers = ["NumPy", *installed()]
     print_header(["work", "numgrad ms", "share of limit", *(f"{peer} / numgrad" for peer in peers)])
     for work, times in zip(rows, measured, strict=True):
-        own = times["numgrad"]
-        share = work.least_traffic() / bandwidth / own
-        print_row(
-            [
-                str(work),
-                f"{own * 1e3:.3g}",
-                f"{share:.2f}" if work.least_traffic() > IN_CACHE else "–",
-                *(f"{times[peer] / own:.1f}" if peer in times else "–" for peer in peers),
-            ]
-        )
+        own, traffic = times["numgrad"], work.least_traffic()
+        share = f"{traffic / bandwidth / own:.2f}" if traffic > IN_CACHE else "–"
+        ratios = [f"{times[peer] / own:.1f}" if peer in times else "–" for peer in peers]
+        print_row([str(work), f"{own * 1e3:.3g}", share, *ratios])
+
+
+def measure(work: Work, moves: dict[str, Call], rounds: int) -> dict[str, float]:
+    """Return the seconds of every library that can do the work, and of moving memory."""
+    progress(work)
+    calls = work.calls()
+    assert_equal(calls["numgrad"](), calls["NumPy"]())
+    able = {name: call for name, call in calls.items() if call}
+    forget()
+    return turn_about(able | moves, rounds)
 
 
 def sweep(quick: bool) -> None:
@@ -195,15 +194,19 @@ def memory(quick: bool) -> None:
         forget()
 
 
-def first_call(quick: bool) -> None:
-    """Print the time of the first call with an empty cache, and with the one it leaves behind."""
+def start(quick: bool) -> None:
+    """Print the time of import, and of a first call with an empty cache and with a filled one."""
+    repeats = 1 if quick else 5
     print(f"{machine()}.\n")
-    print_header(["first call", "cold s", "warm s"])
+    print_header(["in a new process", "cold s", "warm s"])
+    imports = [run_alone("import numgrad", "import numpy") for _ in range(repeats)]
+    print_row(["`import numgrad` after `import numpy`", "", f"{median(imports):.4f}"])
     for name in FIRST_CALLS:
         with TemporaryDirectory() as folder:
-            cold = run_first_call(name, Path(folder))
-            warm = median(run_first_call(name, Path(folder)) for _ in range(1 if quick else 5))
-        print_row([name, f"{cold:.2f}", f"{warm:.3f}"])
+            call = first_call(name, Path(folder))
+            cold = run_alone(*call)
+            warm = median(run_alone(*call) for _ in range(repeats))
+        print_row([f"first call, {name}", f"{cold:.2f}", f"{warm:.3f}"])
 
 
 def print_header(names: list[str]) -> None:
@@ -258,7 +261,7 @@ def main() -> None:
     table = parser.add_mutually_exclusive_group()
     table.add_argument("--sweep", action="store_const", const=sweep, dest="table")
     table.add_argument("--memory", action="store_const", const=memory, dest="table")
-    table.add_argument("--first-call", action="store_const", const=first_call, dest="table")
+    table.add_argument("--first-call", action="store_const", const=start, dest="table")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
     parser.set_defaults(table=speed)
     options = parser.parse_args()

@@ -2,12 +2,14 @@
 
 from benchmarks.inputs import IMPLEMENTATIONS, warm_call
 
+WITH_OUT = [*IMPLEMENTATIONS, "numgrad, out="]
+
 
 class Few:
     """Sizes where most of the time is the overhead of a call: a hundred calls are timed as one."""
 
     param_names = ("size", "implementation")
-    params = ([10, 100, 1_000], IMPLEMENTATIONS)
+    params = ([10, 100, 1_000], WITH_OUT)
 
     def setup(self, size, implementation):
         self.call = warm_call(implementation, (size,))
@@ -21,7 +23,7 @@ class Many:
     """Sizes where most of the time is arithmetic, later memory."""
 
     param_names = ("size", "implementation")
-    params = ([10_000, 100_000, 1_000_000, 10_000_000], IMPLEMENTATIONS)
+    params = ([10_000, 100_000, 1_000_000, 10_000_000], WITH_OUT)
 
     def setup(self, size, implementation):
         self.call = warm_call(implementation, (size,))

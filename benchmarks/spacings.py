@@ -18,7 +18,7 @@ class EdgeOrders:
     """Many short lines, where the edges are a fifth of the work."""
 
     param_names = ("edge_order", "spacing", "implementation")
-    params = ([1, 2], ["scalar", "non-uniform"], ["numgrad", "numpy"])
+    params = ([1, 2], ["scalar", "non-uniform"], IMPLEMENTATIONS)
 
     def setup(self, edge_order, spacing, implementation):
         options = {"spacing": spacing, "axis": 1, "edge_order": edge_order}

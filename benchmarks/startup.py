@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numgrad
+
 # What is imported already when the clock starts: Numba's own import isn't counted.
-IMPORTED = "import numba, numpy, numgrad; "
+IMPORTED = "import numba, numpy, numgrad"
 
 # The clock runs over these: the first call, with whatever is compiled or loaded for it.
 FIRST_CALLS = {
@@ -26,16 +28,17 @@ def first_call(name: str, cache_folder: Path) -> tuple[str, str]:
     """Return what to time, and what to do before, with Numba's cache in a given folder."""
     preparation, call = FIRST_CALLS[name]
     use_cache = f"import os; os.environ['NUMBA_CACHE_DIR'] = {os.fspath(cache_folder.resolve())!r}"
-    return call, "\n".join([use_cache, IMPORTED + preparation])
+    return call, "\n".join([use_cache, IMPORTED, preparation])
 
 
-def run_first_call(name: str, cache_folder: Path) -> float:
-    """Return the seconds of a first call, made in a process of its own."""
-    call, preparation = first_call(name, cache_folder)
+def run_alone(statement: str, preparation: str) -> float:
+    """Return the seconds of a statement in a process of its own, after a preparation."""
     clock = "import time; start = time.perf_counter()"
-    program = [preparation, clock, call, "print(time.perf_counter() - start)"]
-    command = [sys.executable, "-c", "\n".join(program)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    program = "\n".join([preparation, clock, statement, "print(time.perf_counter() - start)"])
+    folder = Path(numgrad.__file__).parents[1]  # where numgrad is found, installed or not
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return float(run.stdout)
 
 
 class Import:
@@ -69,7 +72,7 @@ class FirstCallWarm:
 
     def setup_cache(self):
         for call in FIRST_CALLS:
-            run_first_call(call, CACHE)
+            run_alone(*first_call(call, CACHE))
 
     def timeraw_first_call(self, call):
         return first_call(call, CACHE)

@@ -79,8 +79,8 @@ def threading_layer() -> str:
 def python_threads() -> str:
     """Return whether several Python threads may call at once."""
     if _layer() == "workqueue":
-        return "safe: workqueue takes one launch at a time, the calls beside it run serial"
-    return "safe: they share Numba's threads"
+        return "safe in numgrad, which then runs serial; workqueue itself isn't"
+    return "safe"
 
 
 def forks() -> str:
@@ -88,8 +88,8 @@ def forks() -> str:
     if not hasattr(os, "fork"):
         return "this system has none"
     if _layer() == "omp" and _openmp_vendor() == "GNU":
-        return "safe: GNU OpenMP can't be used in a forked child, its calls run serial"
-    return "safe: a child starts threads of its own"
+        return "safe in numgrad, which runs serial in a forked child; GNU OpenMP itself isn't"
+    return "safe"
 
 
 def _layer() -> str | None:

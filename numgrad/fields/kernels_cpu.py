@@ -16,17 +16,16 @@ from functools import lru_cache
 import numpy as np
 from numba import prange, types
 
-from numgrad.fields import tables
+from numgrad.fields import runs, tables
+from numgrad.fields.addresses import array_at, call_at
+from numgrad.fields.lanes import fence
 from numgrad.fields.stencils import (
     UNIFORM_FIRST_WEIGHTS,
     UNIFORM_LAST_WEIGHTS,
-    difference_quotient,
     interior_weights,
-    weighted_sum,
     weights_at_first,
     weights_at_last,
 )
-from numgrad.fields.stores import array_at, call_at, fence, stream
 from numgrad.fields.strided import gather_neighbours, scatter
 from numgrad.targets.jit import callback, formula, kernel, parallel_kernel, part
 
@@ -38,152 +37,9 @@ table_dtype = np.dtype(np.int64)
 REACH = 2  # neighbours on each side that a formula may use
 
 
-@part
-def quotients(samples, left, right, results, at, count, spacing):
-    """Derive a run of results by difference quotients."""
-    left, right, at, count = index(left), index(right), index(at), index(count)
-    for q in range(count):
-        results[at + q] = difference_quotient(samples[right + q], samples[left + q], spacing)
 
-
-@part
-def weighted_sums(samples, left, step, results, at, count, a, b, c):
-    """Derive a run of results by sums with the same three weights."""
-    left, step, at, count = index(left), index(step), index(at), index(count)
-    for q in range(count):
-        p = left + q
-        results[at + q] = weighted_sum(
-            a, samples[p], b, samples[p + step], c, samples[p + step + step]
-        )
-
-
-@formula
-def sums_with_own_weights(samples, left, step, results, at, count, weights, first, pitch):
-    """Derive a run of results by sums with three weights each."""
-    left, step, at, count = index(left), index(step), index(at), index(count)
-    first, pitch = index(first), index(pitch)
-    for q in range(count):
-        p, w = left + q, first + q
-        results[at + q] = weighted_sum(
-            weights[w],
-            samples[p],
-            weights[w + pitch],
-            samples[p + step],
-            weights[w + pitch + pitch],
-            samples[p + step + step],
-        )
-
-
-@part
-def tabulate_weights(coordinates, first, count, weights):
-    """Write the weights at ``count`` points: all a, all b, all c."""
-    first, count = index(first), index(count)
-    one, two = index(1), index(2)
-    for i in range(count):
-        x = coordinates[first + i]
-        a, b, c = interior_weights(x - coordinates[first + i - one], coordinates[first + i + one] - x)
-        weights[i], weights[count + i], weights[two * count + i] = a, b, c
-
-
-@formula
-def derive_interior(
-    samples, origin, step, results, shift, low, high, base, stride, weights, first, pitch
-):
-    """Derive flat positions low to high inside of one outer slab, on a non-uniform axis.
-
-    The weights at the point of ``low`` stand at ``first``.
-    """
-    if stride == 1:
-        sums_with_own_weights(
-            samples, low - origin - step, step, results, low - shift, high - low, weights, first, pitch
-        )
-        return
-    while low < high:
-        end = min(high, low + stride - (low - base) % stride)
-        weighted_sums(
-            samples,
-            low - origin - step,
-            step,
-            results,
-            low - shift,
-            end - low,
-            weights[first],
-            weights[first + pitch],
-            weights[first + 2 * pitch],
-        )
-        low = end
-        first += 1
-
-
-@formula
-def derive_block(
-    samples, origin, step, results, shift, start, stop, axes, axis, spacings, spacing, coordinates_dtype, room, field
-):
-    """Derive the flat positions start to stop along one axis.
-
-    The sample at position p is ``samples[p - origin]``, its next neighbour along the axis lies
-    ``step`` further; the result at position p is ``results[p - shift]``.
-    """
-    size, edge_order = field[tables.SIZE], field[tables.EDGE_ORDER]
-    length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
-    uniform, tabulated = axes[axis + tables.UNIFORM] != 0, axes[axis + tables.WEIGHTS] != 0
-    slab = length * stride
-    if uniform:
-        # the whole block by central differences, as if it had no edges: they are overwritten below
-        low, high = max(start, stride), min(stop, size - stride)
-        if low < high:
-            at = low - origin
-            quotients(
-                samples,
-                at - step,
-                at + step,
-                results,
-                low - shift,
-                high - low,
-                spacings[spacing + tables.TWICE_SPACING],
-            )
-    for base in range(start - start % slab, stop, slab):
-        low, high = max(start, base + stride), min(stop, base + slab - stride)
-        if not uniform and low < high:
-            i = (low - base) // stride - 1
-            weights, first, pitch = room, 0, (high - 1 - base) // stride - i
-            if tabulated:
-                first, pitch = i, length - 2
-                weights = array_at(axes[axis + tables.WEIGHTS], 3 * pitch, room.dtype)
-            else:
-                coordinates = array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype)
-                tabulate_weights(coordinates, i + 1, pitch, room)
-            derive_interior(
-                samples, origin, step, results, shift, low, high, base, stride, weights, first, pitch
-            )
-        for last in range(2):
-            edge = base + last * (slab - stride)
-            low, high = max(start, edge), min(stop, edge + stride)
-            if low < high:
-                left = low - origin - last * edge_order * step
-                if edge_order == 1:
-                    quotients(
-                        samples,
-                        left,
-                        left + step,
-                        results,
-                        low - shift,
-                        high - low,
-                        spacings[spacing + tables.FIRST_SPACING + last],
-                    )
-                else:
-                    w = spacing + tables.FIRST_WEIGHTS + 3 * last
-                    weighted_sums(
-                        samples,
-                        left,
-                        step,
-                        results,
-                        low - shift,
-                        high - low,
-                        spacings[w],
-                        spacings[w + 1],
-                        spacings[w + 2],
-                    )
+INTERIOR = 1  # the parts of an axis, in the order of memory: first edge, interior, last edge
+PARTS = 3
 
 
 @formula
@@ -197,7 +53,8 @@ def block_range(number, field, axes):
     if march < 0:
         start = number * block
         return start, min(start + block, size)
-    length, stride = axes[march * tables.AXIS_COLUMNS + tables.LENGTH], axes[march * tables.AXIS_COLUMNS + tables.STRIDE]
+    axis = march * tables.AXIS_COLUMNS
+    length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
     blocks_in_row = (stride + block - 1) // block
     column, i = number // length, number % length
     outer, inner = column // blocks_in_row, column % blocks_in_row
@@ -205,31 +62,127 @@ def block_range(number, field, axes):
     return row + inner * block, row + min(inner * block + block, stride)
 
 
+def block_derivation(streamed):
+    """Return the function that derives a block along one axis, into the cache or past it."""
+    quotients = runs.stream_quotients if streamed else runs.quotients
+    sums = runs.stream_sums if streamed else runs.sums
+    tabulated_sums = runs.stream_tabulated_sums if streamed else runs.tabulated_sums
+    weighed_sums = runs.stream_weighed_sums if streamed else runs.weighed_sums
+    whole = not streamed
+
+    @formula
+    def derive_block(
+        samples,
+        origin,
+        step,
+        results,
+        shift,
+        start,
+        stop,
+        axes,
+        axis,
+        spacings,
+        spacing,
+        coordinates_dtype,
+        field,
+    ):
+        """Derive the flat positions start to stop.
+
+        The sample at position p is ``samples[p - origin]``, its next neighbour along the axis lies
+        ``step`` further; the result at position p is ``results[p - shift]``.
+        """
+        edge_order = field[tables.EDGE_ORDER]
+        length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
+        uniform, tabulated = axes[axis + tables.UNIFORM] != 0, axes[axis + tables.WEIGHTS] != 0
+        inside, slab = length - 2, length * stride
+        coordinates = array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype)
+        table = array_at(axes[axis + tables.WEIGHTS], 3 * inside, spacings.dtype)
+        if whole and uniform:
+            # all at once, as if the block had no edges: they are overwritten below
+            low, high = max(start, stride), min(stop, field[tables.SIZE] - stride)
+            if low < high:
+                left = low - origin - step
+                h = spacings[spacing + tables.TWICE_SPACING]
+                quotients(samples, left, left + 2 * step, results, low - shift, high - low, h)
+        for base in range(start - start % slab, stop, slab):
+            for part in range(PARTS):
+                interior, last = part == INTERIOR, part // 2
+                if whole and uniform and interior:
+                    continue
+                low, high = base, base + stride
+                if part > 0:
+                    low, high = high, base + slab - stride
+                if part > INTERIOR:
+                    low, high = high, base + slab
+                low, high = max(start, low), min(stop, high)
+                if low >= high:
+                    continue
+                at, left = low - shift, low - origin - step
+                if not interior:
+                    left = low - origin - last * edge_order * step
+                if (uniform and interior) or (edge_order == 1 and not interior):
+                    right, h = left + step, spacings[spacing + tables.FIRST_SPACING + last]
+                    if interior:
+                        right, h = right + step, spacings[spacing + tables.TWICE_SPACING]
+                    quotients(samples, left, right, results, at, high - low, h)
+                elif interior and stride == 1:
+                    i = low - base - 1
+                    if tabulated:
+                        tabulated_sums(
+                            samples, left, step, results, at, high - low, table, i, inside
+                        )
+                    else:
+                        weighed_sums(samples, left, step, results, at, high - low, coordinates, i)
+                else:
+                    i = (low - base) // stride
+                    w = spacing + tables.FIRST_WEIGHTS + 3 * last
+                    a, b, c = spacings[w], spacings[w + 1], spacings[w + 2]
+                    while low < high:
+                        end = high
+                        if interior:
+                            end = min(high, base + (i + 1) * stride)
+                            if tabulated:
+                                a, b, c = table[i - 1], table[i - 1 + inside], table[i - 1 + 2 * inside]
+                            else:
+                                x = coordinates[i]
+                                a, b, c = interior_weights(
+                                    x - coordinates[i - 1], coordinates[i + 1] - x
+                                )
+                        sums(samples, left, step, results, low - shift, end - low, a, b, c)
+                        left += end - low
+                        low = end
+                        i += 1
+
+    return derive_block
+
+
 @lru_cache
-def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, strided):
+def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, strided, direct):
     """Return the function that derives a range of blocks along every axis.
 
-    It is compiled for the dtypes given, and for samples and results in memory of any order only if
-    ``strided``, otherwise for all of them contiguous and in the same order.
+    It is compiled for the dtypes given; for samples and results in memory of any order only if
+    ``strided``, otherwise for all of them contiguous in the same order. If ``direct``, each result
+    goes straight past the cache; otherwise into the cache, or through a buffer past it.
     """
+    derive_block = block_derivation(direct)
+    number_dtype = np.dtype(results_dtype.char.lower())
+    numbers = results_dtype.itemsize // number_dtype.itemsize
 
     def derive(address, begin, end):
         field = array_at(address, tables.FIELD_COLUMNS, table_dtype)
-        count = field[tables.AXIS_COUNT]
-        size, block = field[tables.SIZE], field[tables.BLOCK]
-        streamed = field[tables.STREAMED] != 0
+        count, block = field[tables.AXIS_COUNT], field[tables.BLOCK]
         axes = array_at(field[tables.AXES], count * tables.AXIS_COLUMNS, table_dtype)
         spacings = array_at(field[tables.SPACINGS], count * tables.SPACING_COLUMNS, spacings_dtype)
         memory = array_at(field[tables.SAMPLES], field[tables.SAMPLES_SPAN], samples_dtype)
-        samples, first = memory, 0
-        buffer = np.empty(block if streamed or strided else 0, results_dtype)
-        room = np.empty(3 * block, spacings_dtype)
+        samples, origin = memory, 0
+        streamed = field[tables.STREAMED] != 0
+        if not direct:
+            buffer = np.empty(block if streamed or strided else 0, results_dtype)
         if strided:
+            columns = tables.RESULT_STEP + count
             dimensions = array_at(
-                field[tables.DIMENSIONS],
-                field[tables.DIMENSION_COUNT] * (tables.RESULT_STEP + count),
-                table_dtype,
-            ).reshape((field[tables.DIMENSION_COUNT], tables.RESULT_STEP + count))
+                field[tables.DIMENSIONS], field[tables.DIMENSION_COUNT] * columns, table_dtype
+            ).reshape((field[tables.DIMENSION_COUNT], columns))
             point = np.empty(len(dimensions), np.int64)
             window = np.empty((2 * REACH + 1) * block, samples_dtype)
         for number in range(begin, end):
@@ -239,7 +192,7 @@ def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, 
                 step = axes[axis + tables.STRIDE]
                 if strided and field[tables.GATHERED] != 0:
                     samples = window
-                    first, step = gather_neighbours(
+                    origin, step = gather_neighbours(
                         memory,
                         field[tables.SAMPLES_ORIGIN],
                         dimensions,
@@ -248,19 +201,19 @@ def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, 
                         start,
                         stop,
                         step,
-                        size,
+                        field[tables.SIZE],
                         REACH,
                         window,
                     )
                 span = axes[axis + tables.RESULT_SPAN]
                 result = array_at(axes[axis + tables.RESULT], span, results_dtype)
-                scattered = strided and axes[axis + tables.SCATTERED] != 0
                 target, shift = result, 0
-                if streamed or scattered:
+                scattered = axes[axis + tables.SCATTERED] != 0
+                if not direct and (streamed or scattered):
                     target, shift = buffer, start
                 derive_block(
                     samples,
-                    first,
+                    origin,
                     step,
                     target,
                     shift,
@@ -271,22 +224,27 @@ def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, 
                     spacings,
                     spacing,
                     coordinates_dtype,
-                    room,
                     field,
                 )
-                if strided and scattered:
-                    scatter(
-                        buffer,
-                        result,
-                        axes[axis + tables.RESULT_ORIGIN],
-                        dimensions,
-                        tables.RESULT_STEP + k,
-                        point,
-                        start,
-                        stop,
+                if strided:
+                    if scattered:
+                        scatter(
+                            buffer,
+                            result,
+                            axes[axis + tables.RESULT_ORIGIN],
+                            dimensions,
+                            tables.RESULT_STEP + k,
+                            point,
+                            start,
+                            stop,
+                        )
+                if not direct and streamed and not scattered:
+                    runs.stream_copy(
+                        array_at(buffer.ctypes.data, block * numbers, number_dtype),
+                        array_at(axes[axis + tables.RESULT], span * numbers, number_dtype),
+                        start * numbers,
+                        (stop - start) * numbers,
                     )
-                elif streamed:
-                    stream(result, start, buffer, stop - start)
         if streamed:
             fence()
 
@@ -299,20 +257,30 @@ def derivation_address(*dtypes):
     return callback(types.void(types.int64, types.int64, types.int64), derivation(*dtypes)).address
 
 
+@part
+def count_blocks(field, axes):
+    """Return how many blocks there are."""
+    size, block, march = field[tables.SIZE], field[tables.BLOCK], field[tables.MARCH]
+    if march < 0:
+        return (size + block - 1) // block
+    stride = axes[march * tables.AXIS_COLUMNS + tables.STRIDE]
+    return size // stride * ((stride + block - 1) // block)
+
+
 @kernel
-def launch(function, field, axes, spacings, dimensions, blocks):
+def launch(function, field, axes, spacings, dimensions):
     """Derive everything on this thread."""
     field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
     field[tables.DIMENSIONS] = dimensions.ctypes.data
-    call_at(function, field.ctypes.data, 0, blocks)
+    call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
 
 
 @parallel_kernel
-def launch_in_parallel(function, field, axes, spacings, dimensions, blocks, threads):
+def launch_in_parallel(function, field, axes, spacings, dimensions, threads):
     """Derive everything, each thread its own consecutive blocks."""
     field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
     field[tables.DIMENSIONS] = dimensions.ctypes.data
-    address = field.ctypes.data
+    address, blocks = field.ctypes.data, count_blocks(field, axes)
     for thread in prange(threads):
         call_at(function, address, blocks * thread // threads, blocks * (thread + 1) // threads)
 
@@ -338,30 +306,32 @@ def is_uniform(coordinates):
 
 
 @kernel
-def measure(coordinates, axis, spacings, table):
-    """Fill in the row of an axis and its spacings; tabulate the weights if there is a table."""
+def measure(coordinates, row, axes, spacings, table):
+    """Fill in the rows of an axis and its spacings; tabulate the weights if there is a table."""
     number = coordinates.dtype.type
-    two = number(2)
-    n = len(coordinates)
-    h1, h2 = coordinates[1] - coordinates[0], coordinates[n - 1] - coordinates[n - 2]
+    two, n = number(2), len(coordinates)
+    axis, spacing = row * tables.AXIS_COLUMNS, spacings[row]
     uniform = is_uniform(coordinates)
-    axis[tables.UNIFORM] = uniform
-    axis[tables.COORDINATES] = coordinates.ctypes.data
-    spacings[tables.TWICE_SPACING] = two * h1
-    spacings[tables.FIRST_SPACING] = h1
-    spacings[tables.LAST_SPACING] = h2
-    f, l = tables.FIRST_WEIGHTS, tables.LAST_WEIGHTS
+    axes[axis + tables.UNIFORM] = uniform
+    axes[axis + tables.COORDINATES] = coordinates.ctypes.data
+    h_first, h_last = coordinates[1] - coordinates[0], coordinates[n - 1] - coordinates[n - 2]
+    spacing[tables.TWICE_SPACING] = two * h_first
+    spacing[tables.FIRST_SPACING], spacing[tables.LAST_SPACING] = h_first, h_last
+    first = spacing[tables.FIRST_WEIGHTS : tables.FIRST_WEIGHTS + 3]
+    last = spacing[tables.LAST_WEIGHTS : tables.LAST_WEIGHTS + 3]
     if uniform:
         for j in range(3):
-            spacings[f + j] = number(UNIFORM_FIRST_WEIGHTS[j]) / h1
-            spacings[l + j] = number(UNIFORM_LAST_WEIGHTS[j]) / h1
-    elif n >= 3:
-        spacings[f], spacings[f + 1], spacings[f + 2] = weights_at_first(
-            h1, coordinates[2] - coordinates[1], two
-        )
-        spacings[l], spacings[l + 1], spacings[l + 2] = weights_at_last(
-            coordinates[n - 2] - coordinates[n - 3], h2, two
-        )
-        if len(table) > 0:
-            axis[tables.WEIGHTS] = table.ctypes.data
-            tabulate_weights(coordinates, 1, n - 2, table)
+            first[j] = number(UNIFORM_FIRST_WEIGHTS[j]) / h_first
+            last[j] = number(UNIFORM_LAST_WEIGHTS[j]) / h_first
+    elif n > 2:
+        h = coordinates[2] - coordinates[1]
+        first[0], first[1], first[2] = weights_at_first(h_first, h, two)
+        h = coordinates[n - 2] - coordinates[n - 3]
+        last[0], last[1], last[2] = weights_at_last(h, h_last, two)
+    if len(table) > 0 and not uniform:
+        axes[axis + tables.WEIGHTS] = table.ctypes.data
+        for i in range(n - 2):
+            x, inside = coordinates[i + 1], n - 2
+            table[i], table[inside + i], table[2 * inside + i] = interior_weights(
+                x - coordinates[i], coordinates[i + 2] - x
+            )

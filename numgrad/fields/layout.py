@@ -1,29 +1,26 @@
 """How samples and results lie in memory, and the flat order in which the kernels see them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from numgrad.fields import tables
-
 Array = np.ndarray[Any, np.dtype[Any]]
 
-NO_DIMENSIONS = np.empty((0, tables.RESULT_STEP), np.int64)
 
-
-def same_contiguous_order(samples: Array, results: list[Array]) -> bool:
-    """Return whether all arrays are contiguous and lie in the same order."""
+def contiguous_in_one_order(samples: Array, results: Sequence[Array]) -> bool:
+    """Return whether all arrays are contiguous in C order or all in Fortran order."""
     if samples.flags.c_contiguous:
         return all(result.flags.c_contiguous for result in results)
     return samples.flags.f_contiguous and all(result.flags.f_contiguous for result in results)
 
 
-def flat_order(results: list[Array]) -> list[int]:
-    """Return the dimensions from the slowest to the fastest: those of the first contiguous result."""
+def flat_order(results: Sequence[Array]) -> list[int]:
+    """Return the dimensions from the slowest to the fastest: those of a contiguous result."""
     for result in results:
         order = sorted(range(result.ndim), key=lambda d: -abs(result.strides[d]))
-        if result.transpose(order).flags.c_contiguous:
+        if is_flat(result, order):
             return order
     return list(range(results[0].ndim))
 
@@ -49,32 +46,32 @@ def steps(array: Array) -> list[int]:
 
 
 def memory_of(array: Array) -> tuple[Array, int]:
-    """Return the memory that an array's elements span, and where in it the first one lies.
+    """Return the memory that the elements of an array span, and where in it the first one lies.
 
-    The memory is a one-dimensional contiguous view; all strides must be whole elements.
+    The memory is a contiguous one-dimensional view; all strides must be whole elements.
     """
     spans = [(n - 1) * step for n, step in zip(array.shape, steps(array), strict=True)]
     below = -sum(span for span in spans if span < 0)
     above = sum(span for span in spans if span > 0)
     lowest = array[tuple(slice(None, None, -1 if span < 0 else 1) for span in spans)]
-    memory = as_strided(lowest, (below + above + 1,), (array.itemsize,))
-    return memory, below
+    return as_strided(lowest, (below + above + 1,), (array.itemsize,)), below
 
 
-def dimension_table(
-    shape: tuple[int, ...], order: list[int], samples: Array, results: list[Array]
-) -> Array:
-    """Return the table of dimensions, with neighbours joined where memory allows."""
-    columns = [steps(array) for array in (samples, *results)]
+def dimension_rows(
+    shape: tuple[int, ...], order: list[int], arrays: Sequence[Array]
+) -> list[list[int]]:
+    """Return, for each dimension, its length and the step of each array.
+
+    Neighbouring dimensions are joined where all arrays allow it.
+    """
+    columns = [steps(array) for array in arrays]
     rows: list[list[int]] = []
     for d in order:
-        row = [shape[d], *(column[d] for column in columns)]
-        if row[0] == 1:
+        length, inner = shape[d], [column[d] for column in columns]
+        if length == 1:
             continue
-        if rows and all(
-            outer == row[0] * inner for outer, inner in zip(rows[-1][1:], row[1:], strict=True)
-        ):
-            rows[-1] = [rows[-1][0] * row[0], *row[1:]]
+        if rows and rows[-1][1:] == [length * step for step in inner]:
+            rows[-1] = [rows[-1][0] * length, *inner]
         else:
-            rows.append(row)
-    return np.array(rows, np.int64)
+            rows.append([length, *inner])
+    return rows

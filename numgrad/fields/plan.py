@@ -26,8 +26,9 @@ COORDINATES = INTEGERS | {SINGLE, DOUBLE}
 class UniformSpacing:
     """The same distance between all neighbours of an axis."""
 
-    row: tuple[Any, ...]
-    precision: np.dtype[Any]  # in which the derivative is computed, as a real number
+    row: tuple[Any, ...]  # of the table of spacings
+    precision: np.dtype[Any]  # in which derivatives are computed, as real numbers
+    weights_dtype: np.dtype[Any]  # the same: there are no weights
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Coordinates:
 
     values: Array
     precision: np.dtype[Any]
+    weights_dtype: np.dtype[Any]  # in which the weights are computed: that of the coordinates
+    row: tuple[Any, ...] = (0.0,) * tables.SPACING_COLUMNS  # filled in when they are measured
 
 
 Spacing = UniformSpacing | Coordinates
@@ -43,32 +46,39 @@ Spacing = UniformSpacing | Coordinates
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be derived, with every check done and nothing written yet."""
+    """What is to be derived, with all arguments checked."""
 
-    samples: Array  # native byte order, aligned
+    samples: Array
     result_dtype: np.dtype[Any]
     axes: tuple[int, ...]
-    spacings: list[Spacing]
+    spacings: Sequence[Spacing]
+    unit: bool  # whether all spacings are one
     edge_order: int
 
 
 def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Plan | None:
     """Return the plan for a call, or None where NumPy must answer."""
     samples = plain_array(f)
-    if samples is None or samples.dtype.newbyteorder("=") not in SAMPLES:
+    if samples is None:
+        return None
+    dtype = samples.dtype
+    if dtype not in SAMPLES and dtype.newbyteorder("=") not in SAMPLES:
         return None
     if not isinstance(edge_order, int | float | np.number) or edge_order not in (1, 2):
         return None
     axes = normalized_axes(axis, samples.ndim)
     if not axes or len(varargs) not in (0, 1, len(axes)):
         return None
-    if min(samples.shape[a] for a in axes) < edge_order + 1:
+    if min([samples.shape[a] for a in axes]) < edge_order + 1:
         return None
-    spacings = all_spacings(varargs, samples, axes, edge_order == 2)
-    if spacings is None:
-        return None
-    result_dtype = DOUBLE if samples.dtype.kind in "iu" else samples.dtype
-    return Plan(samples, result_dtype, axes, spacings, int(edge_order))
+    if varargs:
+        spacings = all_spacings(varargs, samples, axes, edge_order == 2)
+        if spacings is None:
+            return None
+    else:
+        spacings = [UNIT_SPACING[dtype.char in "fF"]] * len(axes)
+    result_dtype = DOUBLE if dtype.kind in "iu" else dtype
+    return Plan(samples, result_dtype, axes, spacings, not varargs, int(edge_order))
 
 
 def plain_array(argument: Any) -> Array | None:
@@ -95,9 +105,6 @@ def all_spacings(
     varargs: tuple[Any, ...], samples: Array, axes: tuple[int, ...], second_order: bool
 ) -> list[Spacing] | None:
     """Return the spacing of each axis, or None where NumPy must answer."""
-    single = samples.dtype.char in "fF"
-    if not varargs:
-        return [UNIT_SPACING[single]] * len(axes)
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
         varargs *= len(axes)
     if len(varargs) != len(axes):
@@ -111,28 +118,28 @@ def all_spacings(
     return spacings
 
 
-def spacing_of(
-    argument: Any, samples: Array, length: int, second_order: bool
-) -> Spacing | None:
+def spacing_of(argument: Any, samples: Array, length: int, second_order: bool) -> Spacing | None:
     """Return the spacing of one axis, or None where NumPy must answer."""
-    single = samples.dtype.char in "fF"
+    own = SINGLE if samples.dtype.char in "fF" else DOUBLE
     if type(argument) is float or type(argument) is int:
         row = uniform_row(argument, second_order)
         # a Python number takes the precision of the samples (NEP 50)
-        return row and UniformSpacing(row, SINGLE if single else DOUBLE)
+        return None if row is None else UniformSpacing(row, own, own)
     array = plain_array(argument)
     if array is None:
         return None
     if array.ndim == 0:
-        return scalar_spacing(array[()], samples, second_order)
+        return scalar_spacing(array[()], samples, own, second_order)
     if array.shape != (length,) or array.dtype.newbyteorder("=") not in COORDINATES:
         return None
-    own = SINGLE if array.dtype.char == "f" else DOUBLE
-    values = np.require(array, own, ("C", "A"))
-    return Coordinates(values, SINGLE if single and own == SINGLE else DOUBLE)
+    weights_dtype = SINGLE if array.dtype.char == "f" else DOUBLE
+    precision = SINGLE if own == weights_dtype == SINGLE else DOUBLE
+    return Coordinates(np.require(array, weights_dtype, ("C", "A")), precision, weights_dtype)
 
 
-def scalar_spacing(h: Any, samples: Array, second_order: bool) -> UniformSpacing | None:
+def scalar_spacing(
+    h: Any, samples: Array, own: np.dtype[Any], second_order: bool
+) -> UniformSpacing | None:
     """Return the spacing of a NumPy number, which has a precision of its own."""
     if h.dtype not in SCALAR_SPACINGS:
         return None
@@ -140,26 +147,22 @@ def scalar_spacing(h: Any, samples: Array, second_order: bool) -> UniformSpacing
         row = uniform_row(h, second_order)
     if row is None:
         return None
-    real = SINGLE if samples.dtype.char in "fF" else DOUBLE
-    precision = np.result_type(real, row[0].dtype)
-    if samples.dtype.kind == "c" and np.result_type(real, h.dtype) != precision:
+    precision = np.result_type(own, row[0].dtype)
+    if samples.dtype.kind == "c" and np.result_type(own, h.dtype) != precision:
         return None  # small integers: NumPy divides the interior and the edges in two precisions
-    return UniformSpacing(row, precision)
+    return UniformSpacing(row, precision, precision)
 
 
 def uniform_row(h: Any, second_order: bool) -> tuple[Any, ...] | None:
     """Return the row of the table of spacings, or None where NumPy would complain."""
     try:
-        if not second_order:
-            return (2.0 * h, h, h, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        first = [weight / h for weight in UNIFORM_FIRST_WEIGHTS]
-        last = [weight / h for weight in UNIFORM_LAST_WEIGHTS]
+        first = [weight / h for weight in UNIFORM_FIRST_WEIGHTS] if second_order else NO_WEIGHTS
+        last = [weight / h for weight in UNIFORM_LAST_WEIGHTS] if second_order else NO_WEIGHTS
         return (2.0 * h, h, h, *first, *last)
     except ArithmeticError:
         return None
 
 
-UNIT_SPACING = tuple(
-    UniformSpacing((2.0, 1.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS), precision)
-    for precision in (DOUBLE, SINGLE)
-)
+NO_WEIGHTS = (0.0, 0.0, 0.0)
+UNIT_ROW = (2.0, 1.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS)
+UNIT_SPACING = (UniformSpacing(UNIT_ROW, DOUBLE, DOUBLE), UniformSpacing(UNIT_ROW, SINGLE, SINGLE))

@@ -1,112 +1,239 @@
 """From a plan to the kernels."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from numgrad.fields import kernels_cpu, tables
+from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.layout import (
-    NO_DIMENSIONS,
     Array,
-    dimension_table,
+    contiguous_in_one_order,
+    dimension_rows,
     flat_order,
     flat_strides,
     is_flat,
     memory_of,
-    same_contiguous_order,
     steps,
 )
-from numgrad.fields.plan import Coordinates, Plan, Spacing
-from numgrad.fields.stores import HAS_NON_TEMPORAL_STORES
+from numgrad.fields.plan import UNIT_ROW, Coordinates, Plan, Spacing
 from numgrad.targets.choose import cache_bytes, thread_count
 
-BLOCK_BYTES = 1 << 14
-TABLE_POINTS = 8192  # longest axis whose weights are tabulated
+BLOCK_BYTES = 1 << 14  # results that stay in the first-level cache until they are copied on
+DIRECT_BLOCK_BYTES = 1 << 17  # results that go straight past the cache
+TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
+SHORT_RUN = 64  # results too few in a row to be stored as whole lines of the cache
+NO_DIMENSIONS = np.empty((0, tables.RESULT_STEP), np.int64)
 
 
-@lru_cache
-def _empty(dtype: np.dtype[Any]) -> Array:
-    """Return an array that tells a kernel a type."""
-    return np.empty(0, dtype)
+@dataclass(slots=True)
+class Pass:
+    """The tables of one pass over the samples, all but the addresses and the spacings."""
+
+    function: int
+    field: Array
+    axes: Array
+    dimensions: Array
 
 
-def run(plan: Plan, results: list[Array]) -> None:
-    """Derive the samples along every axis of a plan."""
+def run(plan: Plan, results: Sequence[Array]) -> None:
+    """Derive the samples along every axis of a plan, each into its result."""
     samples = plan.samples
     if samples.size == 0:
         return
-    samples = as_native(samples)
-    results = [result.view(result.dtype.newbyteorder("=")) for result in results]
-    groups: dict[tuple[Any, Any], list[int]] = {}
+    if samples.dtype.isnative and samples.flags.aligned:
+        _run_native(plan, samples, results)
+        return
+    samples = samples.astype(samples.dtype.newbyteorder("="), order="K")
+    _run_native(plan, samples, [_native_view(result) for result in results])
+    for result in results:
+        if not result.dtype.isnative:
+            result.byteswap(inplace=True)
+
+
+def _native_view(result: Array) -> Array:
+    return result.view(result.dtype.newbyteorder("="))
+
+
+def _run_native(plan: Plan, samples: Array, results: Sequence[Array]) -> None:
+    """Derive samples of this processor's byte order and alignment."""
+    if len(results) == 1:
+        _derive(plan, samples, results, plan.axes, plan.spacings)
+        return
+    # one pass for all axes whose derivatives are computed in the same precision
+    passes: dict[Any, list[int]] = {}
     for k, spacing in enumerate(plan.spacings):
-        own = spacing.values.dtype if isinstance(spacing, Coordinates) else None
-        groups.setdefault((spacing.precision, own), []).append(k)
-    for (precision, own), members in groups.items():
-        run_group(plan, samples, results, members, precision, own or precision)
+        passes.setdefault((spacing.precision, spacing.weights_dtype), []).append(k)
+    for members in passes.values():
+        _derive(
+            plan,
+            samples,
+            [results[k] for k in members],
+            tuple(plan.axes[k] for k in members),
+            [plan.spacings[k] for k in members],
+        )
 
 
-def as_native(samples: Array) -> Array:
-    if not samples.dtype.isnative or not samples.flags.aligned:
-        samples = samples.astype(samples.dtype.newbyteorder("="), order="K")
-    if any(stride % samples.itemsize for stride in samples.strides):
-        samples = samples.copy(order="K")
-    return samples
-
-
-def run_group(plan, samples, all_results, members, precision, own):
-    results = [all_results[k] for k in members]
-    count = len(members)
-    axes = np.zeros((count, tables.AXIS_COLUMNS), np.int64)
-    spacings = np.zeros((count, tables.SPACING_COLUMNS), precision)
-    field = np.zeros(tables.FIELD_COLUMNS, np.int64)
-    if same_contiguous_order(samples, results):
-        dimensions = NO_DIMENSIONS
-        strides = steps(samples)
-        memory, origin = samples.ravel("K"), 0
-        memories = [(result.ravel("K"), 0) for result in results]
-        gathered, scattered = False, [False] * count
+def _derive(
+    plan: Plan,
+    samples: Array,
+    results: Sequence[Array],
+    axes: tuple[int, ...],
+    spacings: Sequence[Spacing],
+) -> None:
+    """Derive along some of the axes in one pass over the samples."""
+    precision, weights_dtype = spacings[0].precision, spacings[0].weights_dtype
+    coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
+    dtypes = samples.dtype, results[0].dtype, weights_dtype, precision
+    if contiguous_in_one_order(samples, results):
+        this = _contiguous_pass(
+            samples.shape, samples.strides, dtypes, axes, coordinates, plan.edge_order
+        )
+        memory, memories = samples.ravel("K"), [result.ravel("K") for result in results]
     else:
-        order = flat_order(results)
-        dimensions = dimension_table(samples.shape, order, samples, results)
-        strides = flat_strides(samples.shape, order)
-        memory, origin = memory_of(samples)
-        memories = [memory_of(result) for result in results]
-        gathered = not is_flat(samples, order)
-        scattered = [not is_flat(result, order) for result in results]
-    tablesx = []
-    for row, k in enumerate(members):
-        axis = plan.axes[k]
-        axes[row, :3] = samples.shape[axis], strides[axis], True
-        axes[row, tables.RESULT_SPAN] = memories[row][0].size
-        axes[row, tables.RESULT_ORIGIN] = memories[row][1]
-        axes[row, tables.SCATTERED] = scattered[row]
-        kernels_cpu.locate(memories[row][0].view(np.uint8), axes[row], tables.RESULT)
-        spacing = plan.spacings[k]
-        if isinstance(spacing, Coordinates):
-            n = samples.shape[axis]
-            table = np.empty(3 * (n - 2) if n <= TABLE_POINTS else 0, precision)
-            tablesx.append(table)
-            kernels_cpu.measure(spacing.values, axes[row], spacings[row], table)
-        else:
-            spacings[row] = spacing.row
-    itemsize = results[0].itemsize
-    field[tables.SAMPLES_SPAN] = memory.size
-    field[tables.SAMPLES_ORIGIN] = origin
-    field[tables.GATHERED] = gathered
-    field[tables.SIZE] = samples.size
-    field[tables.BLOCK] = min(samples.size, BLOCK_BYTES // itemsize)
-    field[tables.EDGE_ORDER] = plan.edge_order
-    field[tables.STREAMED] = HAS_NON_TEMPORAL_STORES and samples.size*itemsize*count > cache_bytes()//2
-    field[tables.MARCH] = -1
+        this, memory, memories = _strided_pass(
+            samples, results, dtypes, axes, plan.edge_order
+        )
+    field, axis_table = this.field.copy(), this.axes.copy()
     kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
-    blocks = -(-samples.size//int(field[tables.BLOCK]))
-    field[tables.AXIS_COUNT] = count
-    function = kernels_cpu.derivation_address(samples.dtype, results[0].dtype, own, precision, dimensions is not NO_DIMENSIONS)
-    field[tables.DIMENSION_COUNT] = len(dimensions)
-    arguments = (function, field, axes, spacings, dimensions, blocks)
-    threads = thread_count(samples.size * count)
+    for k, result in enumerate(memories):
+        kernels_cpu.locate(
+            result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT
+        )
+    if plan.unit:
+        spacing_table = _unit_spacings(len(axes), precision)
+    else:
+        spacing_table = np.array([spacing.row for spacing in spacings], precision)
+    weights = [  # in use until the kernel has run
+        _measure(spacing, k, axis_table, spacing_table)
+        for k, spacing in enumerate(spacings)
+        if isinstance(spacing, Coordinates)
+    ]
+    arguments = this.function, field, axis_table, spacing_table, this.dimensions
+    threads = thread_count(samples.size * len(axes))
     if threads == 1:
         kernels_cpu.launch(*arguments)
     else:
         kernels_cpu.launch_in_parallel(*arguments, threads)
+    del weights
+
+
+def _measure(spacing: Coordinates, k: int, axes: Array, spacings: Array) -> Array:
+    """Fill in the rows of an axis; return the table of its weights."""
+    points = len(spacing.values)
+    table = np.empty(3 * (points - 2) if points <= TABLE_POINTS else 0, spacing.precision)
+    kernels_cpu.measure(spacing.values, k, axes, spacings, table)
+    return table
+
+
+@lru_cache
+def _unit_spacings(count: int, precision: np.dtype[Any]) -> Array:
+    return np.array([UNIT_ROW] * count, precision)
+
+
+@lru_cache(maxsize=256)
+def _contiguous_pass(
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtypes: tuple[np.dtype[Any], ...],
+    axes: tuple[int, ...],
+    coordinates: tuple[bool, ...],
+    edge_order: int,
+) -> Pass:
+    """Return the pass for arrays that are all contiguous in the same order."""
+    itemsize = dtypes[0].itemsize
+    distances = [strides[axis] // itemsize for axis in axes]
+    lengths = [shape[axis] for axis in axes]
+    runs = [
+        distance if varying and distance > 1 else length * distance
+        for length, distance, varying in zip(lengths, distances, coordinates, strict=True)
+    ]
+    direct = dtypes[1].kind == "f" and min(runs) >= SHORT_RUN
+    size = math.prod(shape)
+    rows = [
+        _axis_row(length, distance, size, 0, scattered=False)
+        for length, distance in zip(lengths, distances, strict=True)
+    ]
+    return _pass(dtypes, rows, NO_DIMENSIONS, (size, size, 0), False, edge_order, direct)
+
+
+def _strided_pass(
+    samples: Array,
+    results: Sequence[Array],
+    dtypes: tuple[np.dtype[Any], ...],
+    axes: tuple[int, ...],
+    edge_order: int,
+) -> tuple[Pass, Array, list[Array]]:
+    """Return the pass for arrays of any order, and their memory; the flat order is a result's."""
+    if any(stride % samples.itemsize for stride in samples.strides):
+        samples = samples.copy(order="K")
+    order = flat_order(results)
+    distances = flat_strides(samples.shape, order)
+    dimensions = np.array(dimension_rows(samples.shape, order, [samples, *results]), np.int64)
+    memory, origin = memory_of(samples)
+    memories = [memory_of(result) for result in results]
+    rows = [
+        _axis_row(
+            samples.shape[axis],
+            distances[axis],
+            result_memory.size,
+            result_origin,
+            scattered=not is_flat(result, order),
+        )
+        for axis, result, (result_memory, result_origin) in zip(
+            axes, results, memories, strict=True
+        )
+    ]
+    extent = samples.size, memory.size, origin
+    gathered = not is_flat(samples, order)
+    this = _pass(dtypes, rows, dimensions, extent, gathered, edge_order, False)
+    return this, memory, [result_memory for result_memory, _ in memories]
+
+
+def _axis_row(
+    length: int, distance: int, span: int, origin: int, *, scattered: bool
+) -> tuple[int, ...]:
+    """Return the row of an axis, as it is before anything is known of its spacing."""
+    row = [0] * tables.AXIS_COLUMNS
+    row[tables.LENGTH], row[tables.STRIDE], row[tables.UNIFORM] = length, distance, True
+    row[tables.RESULT_SPAN], row[tables.RESULT_ORIGIN] = span, origin
+    row[tables.SCATTERED] = scattered
+    return tuple(row)
+
+
+def _pass(
+    dtypes: tuple[np.dtype[Any], ...],
+    rows: list[tuple[int, ...]],
+    dimensions: Array,
+    extent: tuple[int, int, int],
+    gathered: bool,
+    edge_order: int,
+    direct: bool,
+) -> Pass:
+    """Return the tables of a pass, with the choice of its kernel and of its blocks."""
+    size, span, origin = extent
+    itemsize = dtypes[1].itemsize
+    streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > cache_bytes() // 2
+    direct = direct and streamed
+    block = min(size, (DIRECT_BLOCK_BYTES if direct else BLOCK_BYTES) // itemsize)
+    field = np.zeros(tables.FIELD_COLUMNS, np.int64)
+    field[tables.SAMPLES_SPAN], field[tables.SAMPLES_ORIGIN] = span, origin
+    field[tables.GATHERED], field[tables.SIZE], field[tables.BLOCK] = gathered, size, block
+    field[tables.EDGE_ORDER], field[tables.STREAMED] = edge_order, streamed
+    field[tables.MARCH] = _march(rows, dtypes[0].itemsize, block)
+    field[tables.AXIS_COUNT], field[tables.DIMENSION_COUNT] = len(rows), len(dimensions)
+    strided = dimensions is not NO_DIMENSIONS
+    function = kernels_cpu.derivation_address(*dtypes, strided, direct)
+    return Pass(function, field, np.array(rows, np.int64).ravel(), dimensions)
+
+
+def _march(rows: list[tuple[int, ...]], itemsize: int, block: int) -> int:
+    """Return the axis to go down first, if its neighbours lie too far apart for the cache."""
+    distance = max(row[tables.STRIDE] for row in rows)
+    if distance < 2 * block or 2 * distance * itemsize <= cache_bytes() // 8:
+        return -1
+    return [row[tables.STRIDE] for row in rows].index(distance)

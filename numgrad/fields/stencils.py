@@ -8,8 +8,6 @@ Source: B. Fornberg, "Generation of finite difference formulas on arbitrarily sp
 Mathematics of Computation 51 (1988), 699-706.
 """
 
-import math
-
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -92,34 +90,6 @@ def difference_quotient(right, left, spacing):
     the one-sided difference at an edge, of first order.
     """
     return quotient(value(right) - value(left), spacing)
-
-
-def exact_reciprocal(difference, spacing):
-    """Return ``1 / spacing`` if multiplying by it is dividing by ``spacing`` to the bit, else 0."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(exact_reciprocal)
-def _exact_reciprocal(difference, spacing):
-    real = np.float32 if spacing == types.float32 else np.float64
-    zero, one = real(0), real(1)
-    if isinstance(difference, types.Complex):
-        return lambda difference, spacing: zero
-
-    def power_of_two(difference, spacing):
-        mantissa, _ = math.frexp(spacing)
-        reciprocal = one / spacing
-        if abs(mantissa) == 0.5 and np.isfinite(reciprocal):
-            return reciprocal
-        return zero
-
-    return power_of_two
-
-
-@formula
-def scaled_difference(right, left, reciprocal):
-    """Return ``(right - left) * reciprocal``."""
-    return (value(right) - value(left)) * reciprocal
 
 
 @formula

@@ -10,15 +10,42 @@ PARALLEL_RESULTS = 1 << 15
 # What to reckon with where the system doesn't tell.
 USUAL_CACHE_BYTES = 32 << 20
 
+_forked_with_threads = False
+
 
 def thread_count(results: int) -> int:
-    """Return how many of Numba's threads to derive so many results on."""
+    """Return how many of Numba's threads may derive so many results.
+
+    One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process when
+    two Python threads launch at once, and GNU OpenMP when a child launches that was forked after its
+    parent had used it.
+    """
     if results < PARALLEL_RESULTS:
         return 1
     import numba
 
-    threads: int = numba.get_num_threads()
+    threads: int = numba.get_num_threads()  # starts the threading layer
+    layer = numba.threading_layer()
+    if layer == "workqueue" and threading.active_count() > 1:
+        return 1
+    if layer == "omp" and _forked_with_threads:
+        return 1
     return threads
+
+
+def _note_fork() -> None:
+    global _forked_with_threads
+    import numba
+
+    try:
+        numba.threading_layer()
+    except ValueError:  # not started yet
+        return
+    _forked_with_threads = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 @lru_cache
