@@ -1,16 +1,156 @@
 """``numgrad.gradient``."""
-from typing import Any
+
+from typing import Any, Literal
+
 import numpy as np
+
+from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.plan import make_plan
 from numgrad.fields.run import run
 
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1, out: Any = None, target: str = "auto") -> Any:
+TARGETS = ("auto", "cpu", "cuda")
+
+
+def gradient(
+    f: Any,
+    *varargs: Any,
+    axis: int | tuple[int, ...] | None = None,
+    edge_order: int = 1,
+    out: Any = None,
+    target: Literal["auto", "cpu", "cuda"] = "auto",
+) -> Any:
+    """Return the derivatives of sampled values along the axes of an array.
+
+    It is `numpy.gradient`: the same values to the bit, dtypes, memory order, return types and
+    errors, computed at the speed of memory on all cores.
+
+    Parameters
+    ----------
+    f : array_like
+        Samples, of any rank and any memory layout.
+    *varargs : scalar or 1-D array_like, optional
+        Spacing of the samples, in any unit:
+
+        1. none: 1 along every axis;
+        2. one scalar: the distance of neighbours along every axis;
+        3. for each axis, a scalar or the coordinates of its points: as many as the axis has points,
+           ascending or descending, at any distances.
+    axis : int or tuple of ints, optional
+        The axes to derive along, from the last if negative. All of them by default.
+    edge_order : {1, 2}, optional
+        Order of accuracy at the edges.
+    out : ndarray or tuple of ndarrays, optional
+        Where to store the results: one array an axis, each of the shape and the dtype of its
+        result, in any memory layout. Nothing is written unless every argument passes its checks.
+    target : {"auto", "cpu", "cuda"}, optional
+        Where to compute. Host arrays are derived on the CPU, which ``"auto"`` and ``"cpu"`` do;
+        this version has no kernels for CUDA.
+
+    Returns
+    -------
+    ndarray or tuple of ndarrays
+        The derivative along the one axis, or a tuple with the derivative along each, in the order
+        of `axis`. Each has the shape of `f`, its dtype (float64 where `f` holds integers) and its
+        memory order.
+
+    Raises
+    ------
+    TypeError
+        If the number of spacings fits neither 1 nor the number of axes, or `out` doesn't fit in
+        number, type or dtype.
+    ValueError
+        If an axis has fewer than ``edge_order + 1`` points, coordinates don't fit their axis,
+        `edge_order` is above 2, `target` is unknown, or `out` doesn't fit in shape, is read-only,
+        or shares memory with an input. An axis out of range raises its subclass
+        `numpy.exceptions.AxisError`.
+    NotImplementedError
+        If `target` is ``"cuda"``.
+
+    See Also
+    --------
+    numpy.gradient : the specification.
+
+    Notes
+    -----
+    Inside, the derivative at ``x`` is the one of second order from the samples at ``x - h1``, ``x``
+    and ``x + h2``,
+
+    .. math:: f' = \\frac{h_1^2 f(x + h_2) + (h_2^2 - h_1^2) f(x) - h_2^2 f(x - h_1)}
+                        {h_1 h_2 (h_1 + h_2)} + O(h^2),
+
+    at the edges the one-sided of order `edge_order` [1]_. Coordinates at equal distances are
+    treated as a scalar. Coordinates that repeat give infinities and nans, without a warning.
+
+    Samples of float32, float64, complex64, complex128 and every integer dtype run in compiled
+    kernels, on several threads when there are many. What those can't hold is answered by
+    `numpy.gradient` itself: samples or spacings of float16, longdouble, bool, object, datetime64
+    and timedelta64; complex spacings; masked arrays and other subclasses; arrays of other
+    libraries. Samples in the other byte order or not aligned are copied first.
+
+    Under NEP 50 a spacing that is a Python number takes the precision of `f`, a NumPy scalar or an
+    array keeps its own: float32 samples with float64 coordinates are derived in float64 and
+    rounded to float32.
+
+    References
+    ----------
+    .. [1] B. Fornberg, "Generation of finite difference formulas on arbitrarily spaced grids",
+       Mathematics of Computation 51 (1988), 699-706.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> numgrad.gradient(np.array([1.0, 2.0, 4.0, 7.0, 11.0]))
+    array([1. , 1.5, 2.5, 3.5, 4. ])
+
+    Samples of x squared on a grid that is not uniform:
+
+    >>> x = np.array([0.0, 1.0, 3.0, 4.0])
+    >>> numgrad.gradient(x**2, x, edge_order=2)
+    array([0., 2., 6., 8.])
+
+    Both derivatives of a field, into arrays that are used again:
+
+    >>> field = np.arange(12.0).reshape(3, 4)
+    >>> slopes = np.empty_like(field), np.empty_like(field)
+    >>> down, across = numgrad.gradient(field, out=slopes)
+    >>> down is slopes[0], down[0, 0], across[0, 0]
+    (True, np.float64(4.0), np.float64(1.0))
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    if target == "cuda":
+        raise NotImplementedError(
+            "target='cuda': this version of numgrad has no CUDA kernels for gradient; "
+            "use target='auto' or 'cpu' on an array in host memory"
+        )
     plan = make_plan(f, varargs, axis, edge_order)
     if plan is None:
-        return np.gradient(f, *varargs, axis=axis, edge_order=edge_order)
+        return _by_numpy(f, varargs, axis, edge_order, out)
     if out is None:
-        results = [np.empty_like(plan.samples, dtype=plan.result_dtype) for _ in plan.axes]
+        results = tuple(
+            [np.empty_like(plan.samples, dtype=plan.result_dtype) for _ in plan.axes]
+        )
     else:
-        results = list(out) if isinstance(out, tuple) else [out]
+        shape, inputs = plan.samples.shape, (plan.samples, *varargs)
+        results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
     run(plan, results)
-    return results[0] if len(results) == 1 else tuple(results)
+    return results[0] if len(results) == 1 else results
+
+
+def _by_numpy(
+    f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any
+) -> Any:
+    """Return NumPy's answer, or raise its error."""
+    answer = np.gradient(f, *varargs, axis=axis, edge_order=edge_order)
+    if out is None:
+        return answer
+    results = answer if isinstance(answer, tuple) else (answer,)
+    if not results:
+        return answer
+    outputs = checked_outputs(
+        out, results[0].shape, results[0].dtype, len(results), (f, *varargs)
+    )
+    for output, result in zip(outputs, results, strict=True):
+        output[...] = result
+    return outputs[0] if len(outputs) == 1 else outputs

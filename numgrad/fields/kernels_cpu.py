@@ -275,6 +275,18 @@ def launch(function, field, axes, spacings, dimensions):
     call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
 
 
+@kernel
+def launch_one(function, field, axes, spacings, samples, result):
+    """Derive contiguous samples along one uniform axis on this thread.
+
+    The tables are templates that stay as they are.
+    """
+    field, axes = field.copy(), axes.copy()
+    field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
+    field[tables.SAMPLES], axes[tables.RESULT] = samples.ctypes.data, result.ctypes.data
+    call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
+
+
 @parallel_kernel
 def launch_in_parallel(function, field, axes, spacings, dimensions, threads):
     """Derive everything, each thread its own consecutive blocks."""

@@ -11,9 +11,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def contiguous_in_one_order(samples: Array, results: Sequence[Array]) -> bool:
     """Return whether all arrays are contiguous in C order or all in Fortran order."""
-    if samples.flags.c_contiguous:
-        return all(result.flags.c_contiguous for result in results)
-    return samples.flags.f_contiguous and all(result.flags.f_contiguous for result in results)
+    order = "C" if samples.flags.c_contiguous else "F"
+    return samples.flags[order] and all([result.flags[order] for result in results])
 
 
 def flat_order(results: Sequence[Array]) -> list[int]:

@@ -6,6 +6,7 @@ is none: NumPy itself then answers or complains.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,6 @@ class Plan:
     result_dtype: np.dtype[Any]
     axes: tuple[int, ...]
     spacings: Sequence[Spacing]
-    unit: bool  # whether all spacings are one
     edge_order: int
 
 
@@ -64,12 +64,13 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
     dtype = samples.dtype
     if dtype not in SAMPLES and dtype.newbyteorder("=") not in SAMPLES:
         return None
-    if not isinstance(edge_order, int | float | np.number) or edge_order not in (1, 2):
+    if not isinstance(edge_order, int) and not isinstance(edge_order, float | np.number):
         return None
-    axes = normalized_axes(axis, samples.ndim)
-    if not axes or len(varargs) not in (0, 1, len(axes)):
-        return None
-    if min([samples.shape[a] for a in axes]) < edge_order + 1:
+    if axis is None or type(axis) is int:
+        axes = checked_axes(axis, samples.shape, edge_order)
+    else:
+        axes = checked_axes.__wrapped__(axis, samples.shape, edge_order)
+    if axes is None:
         return None
     if varargs:
         spacings = all_spacings(varargs, samples, axes, edge_order == 2)
@@ -78,7 +79,7 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
     else:
         spacings = [UNIT_SPACING[dtype.char in "fF"]] * len(axes)
     result_dtype = DOUBLE if dtype.kind in "iu" else dtype
-    return Plan(samples, result_dtype, axes, spacings, not varargs, int(edge_order))
+    return Plan(samples, result_dtype, axes, spacings, int(edge_order))
 
 
 def plain_array(argument: Any) -> Array | None:
@@ -91,14 +92,18 @@ def plain_array(argument: Any) -> Array | None:
     return array if type(array) is np.ndarray else None
 
 
-def normalized_axes(axis: Any, rank: int) -> tuple[int, ...] | None:
+@lru_cache(maxsize=256)
+def checked_axes(axis: Any, shape: tuple[int, ...], edge_order: Any) -> tuple[int, ...] | None:
     """Return the axes as numbers from 0 up, or None where NumPy would complain."""
-    if axis is None:
-        return tuple(range(rank))
+    if edge_order not in (1, 2):
+        return None
     try:
-        return normalize_axis_tuple(axis, rank)
+        axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
     except (TypeError, ValueError):  # AxisError is a ValueError
         return None
+    if not axes or min(shape[a] for a in axes) < edge_order + 1:
+        return None
+    return tuple(axes)
 
 
 def all_spacings(
@@ -153,16 +158,17 @@ def scalar_spacing(
     return UniformSpacing(row, precision, precision)
 
 
-def uniform_row(h: Any, second_order: bool) -> tuple[Any, ...] | None:
+def uniform_row(h: Any, second_order: bool) -> tuple[float, ...] | None:
     """Return the row of the table of spacings, or None where NumPy would complain."""
     try:
-        first = [weight / h for weight in UNIFORM_FIRST_WEIGHTS] if second_order else NO_WEIGHTS
-        last = [weight / h for weight in UNIFORM_LAST_WEIGHTS] if second_order else NO_WEIGHTS
-        return (2.0 * h, h, h, *first, *last)
+        if not second_order:
+            return (float(2.0 * h), float(h), float(h), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        first = [float(weight / h) for weight in UNIFORM_FIRST_WEIGHTS]
+        last = [float(weight / h) for weight in UNIFORM_LAST_WEIGHTS]
+        return (float(2.0 * h), float(h), float(h), *first, *last)
     except ArithmeticError:
         return None
 
 
-NO_WEIGHTS = (0.0, 0.0, 0.0)
 UNIT_ROW = (2.0, 1.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS)
 UNIT_SPACING = (UniformSpacing(UNIT_ROW, DOUBLE, DOUBLE), UniformSpacing(UNIT_ROW, SINGLE, SINGLE))

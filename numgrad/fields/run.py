@@ -86,35 +86,35 @@ def _derive(
     spacings: Sequence[Spacing],
 ) -> None:
     """Derive along some of the axes in one pass over the samples."""
-    precision, weights_dtype = spacings[0].precision, spacings[0].weights_dtype
-    coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
-    dtypes = samples.dtype, results[0].dtype, weights_dtype, precision
+    precision = spacings[0].precision
+    dtypes = samples.dtype, results[0].dtype, spacings[0].weights_dtype, precision
+    spacing_table = _spacing_table(spacings, precision)
+    threads = thread_count(samples.size * len(axes))
     if contiguous_in_one_order(samples, results):
+        coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
         this = _contiguous_pass(
             samples.shape, samples.strides, dtypes, axes, coordinates, plan.edge_order
         )
-        memory, memories = samples.ravel("K"), [result.ravel("K") for result in results]
+        memory, memories = _flat(samples), [_flat(result) for result in results]
+        if threads == 1 and coordinates == (False,):
+            kernels_cpu.launch_one(
+                this.function, this.field, this.axes, spacing_table, memory, memories[0]
+            )
+            return
     else:
-        this, memory, memories = _strided_pass(
-            samples, results, dtypes, axes, plan.edge_order
-        )
+        this, memory, memories = _strided_pass(samples, results, dtypes, axes, plan.edge_order)
     field, axis_table = this.field.copy(), this.axes.copy()
     kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
     for k, result in enumerate(memories):
         kernels_cpu.locate(
             result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT
         )
-    if plan.unit:
-        spacing_table = _unit_spacings(len(axes), precision)
-    else:
-        spacing_table = np.array([spacing.row for spacing in spacings], precision)
     weights = [  # in use until the kernel has run
         _measure(spacing, k, axis_table, spacing_table)
         for k, spacing in enumerate(spacings)
         if isinstance(spacing, Coordinates)
     ]
     arguments = this.function, field, axis_table, spacing_table, this.dimensions
-    threads = thread_count(samples.size * len(axes))
     if threads == 1:
         kernels_cpu.launch(*arguments)
     else:
@@ -130,9 +130,21 @@ def _measure(spacing: Coordinates, k: int, axes: Array, spacings: Array) -> Arra
     return table
 
 
+def _spacing_table(spacings: Sequence[Spacing], precision: np.dtype[Any]) -> Array:
+    """Return the table of spacings; the rows of coordinates are filled in when measured."""
+    if spacings[0].row is UNIT_ROW and len(spacings) == 1:
+        return _unit_spacing(precision)
+    return np.array([spacing.row for spacing in spacings], precision)
+
+
 @lru_cache
-def _unit_spacings(count: int, precision: np.dtype[Any]) -> Array:
-    return np.array([UNIT_ROW] * count, precision)
+def _unit_spacing(precision: np.dtype[Any]) -> Array:
+    return np.array([UNIT_ROW], precision)
+
+
+def _flat(array: Array) -> Array:
+    """Return a contiguous array as one dimension."""
+    return array if array.ndim == 1 else array.ravel("K")
 
 
 @lru_cache(maxsize=256)
