@@ -34,6 +34,8 @@ index = np.uintp
 
 table_dtype = np.dtype(np.int64)
 
+BLOCK_BYTES = 1 << 14  # results that stay in the first-level cache until they are copied on
+TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
 REACH = 2  # neighbours on each side that a formula may use
 
 
@@ -248,6 +250,11 @@ def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, 
         if streamed:
             fence()
 
+    # Machine code is known by its name: the same one in two caches on disk would be taken for the same.
+    codes = "".join(
+        dtype.char for dtype in (samples_dtype, results_dtype, coordinates_dtype, spacings_dtype)
+    )
+    derive.__name__ = derive.__qualname__ = f"derive_{codes}_{strided:d}{direct:d}"
     return derive
 
 

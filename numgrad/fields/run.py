@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.fields import kernels_cpu, tables
+from numgrad.fields.kernels_cpu import BLOCK_BYTES, TABLE_POINTS
 from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.layout import (
     Array,
@@ -23,9 +24,7 @@ from numgrad.fields.layout import (
 from numgrad.fields.plan import UNIT_ROW, Coordinates, Plan, Spacing
 from numgrad.targets.choose import cache_bytes, thread_count
 
-BLOCK_BYTES = 1 << 14  # results that stay in the first-level cache until they are copied on
 DIRECT_BLOCK_BYTES = 1 << 17  # results that go straight past the cache
-TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
 SHORT_RUN = 64  # results too few in a row to be stored as whole lines of the cache
 NO_DIMENSIONS = np.empty((0, tables.RESULT_STEP), np.int64)
 
