@@ -375,9 +375,9 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
         _fill_spacing(row, axis, kind, checked) for row, (_, axis, kind) in enumerate(members)
     ]
     fill_all = reduce(_chain, fill_spacings)
-    derive = part(
-        derivation(samples_dtype, results_dtype, weights_dtype, precision, strided, False)
-    )
+    varying = any(kind.coordinates for _, _, kind in members)
+    dtypes = samples_dtype, results_dtype, weights_dtype, precision
+    derive = part(derivation(*dtypes, varying, strided, False))
     itemsize = results_dtype.itemsize
     streamed_bytes = cache_bytes() // 2 if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
 

@@ -64,8 +64,11 @@ def block_range(number, field, axes):
     return row + inner * block, row + min(inner * block + block, stride)
 
 
-def block_derivation(streamed):
-    """Return the function that derives a block along one axis, into the cache or past it."""
+def block_derivation(streamed, varying):
+    """Return the function that derives a block along one axis, into the cache or past it.
+
+    It knows axes with coordinates only if ``varying``.
+    """
     quotients = runs.stream_quotients if streamed else runs.quotients
     sums = runs.stream_sums if streamed else runs.sums
     tabulated_sums = runs.stream_tabulated_sums if streamed else runs.tabulated_sums
@@ -95,10 +98,11 @@ def block_derivation(streamed):
         """
         edge_order = field[tables.EDGE_ORDER]
         length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
-        uniform, tabulated = axes[axis + tables.UNIFORM] != 0, axes[axis + tables.WEIGHTS] != 0
-        inside, slab = length - 2, length * stride
-        coordinates = array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype)
-        table = array_at(axes[axis + tables.WEIGHTS], 3 * inside, spacings.dtype)
+        inside, slab, uniform = length - 2, length * stride, True
+        if varying:
+            uniform, tabulated = axes[axis + tables.UNIFORM] != 0, axes[axis + tables.WEIGHTS] != 0
+            coordinates = array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype)
+            table = array_at(axes[axis + tables.WEIGHTS], 3 * inside, spacings.dtype)
         if whole and uniform:
             # all at once, as if the block had no edges: they are overwritten below
             low, high = max(start, stride), min(stop, field[tables.SIZE] - stride)
@@ -127,46 +131,47 @@ def block_derivation(streamed):
                     if interior:
                         right, h = right + step, spacings[spacing + tables.TWICE_SPACING]
                     quotients(samples, left, right, results, at, high - low, h)
-                elif interior and stride == 1:
-                    i = low - base - 1
-                    if tabulated:
+                elif not interior:
+                    w = spacing + tables.FIRST_WEIGHTS + 3 * last
+                    a, b, c = spacings[w], spacings[w + 1], spacings[w + 2]
+                    sums(samples, left, step, results, at, high - low, a, b, c)
+                elif varying:
+                    i = (low - base) // stride - 1
+                    if stride > 1:
+                        while low < high:
+                            end = min(high, base + (i + 2) * stride)
+                            if tabulated:
+                                a, b, c = table[i], table[i + inside], table[i + 2 * inside]
+                            else:
+                                x = coordinates[i + 1]
+                                a, b, c = interior_weights(
+                                    x - coordinates[i], coordinates[i + 2] - x
+                                )
+                            sums(samples, left, step, results, low - shift, end - low, a, b, c)
+                            left += end - low
+                            low = end
+                            i += 1
+                    elif tabulated:
                         tabulated_sums(
                             samples, left, step, results, at, high - low, table, i, inside
                         )
                     else:
                         weighed_sums(samples, left, step, results, at, high - low, coordinates, i)
-                else:
-                    i = (low - base) // stride
-                    w = spacing + tables.FIRST_WEIGHTS + 3 * last
-                    a, b, c = spacings[w], spacings[w + 1], spacings[w + 2]
-                    while low < high:
-                        end = high
-                        if interior:
-                            end = min(high, base + (i + 1) * stride)
-                            if tabulated:
-                                a, b, c = table[i - 1], table[i - 1 + inside], table[i - 1 + 2 * inside]
-                            else:
-                                x = coordinates[i]
-                                a, b, c = interior_weights(
-                                    x - coordinates[i - 1], coordinates[i + 1] - x
-                                )
-                        sums(samples, left, step, results, low - shift, end - low, a, b, c)
-                        left += end - low
-                        low = end
-                        i += 1
 
     return derive_block
 
 
 @lru_cache
-def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, strided, direct):
+def derivation(
+    samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, varying, strided, direct
+):
     """Return the function that derives a range of blocks along every axis.
 
-    It is compiled for the dtypes given; for samples and results in memory of any order only if
+    It is compiled for the dtypes given; for axes with coordinates only if ``varying``; for samples and results in memory of any order only if
     ``strided``, otherwise for all of them contiguous in the same order. If ``direct``, each result
     goes straight past the cache; otherwise into the cache, or through a buffer past it.
     """
-    derive_block = block_derivation(direct)
+    derive_block = block_derivation(direct, varying)
     number_dtype = np.dtype(results_dtype.char.lower())
     numbers = results_dtype.itemsize // number_dtype.itemsize
 
@@ -254,7 +259,7 @@ def derivation(samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, 
     codes = "".join(
         dtype.char for dtype in (samples_dtype, results_dtype, coordinates_dtype, spacings_dtype)
     )
-    derive.__name__ = derive.__qualname__ = f"derive_{codes}_{strided:d}{direct:d}"
+    derive.__name__ = derive.__qualname__ = f"derive_{codes}_{varying:d}{strided:d}{direct:d}"
     return derive
 
 

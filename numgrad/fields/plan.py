@@ -150,9 +150,9 @@ def scalar_spacing(
         return None
     with np.errstate(all="ignore"):
         row = uniform_row(h, second_order)
+        precision = np.result_type(own, (2.0 * h).dtype)
     if row is None:
         return None
-    precision = np.result_type(own, row[0].dtype)
     if samples.dtype.kind == "c" and np.result_type(own, h.dtype) != precision:
         return None  # small integers: NumPy divides the interior and the edges in two precisions
     return UniformSpacing(row, precision, precision)

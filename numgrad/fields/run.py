@@ -89,8 +89,8 @@ def _derive(
     dtypes = samples.dtype, results[0].dtype, spacings[0].weights_dtype, precision
     spacing_table = _spacing_table(spacings, precision)
     threads = thread_count(samples.size * len(axes))
+    coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
     if contiguous_in_one_order(samples, results):
-        coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
         this = _contiguous_pass(
             samples.shape, samples.strides, dtypes, axes, coordinates, plan.edge_order
         )
@@ -101,7 +101,9 @@ def _derive(
             )
             return
     else:
-        this, memory, memories = _strided_pass(samples, results, dtypes, axes, plan.edge_order)
+        this, memory, memories = _strided_pass(
+            samples, results, dtypes, axes, any(coordinates), plan.edge_order
+        )
     field, axis_table = this.field.copy(), this.axes.copy()
     kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
     for k, result in enumerate(memories):
@@ -169,7 +171,8 @@ def _contiguous_pass(
         _axis_row(length, distance, size, 0, scattered=False)
         for length, distance in zip(lengths, distances, strict=True)
     ]
-    return _pass(dtypes, rows, NO_DIMENSIONS, (size, size, 0), False, edge_order, direct)
+    kernel = any(coordinates), False, direct
+    return _pass(dtypes, kernel, rows, NO_DIMENSIONS, (size, size, 0), False, edge_order)
 
 
 def _strided_pass(
@@ -177,6 +180,7 @@ def _strided_pass(
     results: Sequence[Array],
     dtypes: tuple[np.dtype[Any], ...],
     axes: tuple[int, ...],
+    varying: bool,
     edge_order: int,
 ) -> tuple[Pass, Array, list[Array]]:
     """Return the pass for arrays of any order, and their memory; the flat order is a result's."""
@@ -201,7 +205,8 @@ def _strided_pass(
     ]
     extent = samples.size, memory.size, origin
     gathered = not is_flat(samples, order)
-    this = _pass(dtypes, rows, dimensions, extent, gathered, edge_order, False)
+    kernel = varying, True, False
+    this = _pass(dtypes, kernel, rows, dimensions, extent, gathered, edge_order)
     return this, memory, [result_memory for result_memory, _ in memories]
 
 
@@ -218,17 +223,18 @@ def _axis_row(
 
 def _pass(
     dtypes: tuple[np.dtype[Any], ...],
+    kernel: tuple[bool, bool, bool],
     rows: list[tuple[int, ...]],
     dimensions: Array,
     extent: tuple[int, int, int],
     gathered: bool,
     edge_order: int,
-    direct: bool,
 ) -> Pass:
     """Return the tables of a pass, with the choice of its kernel and of its blocks."""
     size, span, origin = extent
     itemsize = dtypes[1].itemsize
     streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > cache_bytes() // 2
+    varying, strided, direct = kernel
     direct = direct and streamed
     block = min(size, (DIRECT_BLOCK_BYTES if direct else BLOCK_BYTES) // itemsize)
     field = np.zeros(tables.FIELD_COLUMNS, np.int64)
@@ -237,8 +243,7 @@ def _pass(
     field[tables.EDGE_ORDER], field[tables.STREAMED] = edge_order, streamed
     field[tables.MARCH] = _march(rows, dtypes[0].itemsize, block)
     field[tables.AXIS_COUNT], field[tables.DIMENSION_COUNT] = len(rows), len(dimensions)
-    strided = dimensions is not NO_DIMENSIONS
-    function = kernels_cpu.derivation_address(*dtypes, strided, direct)
+    function = kernels_cpu.derivation_address(*dtypes, varying, strided, direct)
     return Pass(function, field, np.array(rows, np.int64).ravel(), dimensions)
 
 

@@ -1,0 +1,9 @@
+"""Settings of all tests."""
+
+from hypothesis import HealthCheck, settings
+
+# The first example that needs a kernel waits for its compilation, so times say nothing.
+settings.register_profile(
+    "numgrad", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("numgrad")
