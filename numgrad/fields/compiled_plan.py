@@ -4,7 +4,7 @@ What ``plan`` and ``run`` do for a call from Python is done here in two steps: w
 while the caller is compiled; what only the values tell, in compiled code. The kernels are the same.
 """
 
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE
 from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
 from numgrad.targets.choose import cache_bytes
-from numgrad.targets.jit import part
+from numgrad.targets.jit import formula, part
 
 
 class Kind(NamedTuple):
@@ -41,12 +41,14 @@ class Kind(NamedTuple):
 def implementation(f, spacings, axis, edge_order, out, target):
     """Return the function ``(f, spacings, out)`` that computes the gradient for these types."""
     if _constant(target, "target") not in ("auto", "cpu"):
-        raise NumbaValueError("gradient in compiled code runs on the CPU: target is 'auto' or 'cpu'")
+        raise NumbaValueError(
+            "gradient in compiled code runs on the CPU: target is 'auto' or 'cpu'"
+        )
     samples_dtype = _samples_dtype(f)
     edge_order = _edge_order(edge_order)
     axes = _axes(axis, f.ndim)
     if not axes:
-        return part(_named(lambda f, spacings, out: (), "no_axes"))
+        return formula(_named(lambda f, spacings, out: (), "no_axes"))
     given = [spacing for spacing in spacings if not _is_none(spacing)]
     kinds = _spacing_kinds(given, len(axes), samples_dtype)
     results_dtype = DOUBLE if samples_dtype.kind in "iu" else samples_dtype
@@ -56,10 +58,18 @@ def implementation(f, spacings, axis, edge_order, out, target):
     for k, kind in enumerate(kinds):
         passes.setdefault((kind.precision, kind.weights_dtype), []).append(k)
     steps = [
-        _pass(samples_dtype, results_dtype, [(k, axes[k], kinds[k]) for k in members], edge_order, f, out, order)
+        _pass(
+            samples_dtype,
+            results_dtype,
+            [(k, axes[k], kinds[k]) for k in members],
+            edge_order,
+            f,
+            out,
+            order,
+        )
         for members in passes.values()
     ]
-    derive_all = reduce(_chain, steps)
+    derive_all = reduce(_in_turn, steps)
     check = _shape_check(axes, edge_order)
     single = len(axes) == 1
 
@@ -73,8 +83,8 @@ def implementation(f, spacings, axis, edge_order, out, target):
     def gradient_of_one_axis(f, spacings, out):
         return gradient_of_all(f, spacings, out)[0]
 
-    gradient_of_all = part(gradient)
-    return part(gradient_of_one_axis) if single else gradient_of_all
+    gradient_of_all = formula(gradient)
+    return formula(gradient_of_one_axis) if single else gradient_of_all
 
 
 def _named(function, *parts):
@@ -197,14 +207,14 @@ def _shape_check(axes, edge_order):
                     "at least (edge_order + 1) elements are required."
                 )
 
-    return part(_named(check, "check", *axes, edge_order))
+    return formula(_named(check, "check", *axes, edge_order))
 
 
 def _outputs(out, f, dtype, count):
     """Return the function ``(f, out)`` that gives the results' arrays as a tuple."""
     if _is_none(out):
         name = dtype.char
-        allocate = part(_named(lambda f, out: (np.empty_like(f, dtype),), "allocate", name, 1))
+        allocate = formula(_named(lambda f, out: (np.empty_like(f, dtype),), "allocate", name, 1))
         for k in range(2, count + 1):
             allocate = _allocate_one_more(allocate, dtype, k)
         return allocate
@@ -219,15 +229,15 @@ def _outputs(out, f, dtype, count):
         if not array.mutable or not array.aligned:
             raise NumbaTypeError(f"gradient: out must be writable and aligned, not {array}")
     if not isinstance(out, types.BaseTuple):
-        return part(_named(lambda f, out: _checked(f, (out,)), "one_output"))
-    return part(_named(lambda f, out: _checked(f, out), "outputs"))
+        return formula(_named(lambda f, out: _checked(f, (out,)), "one_output"))
+    return formula(_named(lambda f, out: _checked(f, out), "outputs"))
 
 
 def _allocate_one_more(allocate, dtype, count):
     def allocate_one_more(f, out):
         return (np.empty_like(f, dtype),) + allocate(f, out)  # noqa: RUF005 - Numba knows no other
 
-    return part(_named(allocate_one_more, "allocate", dtype.char, count))
+    return formula(_named(allocate_one_more, "allocate", dtype.char, count))
 
 
 @part
@@ -276,7 +286,7 @@ def _lengths_and_strides(axes, order):
             table[at + tables.LENGTH], table[at + tables.STRIDE] = f.shape[axis], stride
             table[at + tables.UNIFORM] = 1
 
-    return part(_named(fill, "lengths_and_strides", *axes, order))
+    return formula(_named(fill, "lengths_and_strides", *axes, order))
 
 
 @part
@@ -311,7 +321,6 @@ def _fill_spacing(row, axis, kind, checked):
     """Return the function that fills in the spacing of one axis."""
     slot = kind.slot
     name = "fill_spacing", row, axis, slot, kind.coordinates, checked
-    at, place = row * tables.AXIS_COLUMNS, row
 
     def unit(f, spacings, results, table, numbers, coordinates, weights):
         _fill_uniform(1.0, numbers[row])
@@ -333,7 +342,7 @@ def _fill_spacing(row, axis, kind, checked):
             for k in range(len(results)):
                 _check_apart(values, results[k])
         before = before_tabulated = 0
-        for earlier in range(place):
+        for earlier in range(row):
             length = table[earlier * tables.AXIS_COLUMNS + tables.LENGTH]
             before += length
             before_tabulated += 3 * (length - 2) if length <= TABLE_POINTS else 0
@@ -347,20 +356,30 @@ def _fill_spacing(row, axis, kind, checked):
         )
 
     if slot is None:
-        return part(_named(unit, *name))
+        return formula(_named(unit, *name))
     if kind.coordinates:
-        return part(_named(varying, *name))
-    return part(_named(scalar, *name))
+        return formula(_named(varying, *name))
+    return formula(_named(scalar, *name))
 
 
 def _chain(first, second):
     """Return the function that calls both with the same arguments."""
 
-    def both(*arguments):
-        first(*arguments)
-        second(*arguments)
+    def both(f, spacings, results, table, numbers, coordinates, weights):
+        first(f, spacings, results, table, numbers, coordinates, weights)
+        second(f, spacings, results, table, numbers, coordinates, weights)
 
-    return part(both)
+    return formula(both)
+
+
+def _in_turn(first, second):
+    """Return the function that makes two passes."""
+
+    def both(f, spacings, results):
+        first(f, spacings, results)
+        second(f, spacings, results)
+
+    return formula(both)
 
 
 def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
@@ -377,7 +396,7 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
     fill_all = reduce(_chain, fill_spacings)
     varying = any(kind.coordinates for _, _, kind in members)
     dtypes = samples_dtype, results_dtype, weights_dtype, precision
-    derive = part(derivation(*dtypes, varying, strided, False))
+    derive = _derivation(*dtypes, varying, strided)
     itemsize = results_dtype.itemsize
     streamed_bytes = cache_bytes() // 2 if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
 
@@ -425,7 +444,12 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
                 dimensions[d, tables.RESULT_STEP + row] = _whole_steps(stride, itemsize)
         launch(f, spacings, results, field, table, numbers, dimensions, coordinates, weights)
 
-    return part(derive_pass)
+    return formula(derive_pass)
+
+
+@lru_cache
+def _derivation(*key):
+    return part(derivation(*key, direct=False))
 
 
 @part

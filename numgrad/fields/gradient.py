@@ -19,7 +19,7 @@ def gradient(
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Any:
-    """Return the derivatives of sampled values along the axes of an array.
+    r"""Return the derivatives of sampled values along the axes of an array.
 
     It is `numpy.gradient`: the same values to the bit, dtypes, memory order, return types and
     errors, computed at the speed of memory on all cores.
@@ -75,7 +75,7 @@ def gradient(
     Inside, the derivative at ``x`` is the one of second order from the samples at ``x - h1``, ``x``
     and ``x + h2``,
 
-    .. math:: f' = \\frac{h_1^2 f(x + h_2) + (h_2^2 - h_1^2) f(x) - h_2^2 f(x - h_1)}
+    .. math:: f' = \frac{h_1^2 f(x + h_2) + (h_2^2 - h_1^2) f(x) - h_2^2 f(x - h_1)}
                         {h_1 h_2 (h_1 + h_2)} + O(h^2),
 
     at the edges the one-sided of order `edge_order` [1]_. Coordinates at equal distances are
@@ -128,9 +128,7 @@ def gradient(
     if plan is None:
         return _by_numpy(f, varargs, axis, edge_order, out)
     if out is None:
-        results = tuple(
-            [np.empty_like(plan.samples, dtype=plan.result_dtype) for _ in plan.axes]
-        )
+        results = tuple([np.empty_like(plan.samples, dtype=plan.result_dtype) for _ in plan.axes])
     else:
         shape, inputs = plan.samples.shape, (plan.samples, *varargs)
         results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
@@ -138,9 +136,7 @@ def gradient(
     return results[0] if len(results) == 1 else results
 
 
-def _by_numpy(
-    f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any
-) -> Any:
+def _by_numpy(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Any:
     """Return NumPy's answer, or raise its error."""
     answer = np.gradient(f, *varargs, axis=axis, edge_order=edge_order)
     if out is None:
@@ -148,9 +144,7 @@ def _by_numpy(
     results = answer if isinstance(answer, tuple) else (answer,)
     if not results:
         return answer
-    outputs = checked_outputs(
-        out, results[0].shape, results[0].dtype, len(results), (f, *varargs)
-    )
+    outputs = checked_outputs(out, results[0].shape, results[0].dtype, len(results), (f, *varargs))
     for output, result in zip(outputs, results, strict=True):
         output[...] = result
     return outputs[0] if len(outputs) == 1 else outputs

@@ -4,11 +4,10 @@ The results are seen flat, in the order in which they lie in memory. Along an ax
 points whose neighbours lie ``stride`` elements apart, a result stands at the flat position
 ``(outer * length + i) * stride + inner``: the view (outer, n, inner), for any rank and any axis.
 
-All work is cut into blocks of consecutive results that fit the first-level cache. A block is derived
-along every axis while its samples are near. It leaves its flat range only to read, so any order of
-blocks is right, and so is any sharing of them among threads. Results too large for the cache leave
-it through a buffer and non-temporal stores; samples and results that are not contiguous come and go
-through buffers too.
+All work is cut into blocks of consecutive results. A block is derived along every axis while its
+samples are in the cache. It leaves its flat range only to read, so any order of blocks is right,
+and so is any sharing of them among threads. Results too large for the cache go past it, straight
+or through a buffer; samples and results that are not contiguous come and go through buffers too.
 """
 
 from functools import lru_cache
@@ -39,9 +38,8 @@ TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
 REACH = 2  # neighbours on each side that a formula may use
 
 
-
-INTERIOR = 1  # the parts of an axis, in the order of memory: first edge, interior, last edge
-PARTS = 3
+INTERIOR = 1  # the places on an axis, in the order of memory: first edge, interior, last edge
+PLACES = 3
 
 
 @formula
@@ -111,14 +109,14 @@ def block_derivation(streamed, varying):
                 h = spacings[spacing + tables.TWICE_SPACING]
                 quotients(samples, left, left + 2 * step, results, low - shift, high - low, h)
         for base in range(start - start % slab, stop, slab):
-            for part in range(PARTS):
-                interior, last = part == INTERIOR, part // 2
+            for place in range(PLACES):
+                interior, last = place == INTERIOR, place // 2
                 if whole and uniform and interior:
                     continue
                 low, high = base, base + stride
-                if part > 0:
+                if place > 0:
                     low, high = high, base + slab - stride
-                if part > INTERIOR:
+                if place > INTERIOR:
                     low, high = high, base + slab
                 low, high = max(start, low), min(stop, high)
                 if low >= high:
@@ -167,9 +165,10 @@ def derivation(
 ):
     """Return the function that derives a range of blocks along every axis.
 
-    It is compiled for the dtypes given; for axes with coordinates only if ``varying``; for samples and results in memory of any order only if
-    ``strided``, otherwise for all of them contiguous in the same order. If ``direct``, each result
-    goes straight past the cache; otherwise into the cache, or through a buffer past it.
+    It is compiled for the dtypes given; for axes with coordinates only if ``varying``; for samples
+    and results in memory of any order only if ``strided``, otherwise for all of them contiguous in
+    the same order. If ``direct``, each result goes straight past the cache; otherwise into the
+    cache, or through a buffer past it.
     """
     derive_block = block_derivation(direct, varying)
     number_dtype = np.dtype(results_dtype.char.lower())
@@ -233,7 +232,7 @@ def derivation(
                     coordinates_dtype,
                     field,
                 )
-                if strided:
+                if strided:  # noqa: SIM102 - known while compiling, unlike the next
                     if scattered:
                         scatter(
                             buffer,
@@ -255,7 +254,7 @@ def derivation(
         if streamed:
             fence()
 
-    # Machine code is known by its name: the same one in two caches on disk would be taken for the same.
+    # machine code is known by its name: the same one in two caches on disk would be taken for equal
     codes = "".join(
         dtype.char for dtype in (samples_dtype, results_dtype, coordinates_dtype, spacings_dtype)
     )

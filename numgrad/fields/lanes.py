@@ -62,7 +62,7 @@ def _define(function, instruction, arity):
     infer_global(function)(type("LanesOperator", (_SameAsNumbers,), {}))
 
     @lower_builtin(function, *[Lanes] * arity)
-    def lower(context, builder, signature, arguments):  # noqa: ARG001
+    def lower(context, builder, signature, arguments):
         dtype = signature.return_type.dtype
         operands = [
             _convert(builder, lanes, value, dtype)
@@ -102,7 +102,7 @@ def _store_past_cache(builder, value, pointer, alignment):
 
 
 @intrinsic
-def load_lanes(typingctx, samples, position, results):  # noqa: ARG001
+def load_lanes(typingctx, samples, position, results):
     """Return the samples from a position on, for as many results as fill a line."""
     count = lane_count(results)
     whole = isinstance(samples.dtype, types.Integer)
@@ -123,11 +123,11 @@ def load_lanes(typingctx, samples, position, results):  # noqa: ARG001
 
 
 @intrinsic
-def spread(typingctx, number, results):  # noqa: ARG001
+def spread(typingctx, number, results):
     """Return the same number in every lane."""
     lanes = Lanes(number, lane_count(results))
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         vector = context.get_value_type(lanes)
         first = builder.insert_element(
             ir.Constant(vector, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0)
@@ -139,7 +139,7 @@ def spread(typingctx, number, results):  # noqa: ARG001
 
 
 @intrinsic
-def stream_lanes(typingctx, results, position, lanes):  # noqa: ARG001
+def stream_lanes(typingctx, results, position, lanes):
     """Store one line of results past the cache; it must be aligned."""
 
     def codegen(context, builder, signature, arguments):
@@ -154,7 +154,7 @@ def stream_lanes(typingctx, results, position, lanes):  # noqa: ARG001
 
 
 @intrinsic
-def stream_number(typingctx, results, position, number):  # noqa: ARG001
+def stream_number(typingctx, results, position, number):
     """Store one result past the cache."""
 
     def codegen(context, builder, signature, arguments):
@@ -172,17 +172,17 @@ def stream_number(typingctx, results, position, number):  # noqa: ARG001
 
 
 @intrinsic
-def lanes_in_line(typingctx, results):  # noqa: ARG001
+def lanes_in_line(typingctx, results):
     """Return how many results fill one line of the cache."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         return context.get_constant(types.intp, lane_count(results))
 
     return types.intp(results), codegen
 
 
 @intrinsic
-def is_line_start(typingctx, results, position):  # noqa: ARG001
+def is_line_start(typingctx, results, position):
     """Return whether a line of the cache starts with the result at a position."""
 
     def codegen(context, builder, signature, arguments):
@@ -195,10 +195,10 @@ def is_line_start(typingctx, results, position):  # noqa: ARG001
 
 
 @intrinsic
-def fence(typingctx):  # noqa: ARG001
+def fence(typingctx):
     """Make every non-temporal store of this thread visible before any later store."""
 
-    def codegen(context, builder, signature, arguments):  # noqa: ARG001
+    def codegen(context, builder, signature, arguments):
         if HAS_NON_TEMPORAL_STORES:
             sfence = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse.sfence"
@@ -210,7 +210,7 @@ def fence(typingctx):  # noqa: ARG001
 
 
 @intrinsic
-def prefetch(typingctx, samples, position):  # noqa: ARG001
+def prefetch(typingctx, samples, position):
     """Ask for the line of the cache that holds the sample at a position, which need not exist."""
 
     def codegen(context, builder, signature, arguments):

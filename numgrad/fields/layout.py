@@ -11,8 +11,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def contiguous_in_one_order(samples: Array, results: Sequence[Array]) -> bool:
     """Return whether all arrays are contiguous in C order or all in Fortran order."""
-    order = "C" if samples.flags.c_contiguous else "F"
-    return samples.flags[order] and all([result.flags[order] for result in results])
+    if samples.flags.c_contiguous:
+        return all([result.flags.c_contiguous for result in results])  # noqa: C419 - faster
+    return samples.flags.f_contiguous and all([result.flags.f_contiguous for result in results])  # noqa: C419
 
 
 def flat_order(results: Sequence[Array]) -> list[int]:

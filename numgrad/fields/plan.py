@@ -1,7 +1,7 @@
 """From the arguments of ``gradient`` to checked tables for the kernels.
 
-A plan is made for arguments that ``numpy.gradient`` accepts and Numba can hold. For all others there
-is none: NumPy itself then answers or complains.
+A plan is made for arguments that ``numpy.gradient`` accepts and Numba can hold. For all others
+there is none: NumPy itself then answers or complains.
 """
 
 from collections.abc import Sequence
@@ -146,11 +146,11 @@ def scalar_spacing(
     h: Any, samples: Array, own: np.dtype[Any], second_order: bool
 ) -> UniformSpacing | None:
     """Return the spacing of a NumPy number, which has a precision of its own."""
-    if h.dtype not in SCALAR_SPACINGS:
+    if not isinstance(h, np.generic) or h.dtype not in SCALAR_SPACINGS:
         return None
     with np.errstate(all="ignore"):
         row = uniform_row(h, second_order)
-        precision = np.result_type(own, (2.0 * h).dtype)
+        precision = np.result_type(own, np.multiply(2.0, h).dtype)
     if row is None:
         return None
     if samples.dtype.kind == "c" and np.result_type(own, h.dtype) != precision:

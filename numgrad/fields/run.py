@@ -19,7 +19,6 @@ from numgrad.fields.layout import (
     flat_strides,
     is_flat,
     memory_of,
-    steps,
 )
 from numgrad.fields.plan import UNIT_ROW, Coordinates, Plan, Spacing
 from numgrad.targets.choose import cache_bytes, thread_count

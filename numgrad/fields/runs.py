@@ -22,7 +22,8 @@ from numgrad.targets.jit import part
 # An index that can't be negative needs no test for it, which lets a loop become vector code.
 index = np.uintp
 
-# How far ahead samples are asked for: the processor's own prefetching falls behind a stream of stores.
+# How many lines ahead samples are asked for: what the processor does by itself falls behind a
+# stream of stores.
 LINES_AHEAD = index(16)
 
 

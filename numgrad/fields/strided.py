@@ -18,7 +18,7 @@ def offset_of(position, point, dimensions, step, origin):
 
 @part
 def next_run(run, offset, point, dimensions, step):
-    """Move ``point`` on by ``run`` points of the last dimension, carrying; return the new offset."""
+    """Move ``point`` on by a run of the last dimension, carrying; return the new offset."""
     d = len(dimensions) - 1
     point[d] += run
     offset += run * dimensions[d, step]

@@ -16,9 +16,9 @@ _forked_with_threads = False
 def thread_count(results: int) -> int:
     """Return how many of Numba's threads may derive so many results.
 
-    One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process when
-    two Python threads launch at once, and GNU OpenMP when a child launches that was forked after its
-    parent had used it.
+    One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process
+    when two Python threads launch at once, and GNU OpenMP when a child launches that was forked
+    after its parent had used it.
     """
     if results < PARALLEL_RESULTS:
         return 1

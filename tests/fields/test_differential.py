@@ -36,10 +36,14 @@ def numbers(draw, shape, dtype, kind="plain"):
         if dtype.kind == "c":
             values = values + 1j * generator.normal(size=shape)
         if kind == "special":
-            values = np.where(generator.random(shape) < 0.4, generator.choice(SPECIAL, shape), values)
+            values = np.where(
+                generator.random(shape) < 0.4, generator.choice(SPECIAL, shape), values
+            )
             if dtype.kind == "c":
                 imaginary = generator.choice(SPECIAL, shape)
-                values = np.where(generator.random(shape) < 0.2, values.real + 1j * imaginary, values)
+                values = np.where(
+                    generator.random(shape) < 0.2, values.real + 1j * imaginary, values
+                )
         return np.asarray(values).astype(dtype)
 
 
@@ -52,8 +56,6 @@ def transposed(array):
 
 
 def shuffled(array):
-    if array.ndim < 2:
-        return array
     return np.moveaxis(np.moveaxis(array, 0, -1).copy(), -1, 0)
 
 
@@ -70,7 +72,7 @@ def reversed_(array):
 
 
 def broadcast(array):
-    return np.broadcast_to(array[:1], array.shape) if array.ndim else array
+    return np.broadcast_to(array[:1], array.shape)
 
 
 def read_only(array):
@@ -112,7 +114,15 @@ def as_list(array):
     return array.tolist()
 
 
-CONTIGUOUS = [np.ascontiguousarray, fortran, transposed, read_only, byte_swapped, misaligned, as_list]
+CONTIGUOUS = [
+    np.ascontiguousarray,
+    fortran,
+    transposed,
+    read_only,
+    byte_swapped,
+    misaligned,
+    as_list,
+]
 STRIDED = [shuffled, every_second, reversed_, broadcast, in_records, in_even_records]
 
 
@@ -122,7 +132,7 @@ def samples(draw):
     shape = draw(st.lists(st.sampled_from(LENGTHS), max_size=5))
     while np.prod(shape) > MOST_SAMPLES:
         shape[np.argmax(shape)] = 2
-    layout = draw(st.sampled_from(CONTIGUOUS + STRIDED))
+    layout = draw(st.sampled_from(CONTIGUOUS + STRIDED if shape else CONTIGUOUS))
     dtypes = KERNEL_DTYPES if layout in CONTIGUOUS else STRIDED_DTYPES
     dtype = draw(st.one_of(*[st.sampled_from(dtypes)] * 5, st.sampled_from(NUMPY_DTYPES)))
     event(f"layout {layout.__name__}")
@@ -229,7 +239,10 @@ def calls(draw):
     if spacing_kind == "one":
         varargs = [draw(scalar_spacing())]
     elif spacing_kind == "each":
-        along = [st.one_of(coordinates(n, single), coordinates(n, single), scalar_spacing()) for n in lengths]
+        along = [
+            st.one_of(coordinates(n, single), coordinates(n, single), scalar_spacing())
+            for n in lengths
+        ]
         varargs = [draw(spacing) for spacing in along]
     elif spacing_kind == "wrong":
         varargs = [draw(st.one_of(wrong_spacing(n), scalar_spacing())) for n in lengths]
