@@ -23,7 +23,7 @@ from numgrad.fields.kernels_cpu import (
     measure,
 )
 from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
-from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE
+from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE, real_precision, result_dtype
 from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
 from numgrad.targets.choose import cache_bytes
 from numgrad.targets.jit import formula, part
@@ -51,7 +51,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
         return formula(_named(lambda f, spacings, out: (), "no_axes"))
     given = [spacing for spacing in spacings if not _is_none(spacing)]
     kinds = _spacing_kinds(given, len(axes), samples_dtype)
-    results_dtype = DOUBLE if samples_dtype.kind in "iu" else samples_dtype
+    results_dtype = result_dtype(samples_dtype)
     outputs = _outputs(out, f, results_dtype, len(axes))
     order = _common_order(f, out)
     passes: dict[Any, list[int]] = {}
@@ -158,7 +158,7 @@ def _axes(argument, rank):
 
 def _spacing_kinds(given, count, samples_dtype):
     """Return the kind of the spacing of each axis."""
-    own = SINGLE if samples_dtype.char in "fF" else DOUBLE
+    own = real_precision(samples_dtype)
     if not given:
         return [Kind(None, False, own, own)] * count
     if len(given) == 1 and not isinstance(given[0], types.Array):

@@ -6,7 +6,7 @@ import numpy as np
 
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.plan import make_plan
-from numgrad.fields.run import run
+from numgrad.fields.run import run, run_few
 
 TARGETS = ("auto", "cpu", "cuda")
 
@@ -124,6 +124,10 @@ def gradient(
             "target='cuda': this version of numgrad has no CUDA kernels for gradient; "
             "use target='auto' or 'cpu' on an array in host memory"
         )
+    if out is None:
+        result = run_few(f, varargs, axis, edge_order)
+        if result is not None:
+            return result
     plan = make_plan(f, varargs, axis, edge_order)
     if plan is None:
         return _by_numpy(f, varargs, axis, edge_order, out)

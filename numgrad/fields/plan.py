@@ -78,8 +78,17 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
             return None
     else:
         spacings = [UNIT_SPACING[dtype.char in "fF"]] * len(axes)
-    result_dtype = DOUBLE if dtype.kind in "iu" else dtype
-    return Plan(samples, result_dtype, axes, spacings, int(edge_order))
+    return Plan(samples, result_dtype(dtype), axes, spacings, int(edge_order))
+
+
+def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of the derivatives of samples of a dtype."""
+    return DOUBLE if dtype.kind in "iu" else dtype
+
+
+def real_precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a real number as precise as samples of a dtype."""
+    return SINGLE if dtype.char in "fF" else DOUBLE
 
 
 def plain_array(argument: Any) -> Array | None:
@@ -125,7 +134,7 @@ def all_spacings(
 
 def spacing_of(argument: Any, samples: Array, length: int, second_order: bool) -> Spacing | None:
     """Return the spacing of one axis, or None where NumPy must answer."""
-    own = SINGLE if samples.dtype.char in "fF" else DOUBLE
+    own = real_precision(samples.dtype)
     if type(argument) is float or type(argument) is int:
         row = uniform_row(argument, second_order)
         # a Python number takes the precision of the samples (NEP 50)
@@ -135,11 +144,14 @@ def spacing_of(argument: Any, samples: Array, length: int, second_order: bool) -
         return None
     if array.ndim == 0:
         return scalar_spacing(array[()], samples, own, second_order)
-    if array.shape != (length,) or array.dtype.newbyteorder("=") not in COORDINATES:
+    dtype = array.dtype
+    if array.shape != (length,) or dtype.newbyteorder("=") not in COORDINATES:
         return None
-    weights_dtype = SINGLE if array.dtype.char == "f" else DOUBLE
+    weights_dtype = SINGLE if dtype.char == "f" else DOUBLE
+    if dtype != weights_dtype or not array.flags.carray:
+        array = np.require(array, weights_dtype, ("C", "A"))
     precision = SINGLE if own == weights_dtype == SINGLE else DOUBLE
-    return Coordinates(np.require(array, weights_dtype, ("C", "A")), precision, weights_dtype)
+    return Coordinates(array, precision, weights_dtype)
 
 
 def scalar_spacing(

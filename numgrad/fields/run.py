@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from numgrad.fields import kernels_cpu, tables
 from numgrad.fields.kernels_cpu import BLOCK_BYTES, TABLE_POINTS
@@ -20,8 +21,18 @@ from numgrad.fields.layout import (
     is_flat,
     memory_of,
 )
-from numgrad.fields.plan import UNIT_ROW, Coordinates, Plan, Spacing
-from numgrad.targets.choose import cache_bytes, thread_count
+from numgrad.fields.plan import (
+    SAMPLES,
+    UNIT_ROW,
+    Coordinates,
+    Plan,
+    Spacing,
+    checked_axes,
+    real_precision,
+    result_dtype,
+    uniform_row,
+)
+from numgrad.targets.choose import PARALLEL_RESULTS, cache_bytes, thread_count
 
 DIRECT_BLOCK_BYTES = 1 << 17  # results that go straight past the cache
 SHORT_RUN = 64  # results too few in a row to be stored as whole lines of the cache
@@ -43,22 +54,55 @@ def run(plan: Plan, results: Sequence[Array]) -> None:
     samples = plan.samples
     if samples.size == 0:
         return
-    if samples.dtype.isnative and samples.flags.aligned:
-        _run_native(plan, samples, results)
-        return
-    samples = samples.astype(samples.dtype.newbyteorder("="), order="K")
-    _run_native(plan, samples, [_native_view(result) for result in results])
-    for result in results:
-        if not result.dtype.isnative:
-            result.byteswap(inplace=True)
+    native = samples.dtype.newbyteorder("=")
+    if not _is_plain(samples):
+        samples = samples.astype(native, order="K")
+    targets = [
+        result
+        if _is_plain(result)
+        else np.empty_like(samples, dtype=result.dtype.newbyteorder("="))
+        for result in results
+    ]
+    _run_plain(plan, samples, targets)
+    for result, target in zip(results, targets, strict=True):
+        if target is not result:
+            result[...] = target
 
 
-def _native_view(result: Array) -> Array:
-    return result.view(result.dtype.newbyteorder("="))
+def _is_plain(array: Array) -> bool:
+    """Return whether an array's numbers are native, aligned and whole steps apart."""
+    if not (array.dtype.isnative and array.flags.aligned):
+        return False
+    return array.dtype.kind != "c" or not any(stride % array.itemsize for stride in array.strides)
 
 
-def _run_native(plan: Plan, samples: Array, results: Sequence[Array]) -> None:
-    """Derive samples of this processor's byte order and alignment."""
+def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Array | None:
+    """Return the gradient of few samples along one uniform axis, or None if it isn't that.
+
+    The commonest call of all, with everything looked up that its shape determines.
+    """
+    if type(f) is not np.ndarray or len(varargs) > 1 or type(edge_order) is not int:
+        return None
+    if axis is not None and type(axis) is not int:
+        return None
+    this = _few_pass(f.shape, f.strides, f.dtype, axis, edge_order)
+    if this is None or not f.flags.aligned:
+        return None
+    spacings = this.unit_spacings
+    if varargs:
+        if type(varargs[0]) is not float and type(varargs[0]) is not int:
+            return None
+        row = uniform_row(varargs[0], edge_order == 2)
+        if row is None:
+            return None
+        spacings = np.array((row,), spacings.dtype)
+    result = np.empty_like(f, dtype=this.result_dtype)
+    kernels_cpu.launch_one(this.function, this.field, this.axes, spacings, _flat(f), _flat(result))
+    return result
+
+
+def _run_plain(plan: Plan, samples: Array, results: Sequence[Array]) -> None:
+    """Derive samples that are native, aligned and whole steps apart."""
     if len(results) == 1:
         _derive(plan, samples, results, plan.axes, plan.spacings)
         return
@@ -86,7 +130,7 @@ def _derive(
     """Derive along some of the axes in one pass over the samples."""
     precision = spacings[0].precision
     dtypes = samples.dtype, results[0].dtype, spacings[0].weights_dtype, precision
-    spacing_table = _spacing_table(spacings, precision)
+    spacing_table = np.array([spacing.row for spacing in spacings], precision)
     threads = thread_count(samples.size * len(axes))
     coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
     if contiguous_in_one_order(samples, results):
@@ -94,26 +138,27 @@ def _derive(
             samples.shape, samples.strides, dtypes, axes, coordinates, plan.edge_order
         )
         memory, memories = _flat(samples), [_flat(result) for result in results]
-        if threads == 1 and coordinates == (False,):
-            kernels_cpu.launch_one(
-                this.function, this.field, this.axes, spacing_table, memory, memories[0]
-            )
-            return
     else:
         this, memory, memories = _strided_pass(
             samples, results, dtypes, axes, any(coordinates), plan.edge_order
         )
-    field, axis_table = this.field.copy(), this.axes.copy()
-    kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
-    for k, result in enumerate(memories):
-        kernels_cpu.locate(
-            result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT
-        )
+    axis_table = this.axes.copy()
     weights = [  # in use until the kernel has run
         _measure(spacing, k, axis_table, spacing_table)
         for k, spacing in enumerate(spacings)
         if isinstance(spacing, Coordinates)
     ]
+    if threads == 1 and len(results) == 1 and not len(this.dimensions):
+        kernels_cpu.launch_one(
+            this.function, this.field, axis_table, spacing_table, memory, memories[0]
+        )
+        return
+    field = this.field.copy()
+    kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
+    for k, result in enumerate(memories):
+        kernels_cpu.locate(
+            result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT
+        )
     arguments = this.function, field, axis_table, spacing_table, this.dimensions
     if threads == 1:
         kernels_cpu.launch(*arguments)
@@ -130,21 +175,44 @@ def _measure(spacing: Coordinates, k: int, axes: Array, spacings: Array) -> Arra
     return table
 
 
-def _spacing_table(spacings: Sequence[Spacing], precision: np.dtype[Any]) -> Array:
-    """Return the table of spacings; the rows of coordinates are filled in when measured."""
-    if spacings[0].row is UNIT_ROW and len(spacings) == 1:
-        return _unit_spacing(precision)
-    return np.array([spacing.row for spacing in spacings], precision)
-
-
-@lru_cache
-def _unit_spacing(precision: np.dtype[Any]) -> Array:
-    return np.array([UNIT_ROW], precision)
-
-
 def _flat(array: Array) -> Array:
     """Return a contiguous array as one dimension."""
     return array if array.ndim == 1 else array.ravel("K")
+
+
+@dataclass(slots=True)
+class FewPass(Pass):
+    """A pass over few contiguous samples along one axis."""
+
+    result_dtype: np.dtype[Any]
+    unit_spacings: Array
+
+
+@lru_cache(maxsize=256)
+def _few_pass(
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axis: int | None,
+    edge_order: int,
+) -> FewPass | None:
+    """Return the pass for samples of this kind along one uniform axis, if they are few."""
+    axes = checked_axes(axis, shape, edge_order)
+    if dtype not in SAMPLES or axes is None or len(axes) != 1:
+        return None
+    if not 0 < math.prod(shape) < PARALLEL_RESULTS or not _are_contiguous(shape, strides, dtype):
+        return None
+    own = real_precision(dtype)
+    dtypes = dtype, result_dtype(dtype), own, own
+    this = _contiguous_pass(shape, strides, dtypes, axes, (False,), edge_order)
+    return FewPass(
+        this.function, this.field, this.axes, this.dimensions, dtypes[1], np.array([UNIT_ROW], own)
+    )
+
+
+def _are_contiguous(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    pattern = as_strided(np.empty(1, dtype), shape, strides)
+    return bool(pattern.flags.forc)
 
 
 @lru_cache(maxsize=256)
@@ -183,8 +251,6 @@ def _strided_pass(
     edge_order: int,
 ) -> tuple[Pass, Array, list[Array]]:
     """Return the pass for arrays of any order, and their memory; the flat order is a result's."""
-    if any(stride % samples.itemsize for stride in samples.strides):
-        samples = samples.copy(order="K")
     order = flat_order(results)
     distances = flat_strides(samples.shape, order)
     dimensions = np.array(dimension_rows(samples.shape, order, [samples, *results]), np.int64)
