@@ -35,11 +35,11 @@ table_dtype = np.dtype(np.int64)
 
 BLOCK_BYTES = 1 << 14  # results that stay in the first-level cache until they are copied on
 TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
-REACH = 2  # neighbours on each side that a formula may use
+REACH = 2  # neighbours on each side that a formula may use: as many as the order of the edges
 
 
-INTERIOR = 1  # the places on an axis, in the order of memory: first edge, interior, last edge
-PLACES = 3
+# the places on an axis, in the order of memory
+FIRST_EDGE, INTERIOR, LAST_EDGE = range(3)
 
 
 @formula
@@ -62,6 +62,17 @@ def block_range(number, field, axes):
     return row + inner * block, row + min(inner * block + block, stride)
 
 
+@formula
+def place_range(place, base, slab, stride, start, stop):
+    """Return which flat positions of a block lie at a place of the outer slab from ``base`` on."""
+    low, high = base, base + stride
+    if place == INTERIOR:
+        low, high = high, base + slab - stride
+    elif place == LAST_EDGE:
+        low, high = base + slab - stride, base + slab
+    return max(start, low), min(stop, high)
+
+
 def block_derivation(streamed, varying):
     """Return the function that derives a block along one axis, into the cache or past it.
 
@@ -71,7 +82,29 @@ def block_derivation(streamed, varying):
     sums = runs.stream_sums if streamed else runs.sums
     tabulated_sums = runs.stream_tabulated_sums if streamed else runs.tabulated_sums
     weighed_sums = runs.stream_weighed_sums if streamed else runs.weighed_sums
-    whole = not streamed
+    at_once = not streamed
+
+    @formula
+    def derive_varying_interior(
+        samples, left, step, results, at, low, high, base, stride, inside, coordinates, table
+    ):
+        i = (low - base) // stride - 1
+        tabulated = table.size > 0
+        if stride == 1:
+            if tabulated:
+                tabulated_sums(samples, left, step, results, at, high - low, table, i, inside)
+            else:
+                weighed_sums(samples, left, step, results, at, high - low, coordinates, i)
+            return
+        while low < high:
+            count = min(high, base + (i + 2) * stride) - low
+            if tabulated:
+                a, b, c = table[i], table[i + inside], table[i + 2 * inside]
+            else:
+                x = coordinates[i + 1]
+                a, b, c = interior_weights(x - coordinates[i], coordinates[i + 2] - x)
+            sums(samples, left, step, results, at, count, a, b, c)
+            left, at, low, i = left + count, at + count, low + count, i + 1
 
     @formula
     def derive_block(
@@ -96,65 +129,52 @@ def block_derivation(streamed, varying):
         """
         edge_order = field[tables.EDGE_ORDER]
         length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
-        inside, slab, uniform = length - 2, length * stride, True
-        if varying:
-            uniform, tabulated = axes[axis + tables.UNIFORM] != 0, axes[axis + tables.WEIGHTS] != 0
-            coordinates = array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype)
-            table = array_at(axes[axis + tables.WEIGHTS], 3 * inside, spacings.dtype)
-        if whole and uniform:
-            # all at once, as if the block had no edges: they are overwritten below
+        slab = length * stride
+        uniform = not varying or axes[axis + tables.UNIFORM] != 0
+        if uniform and at_once:
+            # the whole block, as if it had no edges: they are overwritten below
             low, high = max(start, stride), min(stop, field[tables.SIZE] - stride)
             if low < high:
-                left = low - origin - step
-                h = spacings[spacing + tables.TWICE_SPACING]
+                left, h = low - origin - step, spacings[spacing + INTERIOR]
                 quotients(samples, left, left + 2 * step, results, low - shift, high - low, h)
         for base in range(start - start % slab, stop, slab):
-            for place in range(PLACES):
-                interior, last = place == INTERIOR, place // 2
-                if whole and uniform and interior:
+            for place in range(3):
+                interior = place == INTERIOR
+                low, high = place_range(place, base, slab, stride, start, stop)
+                if low >= high or (interior and uniform and at_once):
                     continue
-                low, high = base, base + stride
-                if place > 0:
-                    low, high = high, base + slab - stride
-                if place > INTERIOR:
-                    low, high = high, base + slab
-                low, high = max(start, low), min(stop, high)
-                if low >= high:
-                    continue
-                at, left = low - shift, low - origin - step
+                back, width = 1, 2
                 if not interior:
-                    left = low - origin - last * edge_order * step
-                if (uniform and interior) or (edge_order == 1 and not interior):
-                    right, h = left + step, spacings[spacing + tables.FIRST_SPACING + last]
-                    if interior:
-                        right, h = right + step, spacings[spacing + tables.TWICE_SPACING]
-                    quotients(samples, left, right, results, at, high - low, h)
+                    back, width = place // LAST_EDGE * edge_order, edge_order
+                at, count, left = low - shift, high - low, low - origin - back * step
+                by_quotient = uniform if interior else edge_order == 1
+                if by_quotient:
+                    right, h = left + width * step, spacings[spacing + place]
+                    quotients(samples, left, right, results, at, count, h)
                 elif not interior:
-                    w = spacing + tables.FIRST_WEIGHTS + 3 * last
+                    w = spacing + tables.FIRST_WEIGHTS
+                    if place == LAST_EDGE:
+                        w = spacing + tables.LAST_WEIGHTS
                     a, b, c = spacings[w], spacings[w + 1], spacings[w + 2]
-                    sums(samples, left, step, results, at, high - low, a, b, c)
+                    sums(samples, left, step, results, at, count, a, b, c)
                 elif varying:
-                    i = (low - base) // stride - 1
-                    if stride > 1:
-                        while low < high:
-                            end = min(high, base + (i + 2) * stride)
-                            if tabulated:
-                                a, b, c = table[i], table[i + inside], table[i + 2 * inside]
-                            else:
-                                x = coordinates[i + 1]
-                                a, b, c = interior_weights(
-                                    x - coordinates[i], coordinates[i + 2] - x
-                                )
-                            sums(samples, left, step, results, low - shift, end - low, a, b, c)
-                            left += end - low
-                            low = end
-                            i += 1
-                    elif tabulated:
-                        tabulated_sums(
-                            samples, left, step, results, at, high - low, table, i, inside
-                        )
-                    else:
-                        weighed_sums(samples, left, step, results, at, high - low, coordinates, i)
+                    points, entries = axes[axis + tables.COORDINATES], 3 * (length - 2)
+                    if axes[axis + tables.WEIGHTS] == 0:
+                        entries = 0
+                    derive_varying_interior(
+                        samples,
+                        left,
+                        step,
+                        results,
+                        at,
+                        low,
+                        high,
+                        base,
+                        stride,
+                        length - 2,
+                        array_at(points, length, coordinates_dtype),
+                        array_at(axes[axis + tables.WEIGHTS], entries, spacings.dtype),
+                    )
 
     return derive_block
 
@@ -208,7 +228,7 @@ def derivation(
                         stop,
                         step,
                         field[tables.SIZE],
-                        REACH,
+                        field[tables.EDGE_ORDER],
                         window,
                     )
                 span = axes[axis + tables.RESULT_SPAN]
@@ -286,16 +306,22 @@ def launch(function, field, axes, spacings, dimensions):
     call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
 
 
+@part
+def launch_located(function, field, axes, spacings, samples, result):
+    """Derive from samples to a result, whose addresses are still to be written down."""
+    field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
+    field[tables.SAMPLES], axes[tables.RESULT] = samples.ctypes.data, result.ctypes.data
+    call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
+
+
 @kernel
 def launch_one(function, field, axes, spacings, samples, result):
     """Derive contiguous samples along one uniform axis on this thread.
 
-    The tables are templates that stay as they are.
+    The tables are templates that stay as they are. Their copies are arguments of a call, so that
+    they live until it ends: their addresses alone don't keep them.
     """
-    field, axes = field.copy(), axes.copy()
-    field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
-    field[tables.SAMPLES], axes[tables.RESULT] = samples.ctypes.data, result.ctypes.data
-    call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
+    launch_located(function, field.copy(), axes.copy(), spacings, samples, result)
 
 
 @parallel_kernel

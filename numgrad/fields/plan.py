@@ -174,13 +174,13 @@ def uniform_row(h: Any, second_order: bool) -> tuple[float, ...] | None:
     """Return the row of the table of spacings, or None where NumPy would complain."""
     try:
         if not second_order:
-            return (float(2.0 * h), float(h), float(h), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return (float(h), float(2.0 * h), float(h), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         first = [float(weight / h) for weight in UNIFORM_FIRST_WEIGHTS]
         last = [float(weight / h) for weight in UNIFORM_LAST_WEIGHTS]
-        return (float(2.0 * h), float(h), float(h), *first, *last)
+        return (float(h), float(2.0 * h), float(h), *first, *last)
     except ArithmeticError:
         return None
 
 
-UNIT_ROW = (2.0, 1.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS)
+UNIT_ROW = (1.0, 2.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS)
 UNIT_SPACING = (UniformSpacing(UNIT_ROW, DOUBLE, DOUBLE), UniformSpacing(UNIT_ROW, SINGLE, SINGLE))

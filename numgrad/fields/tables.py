@@ -35,9 +35,9 @@ RESULT_ORIGIN = 7
 SCATTERED = 8  # whether this result lies in another order than the flat one
 AXIS_COLUMNS = 9
 
-# spacings
-TWICE_SPACING = 0
-FIRST_SPACING = 1
+# spacings: first the divisors at each place of an axis, in the order of memory
+FIRST_SPACING = 0
+TWICE_SPACING = 1
 LAST_SPACING = 2
 FIRST_WEIGHTS = 3  # three columns
 LAST_WEIGHTS = 6  # three columns

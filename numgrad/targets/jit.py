@@ -1,5 +1,6 @@
 """Every njit option and the cache policy, once."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +9,7 @@ from typing import Any
 
 import numba
 from numba.core import sigutils
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 
 # No fastmath anywhere: contraction, reciprocals and reordering all break equality with NumPy.
@@ -67,7 +68,24 @@ class _PackageCache(FunctionCache):  # type: ignore[misc]
         super().__init__(function)
         folder = Path(function.__code__.co_filename).parent
         stamps = [(source.name, *_stamp(source)) for source in sorted(folder.glob("*.py"))]
-        self._cache_file._source_stamp = (self._cache_file._source_stamp, tuple(stamps))
+        stamp = self._impl.locator.get_source_stamp(), tuple(stamps)
+        self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+
+class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]
+    """Files of a cache that several processes may fill at once.
+
+    Numba numbers the files of machine code, and two processes that save two signatures at the same
+    time take the same number: one signature then finds the machine code of the other. Here a file
+    is named after its signature, and written before the index that names it.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Save an entry."""
+        digest = hashlib.sha256(repr(key).encode()).digest()
+        name = self._data_name(int.from_bytes(digest[:8], "big"))
+        self._save_data(name, data)
+        self._save_index({**self._load_index(), key: name})
 
 
 def _stamp(source: os.PathLike[str]) -> tuple[float, int]:
