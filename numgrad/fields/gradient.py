@@ -1,12 +1,12 @@
 """``numgrad.gradient``."""
 
+from functools import cache
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
 from numgrad.fields.outputs import checked_outputs
-from numgrad.fields.plan import make_plan
-from numgrad.fields.run import run, run_few
 
 TARGETS = ("auto", "cpu", "cuda")
 
@@ -124,11 +124,12 @@ def gradient(
             "target='cuda': this version of numgrad has no CUDA kernels for gradient; "
             "use target='auto' or 'cpu' on an array in host memory"
         )
+    compiled = _compiled()
     if out is None:
-        result = run_few(f, varargs, axis, edge_order)
+        result = compiled.run_few(f, varargs, axis, edge_order)
         if result is not None:
             return result
-    plan = make_plan(f, varargs, axis, edge_order)
+    plan = compiled.make_plan(f, varargs, axis, edge_order)
     if plan is None:
         return _by_numpy(f, varargs, axis, edge_order, out)
     if out is None:
@@ -136,8 +137,16 @@ def gradient(
     else:
         shape, inputs = plan.samples.shape, (plan.samples, *varargs)
         results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
-    run(plan, results)
+    compiled.run(plan, results)
     return results[0] if len(results) == 1 else results
+
+
+@cache
+def _compiled() -> ModuleType:
+    """Load what needs numba, which takes a while, when the first gradient is asked for."""
+    from numgrad.fields import run
+
+    return run
 
 
 def _by_numpy(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Any:

@@ -28,11 +28,14 @@ from numgrad.fields.plan import (
     Plan,
     Spacing,
     checked_axes,
+    make_plan,
     real_precision,
     result_dtype,
     uniform_row,
 )
 from numgrad.targets.choose import PARALLEL_RESULTS, cache_bytes, thread_count
+
+__all__ = ["make_plan", "run", "run_few"]
 
 DIRECT_BLOCK_BYTES = 1 << 17  # results that go straight past the cache
 SHORT_RUN = 64  # results too few in a row to be stored as whole lines of the cache

@@ -26,11 +26,20 @@ def thread_count(results: int) -> int:
 
     threads: int = numba.get_num_threads()  # starts the threading layer
     layer = numba.threading_layer()
-    if layer == "workqueue" and threading.active_count() > 1:
+    if layer == "workqueue" and not _alone():
         return 1
     if layer == "omp" and _forked_with_threads:
         return 1
     return threads
+
+
+def _alone() -> bool:
+    """Return whether this is the main thread and no other is known.
+
+    A thread that wasn't started by the threading module isn't counted, but it isn't the main one.
+    """
+    in_main = threading.get_ident() == threading.main_thread().ident
+    return in_main and threading.active_count() == 1
 
 
 def _note_fork() -> None:

@@ -33,7 +33,7 @@ def test_memory_of(name):
         assert memory[offset] == view[point]
 
 
-@pytest.mark.parametrize("axes", itertools.permutations(range(3)))
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
 def test_the_flat_order_is_that_of_a_contiguous_result(axes):
     result = np.empty([(3, 4, 5)[axis] for axis in axes]).transpose(np.argsort(axes))
     order = layout.flat_order([CUBE.astype(float)[:, ::2], result][1:])

@@ -1,0 +1,266 @@
+"""Python threads, forks and pools, under every threading layer of Numba: each a program of its own."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import numgrad
+
+LAYERS = ["workqueue", "omp", "tbb"]
+FOLDER = Path(numgrad.__file__).parents[1]
+SECONDS = 240  # a program that hangs has failed; one with nothing cached compiles first
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+START = """
+import os, sys, threading, warnings
+import numba, numpy as np, numgrad
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forks beside threads
+rng = np.random.default_rng(0)
+x = np.cumsum(rng.random(300) + 0.1)
+fields = [rng.normal(size=(300, 200 + k)) for k in range(8)]  # well above the parallel threshold
+answers = [np.gradient(f, x, 0.5) for f in fields]
+
+def right(k):
+    return all(map(np.array_equal, numgrad.gradient(fields[k], x, 0.5), answers[k]))
+
+def right_in_child(inside=lambda: right(1)):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if inside() else 2
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+"""
+
+
+def run(program, **environment):
+    """Run a program; return what it prints."""
+    variables = {**os.environ, "PYTHONPATH": str(FOLDER), "NUMBA_NUM_THREADS": "2", **environment}
+    if environment.get("NUMBA_THREADING_LAYER") == "tbb":
+        # pip puts the library there, where only the environment can tell the loader
+        folders = [str(Path(sys.prefix, "lib")), os.environ.get("LD_LIBRARY_PATH", "")]
+        variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))
+    done = subprocess.run(
+        [sys.executable, *([program] if isinstance(program, Path) else ["-c", program])],
+        cwd=FOLDER,
+        env={name: value for name, value in variables.items() if value is not None},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@cache
+def missing(layer):
+    """Return why a threading layer can't be had here, or nothing."""
+    pool = {"workqueue": "workqueue", "omp": "omppool", "tbb": "tbbpool"}[layer]
+    program = f"from numba.np.ufunc import {pool}"
+    if layer == "tbb":
+        program += "\nfrom numba.np.ufunc.parallel import _check_tbb_version_compatible as check\n"
+        program += "check()"
+    try:
+        run(program, NUMBA_THREADING_LAYER=layer)
+    except AssertionError as error:
+        return str(error).splitlines()[-1]
+    return ""
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request):
+    reason = missing(request.param)
+    if reason:
+        pytest.skip(f"no threading layer {request.param}: {reason}")
+    return request.param
+
+
+def test_eight_python_threads_at_once(layer):
+    program = """
+wrong, barrier = [], threading.Barrier(8)
+
+def work(k):
+    barrier.wait()
+    for _ in range(25):
+        if not right(k):
+            wrong.append(k)
+
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not wrong, wrong
+assert right(0)
+print(numba.threading_layer())
+"""
+    assert run(START + program, NUMBA_THREADING_LAYER=layer) == f"{layer}\n"
+
+
+def test_the_main_thread_beside_others(layer):
+    program = """
+assert right(0)
+wrong, stop = [], threading.Event()
+
+def work(k):
+    while not stop.is_set():
+        if not right(k):
+            wrong.append(k)
+
+for start_and_stop in range(5):
+    stop.clear()
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        assert right(0)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert right(0)
+assert not wrong, wrong
+"""
+    run(START + program, NUMBA_THREADING_LAYER=layer)
+
+
+def test_threads_that_the_threading_module_does_not_know(layer):
+    program = """
+import _thread
+assert right(0)
+done = [_thread.allocate_lock() for _ in range(4)]
+wrong = []
+
+def work(k):
+    for _ in range(20):
+        if not right(k):
+            wrong.append(k)
+    done[k].release()
+
+for k, lock in enumerate(done):
+    lock.acquire()
+    _thread.start_new_thread(work, (k,))
+for _ in range(20):
+    assert right(5)
+for lock in done:
+    lock.acquire()
+assert not wrong, wrong
+"""
+    run(START + program, NUMBA_THREADING_LAYER=layer)
+
+
+@pytest.mark.parametrize("small", ["(8,)", "(3, 4)"])
+def test_small_calls_of_many_threads(small):
+    # each on its own thread, with tables of its own
+    program = f"""
+f = rng.normal(size={small})
+answer = np.gradient(f, 0.5, axis=0)
+wrong = []
+
+def work():
+    for _ in range(20_000):
+        if not np.array_equal(numgrad.gradient(f, 0.5, axis=0), answer):
+            wrong.append(1)
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not wrong, len(wrong)
+"""
+    run(START + program)
+
+
+@forks
+def test_fork_after_a_parallel_call(layer):
+    program = """
+assert right(0)
+assert right_in_child()
+assert right_in_child(lambda: right(2) and right_in_child())
+assert right(3)
+assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
+"""
+    run(START + program, NUMBA_THREADING_LAYER=layer)
+
+
+@forks
+def test_fork_before_the_first_call(layer):
+    run(START + "assert right_in_child()\nassert right(0)", NUMBA_THREADING_LAYER=layer)
+
+
+@forks
+def test_fork_while_other_threads_call(layer):
+    program = """
+assert right(0)
+stop = threading.Event()
+
+def work():
+    while not stop.is_set():
+        right(2)
+
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+children = [right_in_child() for _ in range(5)]
+stop.set()
+for thread in threads:
+    thread.join()
+assert all(children), children
+assert right(0)
+"""
+    run(START + program, NUMBA_THREADING_LAYER=layer)
+
+
+POOL = """
+import multiprocessing
+
+if __name__ == "__main__":
+    assert right(0)
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        assert all(pool.map(right, range(8)))
+    assert right(0)
+"""
+
+
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=forks), "spawn"])
+def test_pools_of_processes(layer, method, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(START + POOL.format(method=method), "utf-8")
+    run(program, NUMBA_THREADING_LAYER=layer)
+
+
+def test_one_thread(layer):
+    program = """
+from numgrad.targets.choose import thread_count
+assert right(0)
+assert thread_count(1 << 20) == 1
+"""
+    run(START + program, NUMBA_NUM_THREADS="1", NUMBA_THREADING_LAYER=layer)
+
+
+def test_set_num_threads(layer):
+    program = """
+from numgrad.targets.choose import thread_count
+for threads in (1, 2, 3, 4, 2):
+    numba.set_num_threads(threads)
+    assert thread_count(1 << 20) == threads
+    assert right(threads)
+"""
+    run(START + program, NUMBA_NUM_THREADS="4", NUMBA_THREADING_LAYER=layer)
+
+
+def test_more_threads_than_blocks():
+    run(START + "assert all(map(right, range(8)))", NUMBA_NUM_THREADS="64")
+
+
+def test_no_home():
+    run(START + "assert right(0)", HOME=None, XDG_CACHE_HOME=None)
