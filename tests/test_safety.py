@@ -84,71 +84,50 @@ def layer(request):
     return request.param
 
 
-def test_eight_python_threads_at_once(layer):
-    program = """
-wrong, barrier = [], threading.Barrier(8)
-
-def work(k):
-    barrier.wait()
-    for _ in range(25):
-        if not right(k):
-            wrong.append(k)
-
-threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-assert not wrong, wrong
-assert right(0)
-print(numba.threading_layer())
-"""
-    assert run(START + program, NUMBA_THREADING_LAYER=layer) == f"{layer}\n"
-
-
-def test_the_main_thread_beside_others(layer):
-    program = """
-assert right(0)
-wrong, stop = [], threading.Event()
-
-def work(k):
-    while not stop.is_set():
-        if not right(k):
-            wrong.append(k)
-
-for start_and_stop in range(5):
-    stop.clear()
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(10):
-        assert right(0)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert right(0)
-assert not wrong, wrong
-"""
-    run(START + program, NUMBA_THREADING_LAYER=layer)
-
-
-def test_threads_that_the_threading_module_does_not_know(layer):
+def test_python_threads(layer):
     program = """
 import _thread
-assert right(0)
-done = [_thread.allocate_lock() for _ in range(4)]
-wrong = []
 
-def work(k):
-    for _ in range(20):
+def work(k, calls=25):
+    while calls and not stop.is_set():
+        calls -= 1
         if not right(k):
             wrong.append(k)
+
+def start(numbers, **keywords):
+    threads = [threading.Thread(target=work, args=(k,), kwargs=keywords) for k in numbers]
+    for thread in threads:
+        thread.start()
+    return threads
+
+wrong, stop = [], threading.Event()
+
+# eight at once, which start the threading layer
+for thread in start(range(8)):
+    thread.join()
+assert right(0)
+assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
+
+# the main thread beside others
+threads = start(range(1, 4), calls=-1)
+for _ in range(25):
+    assert right(0)
+stop.set()
+for thread in threads:
+    thread.join()
+stop.clear()
+
+# the main thread beside those that the threading module doesn't know
+done = [_thread.allocate_lock() for _ in range(4)]
+
+def work_and_tell(k):
+    work(k)
     done[k].release()
 
 for k, lock in enumerate(done):
     lock.acquire()
-    _thread.start_new_thread(work, (k,))
-for _ in range(20):
+    _thread.start_new_thread(work_and_tell, (k,))
+for _ in range(25):
     assert right(5)
 for lock in done:
     lock.acquire()
@@ -157,20 +136,19 @@ assert not wrong, wrong
     run(START + program, NUMBA_THREADING_LAYER=layer)
 
 
-@pytest.mark.parametrize("small", ["(8,)", "(3, 4)"])
-def test_small_calls_of_many_threads(small):
+def test_small_calls_of_many_threads():
     # each on its own thread, with tables of its own
-    program = f"""
-f = rng.normal(size={small})
-answer = np.gradient(f, 0.5, axis=0)
+    program = """
 wrong = []
 
-def work():
-    for _ in range(20_000):
-        if not np.array_equal(numgrad.gradient(f, 0.5, axis=0), answer):
-            wrong.append(1)
+def work(k):
+    f = rng.normal(size=4 + k)
+    answer = np.gradient(f, 0.5)
+    for _ in range(5_000):
+        if not np.array_equal(numgrad.gradient(f, 0.5), answer):
+            wrong.append(k)
 
-threads = [threading.Thread(target=work) for _ in range(4)]
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -181,8 +159,9 @@ assert not wrong, len(wrong)
 
 
 @forks
-def test_fork_after_a_parallel_call(layer):
+def test_fork(layer):
     program = """
+assert right_in_child()  # before the first call
 assert right(0)
 assert right_in_child()
 assert right_in_child(lambda: right(2) and right_in_child())
@@ -190,11 +169,6 @@ assert right(3)
 assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
 """
     run(START + program, NUMBA_THREADING_LAYER=layer)
-
-
-@forks
-def test_fork_before_the_first_call(layer):
-    run(START + "assert right_in_child()\nassert right(0)", NUMBA_THREADING_LAYER=layer)
 
 
 @forks
@@ -220,31 +194,29 @@ assert right(0)
     run(START + program, NUMBA_THREADING_LAYER=layer)
 
 
-POOL = """
-import multiprocessing
+def test_pools_of_processes(layer, tmp_path):
+    program = """
+from multiprocessing import get_all_start_methods, get_context
 
 if __name__ == "__main__":
     assert right(0)
-    with multiprocessing.get_context("{method}").Pool(2) as pool:
-        assert all(pool.map(right, range(8)))
-    assert right(0)
+    for method in {"fork", "spawn"}.intersection(get_all_start_methods()):
+        with get_context(method).Pool(2) as pool:
+            assert all(pool.map(right, range(8))), method
+        assert right(0)
 """
+    file = tmp_path / "program.py"
+    file.write_text(START + program, "utf-8")
+    run(file, NUMBA_THREADING_LAYER=layer)
 
 
-@pytest.mark.parametrize("method", [pytest.param("fork", marks=forks), "spawn"])
-def test_pools_of_processes(layer, method, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(START + POOL.format(method=method), "utf-8")
-    run(program, NUMBA_THREADING_LAYER=layer)
-
-
-def test_one_thread(layer):
+def test_one_thread():
     program = """
 from numgrad.targets.choose import thread_count
 assert right(0)
 assert thread_count(1 << 20) == 1
 """
-    run(START + program, NUMBA_NUM_THREADS="1", NUMBA_THREADING_LAYER=layer)
+    run(START + program, NUMBA_NUM_THREADS="1")
 
 
 def test_set_num_threads(layer):

@@ -25,7 +25,7 @@ from numgrad.fields.kernels_cpu import (
 from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE, real_precision, result_dtype
 from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
-from numgrad.targets.choose import cache_bytes
+from numgrad.targets.choose import most_cached_bytes
 from numgrad.targets.jit import formula, part
 
 
@@ -398,7 +398,7 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
     dtypes = samples_dtype, results_dtype, weights_dtype, precision
     derive = _derivation(*dtypes, varying, strided)
     itemsize = results_dtype.itemsize
-    streamed_bytes = cache_bytes() // 2 if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
+    most_cached = most_cached_bytes() if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
 
     @part
     def launch(f, spacings, results, field, table, numbers, dimensions, coordinates, weights):
@@ -432,7 +432,7 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
         field = np.zeros(tables.FIELD_COLUMNS, np.int64)
         field[tables.SIZE], field[tables.BLOCK] = f.size, min(f.size, BLOCK_BYTES // itemsize)
         field[tables.GATHERED], field[tables.EDGE_ORDER] = gathered, edge_order
-        field[tables.STREAMED] = f.size * count * itemsize > streamed_bytes
+        field[tables.STREAMED] = f.size * count * itemsize > most_cached
         field[tables.MARCH], field[tables.AXIS_COUNT] = -1, count
         dimensions = np.empty((f.ndim if strided else 0, tables.RESULT_STEP + count), np.int64)
         field[tables.DIMENSION_COUNT] = len(dimensions)

@@ -33,7 +33,7 @@ from numgrad.fields.plan import (
     result_dtype,
     uniform_row,
 )
-from numgrad.targets.choose import PARALLEL_RESULTS, cache_bytes, thread_count
+from numgrad.targets.choose import PARALLEL_RESULTS, most_cached_bytes, stays_cached, thread_count
 
 __all__ = ["make_plan", "run", "run_few"]
 
@@ -301,7 +301,7 @@ def _pass(
     """Return the tables of a pass, with the choice of its kernel and of its blocks."""
     size, span, origin = extent
     itemsize = dtypes[1].itemsize
-    streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > cache_bytes() // 2
+    streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > most_cached_bytes()
     varying, strided, direct = kernel
     direct = direct and streamed
     block = min(size, (DIRECT_BLOCK_BYTES if direct else BLOCK_BYTES) // itemsize)
@@ -318,6 +318,6 @@ def _pass(
 def _march(rows: list[tuple[int, ...]], itemsize: int, block: int) -> int:
     """Return the axis to go down first, if its neighbours lie too far apart for the cache."""
     distance = max(row[tables.STRIDE] for row in rows)
-    if distance < 2 * block or 2 * distance * itemsize <= cache_bytes() // 8:
+    if distance < 2 * block or stays_cached(2 * distance * itemsize):
         return -1
     return [row[tables.STRIDE] for row in rows].index(distance)

@@ -70,6 +70,14 @@ class _PackageCache(FunctionCache):  # type: ignore[misc]
         stamps = [(source.name, *_stamp(source)) for source in sorted(folder.glob("*.py"))]
         stamp = self._impl.locator.get_source_stamp(), tuple(stamps)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
+        self._name = function.__qualname__
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        """Return what tells one entry from another: the name says what a function closes over.
+
+        Numba would hash the functions that it closes over, which differ from process to process.
+        """
+        return sig, codegen.magic_tuple(), self._name, numba.config.BOUNDSCHECK
 
 
 class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]

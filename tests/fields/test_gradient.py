@@ -101,7 +101,8 @@ def path(monkeypatch):
     def force(*, streamed=False, parallel=False, tabulated=True, blocks=False, march=False):
         if streamed or march:
             # less than any array here; marching starts at an eighth of the cache
-            monkeypatch.setattr(run, "cache_bytes", lambda: 64)
+            monkeypatch.setattr(choose, "cache_bytes", lambda: 64)
+        monkeypatch.setattr(run, "PARALLEL_RESULTS", 0)  # no short cut for few samples
         if parallel:
             monkeypatch.setattr(choose, "PARALLEL_RESULTS", 0)
         if not tabulated:
@@ -110,10 +111,12 @@ def path(monkeypatch):
             monkeypatch.setattr(run, "BLOCK_BYTES", 256)
             monkeypatch.setattr(run, "DIRECT_BLOCK_BYTES", 1024)
         run._contiguous_pass.cache_clear()
+        run._few_pass.cache_clear()
 
     yield force
     monkeypatch.undo()
     run._contiguous_pass.cache_clear()
+    run._few_pass.cache_clear()
 
 
 def every_spacing(generator, shape, dtype):
