@@ -23,7 +23,7 @@ import numba, numpy as np, numgrad
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forks beside threads
 rng = np.random.default_rng(0)
 x = np.cumsum(rng.random(300) + 0.1)
-fields = [rng.normal(size=(300, 200 + k)) for k in range(8)]  # well above the parallel threshold
+fields = [rng.normal(size=(300, 600 + k)) for k in range(8)]  # enough for a parallel launch
 answers = [np.gradient(f, x, 0.5) for f in fields]
 
 def right(k):
