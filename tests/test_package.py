@@ -35,8 +35,9 @@ def test_import_loads_neither_numba_nor_cuda(statement):
     assert not modules_after(statement) & {"numba", "llvmlite", "numba_cuda", "cuda"}
 
 
-def test_using_a_name_loads_numba():
-    assert "numba" in modules_after("import numgrad; numgrad.gradient")
+def test_only_a_call_loads_numba():
+    assert "numba" not in modules_after("import numgrad; numgrad.gradient")
+    assert "numba" in modules_after("import numgrad; numgrad.gradient([1.0, 2.0])")
 
 
 def test_public_names_are_listed_and_there():

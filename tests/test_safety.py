@@ -1,4 +1,4 @@
-"""Python threads, forks and pools, under every threading layer of Numba: each a program of its own."""
+"""Python threads, forks and pools, under every threading layer: each a program of its own."""
 
 import os
 import subprocess

@@ -100,6 +100,14 @@ def _named(function, *parts):
 # ---- what the types tell
 
 
+def check_numpys_own(out, target):
+    """Raise if a call of ``numpy.gradient`` has an argument that only ours has."""
+    if not _is_none(out) or _constant(target, "target") != "auto":
+        raise NumbaTypeError(
+            "numpy.gradient has no out and no target; numgrad.gradient has, in compiled code too"
+        )
+
+
 def _is_none(argument):
     return argument is None or isinstance(argument, types.NoneType | types.Omitted)
 

@@ -4,6 +4,7 @@ Numba calls ``register`` through the entry point ``numba_extensions`` before it 
 this file imports as little as it can: the rest is loaded when a gradient is compiled.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 _registered = False
@@ -16,48 +17,20 @@ def register() -> None:
         return
     _registered = True
     import numpy as np
-    from numba.extending import overload
 
     from numgrad.fields.gradient import gradient
 
+    _teach(gradient, with_out=True)
+    _teach(np.gradient, with_out=False)
+
+
+def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
+    """Teach Numba one function, which knows ``out`` and ``target`` or doesn't."""
+    from numba.extending import overload
+
     # Numba can't compile *varargs beside keywords, so each spacing has a name of its own.
-
-    @overload(np.gradient, prefer_literal=True)
-    def numpy_gradient(
-        f,
-        v0=None,
-        v1=None,
-        v2=None,
-        v3=None,
-        v4=None,
-        v5=None,
-        v6=None,
-        v7=None,
-        axis=None,
-        edge_order=1,
-    ):
-        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
-        derive = _implementation(f, spacings, axis, edge_order, None, "auto")
-
-        def implementation(
-            f,
-            v0=None,
-            v1=None,
-            v2=None,
-            v3=None,
-            v4=None,
-            v5=None,
-            v6=None,
-            v7=None,
-            axis=None,
-            edge_order=1,
-        ):
-            return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), None)
-
-        return implementation
-
-    @overload(gradient, prefer_literal=True)
-    def numgrad_gradient(
+    @overload(function, prefer_literal=True)
+    def typed(
         f,
         v0=None,
         v1=None,
@@ -72,10 +45,14 @@ def register() -> None:
         out=None,
         target="auto",
     ):
-        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
-        derive = _implementation(f, spacings, axis, edge_order, out, target)
+        from numgrad.fields.compiled_plan import check_numpys_own, implementation
 
-        def implementation(
+        if not with_out:
+            check_numpys_own(out, target)
+        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+        derive = implementation(f, spacings, axis, edge_order, out, target)
+
+        def compiled(
             f,
             v0=None,
             v1=None,
@@ -92,10 +69,4 @@ def register() -> None:
         ):
             return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), out)
 
-        return implementation
-
-
-def _implementation(*arguments: Any) -> Any:
-    from numgrad.fields.compiled_plan import implementation
-
-    return implementation(*arguments)
+        return compiled

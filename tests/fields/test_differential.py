@@ -12,8 +12,8 @@ MOST_SAMPLES = 4000
 
 # Every dtype in contiguous memory; fewer in strided memory, since each compiles another kernel.
 KERNEL_DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16"]
-STRIDED_DTYPES = ["i4", "u8", "f4", "f8", "c8", "c16"]
-SINGLE_COORDINATES_DTYPES = ["i4", "f4", "f8", "c8", "c16"]
+STRIDED_DTYPES = ["i4", "f4", "f8", "c16"]
+SINGLE_COORDINATES_DTYPES = ["i4", "f4", "f8", "c8"]
 NUMPY_DTYPES = ["?", "f2", "g", "G", "O", "M8[D]", "m8[s]"]
 SPACING_DTYPES = [*KERNEL_DTYPES, "?", "f2", "g", "G", "O", "m8[s]"]
 
@@ -269,7 +269,7 @@ def assert_answers_as_numpy(f, varargs, keywords):
     assert [memory(argument) for argument in (f, *varargs)] == before, "an input was modified"
 
 
-@settings(max_examples=3000)
+@settings(max_examples=300)
 @given(calls())
 def test_any_call(call):
     assert_answers_as_numpy(*call)

@@ -119,9 +119,14 @@ def path(monkeypatch):
     run._few_pass.cache_clear()
 
 
+def real_dtype(dtype):
+    """Return the dtype of coordinates of the same precision."""
+    return np.dtype(dtype).char.lower() if np.dtype(dtype).kind in "fc" else "d"
+
+
 def every_spacing(generator, shape, dtype):
     """Yield arguments of all kinds of spacing for every axis."""
-    real = np.dtype(dtype).char.lower() if np.dtype(dtype).kind in "fc" else "d"
+    real = real_dtype(dtype)
     yield ()
     yield (0.3,)
     varying = [np.cumsum(generator.random(n) + 0.1).astype(real) for n in shape]
@@ -166,8 +171,15 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "c16", "c8", "i4"])
-@pytest.mark.parametrize("name", PATHS)
+# every path for float64; those that differ most for the other dtypes
+PATHS_OF_DTYPES = [(name, "f8") for name in PATHS] + [
+    (name, dtype)
+    for name in ("parallel", "streamed in parallel", "streamed, no table", "marching")
+    for dtype in ("f4", "c16", "i4")
+]
+
+
+@pytest.mark.parametrize(("name", "dtype"), PATHS_OF_DTYPES)
 def test_every_path(generator, path, name, dtype):
     path(**PATHS[name])
     for shape, order in itertools.product(SHAPES, "CF"):
@@ -180,8 +192,7 @@ def test_every_path(generator, path, name, dtype):
                 assert_same(numgrad.gradient(f, *spacing, **keywords), expected)
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "c16", "c8", "i4"])
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize(("name", "dtype"), PATHS_OF_DTYPES)
 def test_every_path_one_axis_of_many(generator, path, name, dtype):
     path(**PATHS[name])
     for shape, order in itertools.product([(70, 71), (9, 10, 130), (130, 10, 9)], "CF"):
@@ -208,8 +219,8 @@ STRIDED = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["f8", "c8", "i4"])
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@pytest.mark.parametrize("name", ["serial", "parallel", "streamed in parallel", "no table"])
 def test_every_path_strided(generator, path, name, dtype):
     path(**PATHS[name])
     for shape, layout in itertools.product([(3,), (65,), (37, 41), (5, 64, 3)], STRIDED.values()):
@@ -237,11 +248,11 @@ def test_streamed_results_start_at_any_alignment(generator, path, dtype, axis):
             assert (memory[offset + f.size :] == -1).all()
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i2"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4"])
 def test_large_arrays(generator, dtype):
-    # past the cache where it is usual, on all threads, and each block more than once
-    f = random_samples(generator, (300, 200, 120), dtype)
-    x = [np.cumsum(generator.random(n) + 0.1) for n in f.shape]
+    # on all threads, and past the cache where that is usual
+    f = random_samples(generator, (160, 150, 120), dtype)
+    x = [np.cumsum(generator.random(n) + 0.1).astype(real_dtype(dtype)) for n in f.shape]
     assert_same(numgrad.gradient(f), np.gradient(f))
     assert_same(numgrad.gradient(f, *x, edge_order=2), np.gradient(f, *x, edge_order=2))
     assert_same(numgrad.gradient(f.T, x[1], axis=1), np.gradient(f.T, x[1], axis=1))
@@ -264,6 +275,7 @@ def test_uniformity_is_lost_at_any_point(generator, at):
 # Arguments of other classes
 
 
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element to nan")
 def test_masked_arrays(generator):
     f = np.ma.array(generator.normal(size=(5, 6)), mask=generator.random((5, 6)) < 0.2)
     assert_same(numgrad.gradient(f), np.gradient(f))

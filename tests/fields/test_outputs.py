@@ -167,7 +167,7 @@ def test_refused_where_numpy_answers():
         TypeError, match=r"^out has dtype float64, but the result has dtype float16$"
     ):
         numgrad.gradient(f, axis=0, out=out)
-    with pytest.raises(ValueError, match="^out shares memory with an input"):
+    with pytest.raises(ValueError, match=r"^out shares memory with an input"):
         numgrad.gradient(f, axis=0, out=f)
     assert (out == 7).all()
 
@@ -197,7 +197,7 @@ def test_out_may_not_share_memory_with_the_samples():
 
 def test_out_may_not_share_memory_with_coordinates():
     x = X.copy()
-    with pytest.raises(ValueError, match="^out shares memory with an input"):
+    with pytest.raises(ValueError, match=r"^out shares memory with an input"):
         numgrad.gradient(F[0], x, out=x)
     np.testing.assert_array_equal(x, X)
 
@@ -222,7 +222,7 @@ def test_interleaved_arrays_share_no_memory():
 def test_what_is_too_hard_to_tell_apart_is_refused(monkeypatch):
     monkeypatch.setattr(outputs, "OVERLAP_WORK", 0)
     memory = np.zeros((*F.shape, 2))
-    with pytest.raises(ValueError, match="^out shares memory with an input"):
+    with pytest.raises(ValueError, match=r"^out shares memory with an input"):
         numgrad.gradient(memory[..., 0], axis=0, out=memory[..., 1])
 
 
