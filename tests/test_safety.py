@@ -72,7 +72,8 @@ def missing(layer):
     try:
         run(program, NUMBA_THREADING_LAYER=layer)
     except AssertionError as error:
-        return str(error).splitlines()[-1]
+        reasons = [line for line in str(error).splitlines() if line.startswith("ImportError: ")]
+        return reasons[-1].strip() if reasons else "it can't be imported"
     return ""
 
 

@@ -230,6 +230,15 @@ def test_every_path_strided(generator, path, name, dtype):
             assert_same(numgrad.gradient(f, *spacing, edge_order=2), expected)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+def test_tables_outlive_the_buffers_of_the_kernel(generator, path, dtype):
+    # a buffer as large as a table would be given the memory of a table that is freed too early
+    path(streamed=True)
+    for n in range(2, 40):
+        f = random_samples(generator, n, dtype)
+        assert_same(numgrad.gradient(f), np.gradient(f))
+
+
 @pytest.mark.skipif(not HAS_NON_TEMPORAL_STORES, reason="no non-temporal stores here")
 @pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
 @pytest.mark.parametrize("axis", [0, 1])
