@@ -4,7 +4,7 @@ What ``plan`` and ``run`` do for a call from Python is done here in two steps: w
 while the caller is compiled; what only the values tell, in compiled code. The kernels are the same.
 """
 
-from functools import lru_cache, reduce
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -455,7 +455,7 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
     return formula(derive_pass)
 
 
-@lru_cache
+@cache
 def _derivation(*key):
     return part(derivation(*key, direct=False))
 

@@ -10,7 +10,7 @@ and so is any sharing of them among threads. Results too large for the cache go 
 or through a buffer; samples and results that are not contiguous come and go through buffers too.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numba import prange, types
@@ -179,7 +179,7 @@ def block_derivation(streamed, varying):
     return derive_block
 
 
-@lru_cache
+@cache
 def derivation(
     samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, varying, strided, direct
 ):
@@ -282,10 +282,10 @@ def derivation(
     return derive
 
 
-@lru_cache
-def derivation_address(*dtypes):
-    """Return the address of the machine code of a derivation, compiled when first asked for."""
-    return callback(types.void(types.int64, types.int64, types.int64), derivation(*dtypes)).address
+@cache
+def compiled_derivation(*key):
+    """Return a derivation compiled when first asked for; kept, and its machine code with it."""
+    return callback(types.void(types.int64, types.int64, types.int64), derivation(*key))
 
 
 @part

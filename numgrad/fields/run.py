@@ -311,7 +311,7 @@ def _pass(
     field[tables.EDGE_ORDER], field[tables.STREAMED] = edge_order, streamed
     field[tables.MARCH] = _march(rows, dtypes[0].itemsize, block)
     field[tables.AXIS_COUNT], field[tables.DIMENSION_COUNT] = len(rows), len(dimensions)
-    function = kernels_cpu.derivation_address(*dtypes, varying, strided, direct)
+    function = kernels_cpu.compiled_derivation(*dtypes, varying, strided, direct).address
     return Pass(function, field, np.array(rows, np.int64).ravel(), dimensions)
 
 
