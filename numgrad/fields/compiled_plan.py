@@ -1,32 +1,17 @@
-"""From the types of a call inside compiled code to the function that Numba compiles for it.
+"""What the types of a call inside compiled code tell of its gradient, while the caller is compiled.
 
-What ``plan`` and ``run`` do for a call from Python is done here in two steps: what the types tell,
-while the caller is compiled; what only the values tell, in compiled code. The kernels are the same.
+It is for ``compiled_run`` what ``plan`` is for ``run``; here the errors are Numba's.
 """
 
-from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaTypeError, NumbaValueError
-from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numgrad.fields import tables
-from numgrad.fields.kernels_cpu import (
-    BLOCK_BYTES,
-    TABLE_POINTS,
-    count_blocks,
-    derivation,
-    measure,
-)
-from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
-from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE, real_precision, result_dtype
-from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
-from numgrad.targets.choose import most_cached_bytes
-from numgrad.targets.jit import formula, part
+from numgrad.fields.plan import DOUBLE, SAMPLES, SINGLE, real_precision
 
 
 class Kind(NamedTuple):
@@ -38,81 +23,19 @@ class Kind(NamedTuple):
     weights_dtype: np.dtype[Any]
 
 
-def implementation(f, spacings, axis, edge_order, out, target):
-    """Return the function ``(f, spacings, out)`` that computes the gradient for these types."""
-    if _constant(target, "target") not in ("auto", "cpu"):
-        raise NumbaValueError(
-            "gradient in compiled code runs on the CPU: target is 'auto' or 'cpu'"
-        )
-    samples_dtype = _samples_dtype(f)
-    edge_order = _edge_order(edge_order)
-    axes = _axes(axis, f.ndim)
-    if not axes:
-        return formula(_named(lambda f, spacings, out: (), "no_axes"))
-    given = [spacing for spacing in spacings if not _is_none(spacing)]
-    kinds = _spacing_kinds(given, len(axes), samples_dtype)
-    results_dtype = result_dtype(samples_dtype)
-    outputs = _outputs(out, f, results_dtype, len(axes))
-    order = _common_order(f, out)
-    passes: dict[Any, list[int]] = {}
-    for k, kind in enumerate(kinds):
-        passes.setdefault((kind.precision, kind.weights_dtype), []).append(k)
-    steps = [
-        _pass(
-            samples_dtype,
-            results_dtype,
-            [(k, axes[k], kinds[k]) for k in members],
-            edge_order,
-            f,
-            out,
-            order,
-        )
-        for members in passes.values()
-    ]
-    derive_all = reduce(_in_turn, steps)
-    check = _shape_check(axes, edge_order)
-    single = len(axes) == 1
-
-    def gradient(f, spacings, out):
-        check(f)
-        results = outputs(f, out)
-        if f.size > 0:
-            derive_all(f, spacings, results)
-        return results
-
-    def gradient_of_one_axis(f, spacings, out):
-        return gradient_of_all(f, spacings, out)[0]
-
-    gradient_of_all = formula(gradient)
-    return formula(gradient_of_one_axis) if single else gradient_of_all
-
-
-def _named(function, *parts):
-    """Give a function a name of its own, which becomes the name of its machine code.
-
-    Machine code of the same name in two caches on disk would be taken for the same.
-    """
-    name = "_".join(str(part) for part in parts)
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-# ---- what the types tell
-
-
 def check_numpys_own(out, target):
     """Raise if a call of ``numpy.gradient`` has an argument that only ours has."""
-    if not _is_none(out) or _constant(target, "target") != "auto":
+    if not is_none(out) or constant(target, "target") != "auto":
         raise NumbaTypeError(
             "numpy.gradient has no out and no target; numgrad.gradient has, in compiled code too"
         )
 
 
-def _is_none(argument):
+def is_none(argument):
     return argument is None or isinstance(argument, types.NoneType | types.Omitted)
 
 
-def _constant(argument, name):
+def constant(argument, name):
     """Return the value of an argument that must be known while compiling."""
     if isinstance(argument, types.Omitted):
         return argument.value
@@ -121,7 +44,7 @@ def _constant(argument, name):
     if isinstance(argument, types.NoneType):
         return None
     if isinstance(argument, types.BaseTuple):
-        return tuple(_constant(item, name) for item in argument)
+        return tuple(constant(item, name) for item in argument)
     if isinstance(argument, types.Type):
         raise NumbaTypeError(
             f"gradient: {name} must be a constant written in the call, not a variable of type "
@@ -130,7 +53,7 @@ def _constant(argument, name):
     return argument
 
 
-def _samples_dtype(f):
+def samples_dtype_of(f):
     if not isinstance(f, types.Array):
         raise NumbaTypeError(f"gradient: f must be an array in compiled code, not {f}")
     try:
@@ -145,8 +68,8 @@ def _samples_dtype(f):
     return dtype
 
 
-def _edge_order(argument):
-    edge_order = _constant(argument, "edge_order")
+def constant_edge_order(argument):
+    edge_order = constant(argument, "edge_order")
     if edge_order not in (1, 2):
         raise NumbaValueError(
             f"gradient: 'edge_order' must be 1 or 2, greater than 2 not supported: {edge_order}"
@@ -154,8 +77,8 @@ def _edge_order(argument):
     return int(edge_order)
 
 
-def _axes(argument, rank):
-    axis = _constant(argument, "axis")
+def constant_axes(argument, rank):
+    axis = constant(argument, "axis")
     if axis is None:
         return tuple(range(rank))
     try:
@@ -164,7 +87,7 @@ def _axes(argument, rank):
         raise NumbaValueError(f"gradient: {error}") from error
 
 
-def _spacing_kinds(given, count, samples_dtype):
+def spacing_kinds(given, count, samples_dtype):
     """Return the kind of the spacing of each axis."""
     own = real_precision(samples_dtype)
     if not given:
@@ -196,272 +119,8 @@ def _kind(slot, spacing, own):
     return Kind(slot, spacing.ndim == 1, precision, weights_dtype)
 
 
-def _common_order(f, out):
+def common_order(f, out):
     """Return "C" or "F" if samples and results are contiguous in that order, else "A"."""
-    arrays = [f] if _is_none(out) else [f, *(out if isinstance(out, types.BaseTuple) else [out])]
+    arrays = [f] if is_none(out) else [f, *(out if isinstance(out, types.BaseTuple) else [out])]
     orders = {array.layout for array in arrays}
     return orders.pop() if len(orders) == 1 else "A"
-
-
-# ---- what the values tell
-
-
-def _shape_check(axes, edge_order):
-    def check(f):
-        for axis in axes:
-            if f.shape[axis] < edge_order + 1:
-                raise ValueError(
-                    "Shape of array too small to calculate a numerical gradient, "
-                    "at least (edge_order + 1) elements are required."
-                )
-
-    return formula(_named(check, "check", *axes, edge_order))
-
-
-def _outputs(out, f, dtype, count):
-    """Return the function ``(f, out)`` that gives the results' arrays as a tuple."""
-    if _is_none(out):
-        name = dtype.char
-        allocate = formula(_named(lambda f, out: (np.empty_like(f, dtype),), "allocate", name, 1))
-        for k in range(2, count + 1):
-            allocate = _allocate_one_more(allocate, dtype, k)
-        return allocate
-    arrays = list(out) if isinstance(out, types.BaseTuple) else [out]
-    if len(arrays) != count:
-        raise NumbaTypeError(f"gradient: out must hold one array an axis: {count}, not {out}")
-    for array in arrays:
-        if not isinstance(array, types.Array) or as_dtype(array.dtype) != dtype:
-            raise NumbaTypeError(f"gradient: out must be of dtype {dtype}, not {array}")
-        if array.ndim != f.ndim:
-            raise NumbaTypeError(f"gradient: out must have {f.ndim} dimensions, not {array.ndim}")
-        if not array.mutable or not array.aligned:
-            raise NumbaTypeError(f"gradient: out must be writable and aligned, not {array}")
-    if not isinstance(out, types.BaseTuple):
-        return formula(_named(lambda f, out: _checked(f, (out,)), "one_output"))
-    return formula(_named(lambda f, out: _checked(f, out), "outputs"))
-
-
-def _allocate_one_more(allocate, dtype, count):
-    def allocate_one_more(f, out):
-        return (np.empty_like(f, dtype),) + allocate(f, out)  # noqa: RUF005 - Numba knows no other
-
-    return formula(_named(allocate_one_more, "allocate", dtype.char, count))
-
-
-@part
-def _memory_of(array):
-    """Return the first byte of the memory of an array and the first one after it."""
-    low = high = 0
-    for d in range(array.ndim):
-        span = (array.shape[d] - 1) * array.strides[d]
-        low, high = min(low, low + span), max(high, high + span)
-    return array.ctypes.data + low, array.ctypes.data + high + array.itemsize
-
-
-@part
-def _check_apart(array, result):
-    """Raise if an array lies in the memory of a result."""
-    if array.size == 0:
-        return
-    start, stop = _memory_of(array)
-    result_start, result_stop = _memory_of(result)
-    if start < result_stop and result_start < stop:
-        raise ValueError("gradient: out shares memory with an input or with another result")
-
-
-@part
-def _checked(f, results):
-    """Return the caller's arrays if the results fit into them."""
-    for k in range(len(results)):
-        if results[k].shape != f.shape:
-            raise ValueError("gradient: out must have the shape of f")
-        for other in range(k):
-            _check_apart(results[k], results[other])
-        _check_apart(f, results[k])
-    return results
-
-
-def _lengths_and_strides(axes, order):
-    """Return the function that writes the lengths and the strides of some axes."""
-
-    def fill(f, table):
-        for row in range(len(axes)):
-            axis, stride = axes[row], 1
-            for d in range(f.ndim):
-                if (d < axis) if order == "F" else (d > axis):
-                    stride *= f.shape[d]
-            at = row * tables.AXIS_COLUMNS
-            table[at + tables.LENGTH], table[at + tables.STRIDE] = f.shape[axis], stride
-            table[at + tables.UNIFORM] = 1
-
-    return formula(_named(fill, "lengths_and_strides", *axes, order))
-
-
-@part
-def _fill_uniform(h, row):
-    """Fill in the spacings of a uniform axis from one number."""
-    row[tables.TWICE_SPACING] = h + h
-    row[tables.FIRST_SPACING] = row[tables.LAST_SPACING] = h
-    for j in range(3):
-        row[tables.FIRST_WEIGHTS + j] = UNIFORM_FIRST_WEIGHTS[j] / h
-        row[tables.LAST_WEIGHTS + j] = UNIFORM_LAST_WEIGHTS[j] / h
-
-
-def _coordinates(values, room):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(_coordinates)
-def _contiguous_coordinates(values, room):
-    """Return coordinates as they are if the kernels can read them, otherwise a copy in ``room``."""
-    if values.layout == "C" and values.dtype == room.dtype and values.aligned:
-        return lambda values, room: values
-
-    def convert(values, room):
-        for i in range(len(values)):
-            room[i] = values[i]
-        return room
-
-    return convert
-
-
-def _fill_spacing(row, axis, kind, checked):
-    """Return the function that fills in the spacing of one axis."""
-    slot = kind.slot
-    name = "fill_spacing", row, axis, slot, kind.coordinates, checked
-
-    def unit(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(1.0, numbers[row])
-
-    def scalar(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(spacings[slot], numbers[row])
-
-    def zero_dimensional(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(spacings[slot][()], numbers[row])
-
-    def varying(f, spacings, results, table, numbers, coordinates, weights):
-        values = spacings[slot]
-        points = f.shape[axis]
-        if len(values) != points:
-            raise ValueError(
-                "when 1d, distances must match the length of the corresponding dimension"
-            )
-        if checked:
-            for k in range(len(results)):
-                _check_apart(values, results[k])
-        before = before_tabulated = 0
-        for earlier in range(row):
-            length = table[earlier * tables.AXIS_COLUMNS + tables.LENGTH]
-            before += length
-            before_tabulated += 3 * (length - 2) if length <= TABLE_POINTS else 0
-        entries = 3 * (points - 2) if points <= TABLE_POINTS else 0
-        measure(
-            _coordinates(values, coordinates[before : before + points]),
-            row,
-            table,
-            numbers,
-            weights[before_tabulated : before_tabulated + entries],
-        )
-
-    if slot is None:
-        return formula(_named(unit, *name))
-    if kind.coordinates:
-        return formula(_named(varying, *name))
-    return formula(_named(scalar, *name))
-
-
-def _chain(first, second):
-    """Return the function that calls both with the same arguments."""
-
-    def both(f, spacings, results, table, numbers, coordinates, weights):
-        first(f, spacings, results, table, numbers, coordinates, weights)
-        second(f, spacings, results, table, numbers, coordinates, weights)
-
-    return formula(both)
-
-
-def _in_turn(first, second):
-    """Return the function that makes two passes."""
-
-    def both(f, spacings, results):
-        first(f, spacings, results)
-        second(f, spacings, results)
-
-    return formula(both)
-
-
-def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
-    """Return the function that derives along some axes in one pass over the samples."""
-    count = len(members)
-    places = tuple(k for k, _, _ in members)
-    kind = members[0][2]
-    precision, weights_dtype = kind.precision, kind.weights_dtype
-    checked, strided, gathered = not _is_none(out), order == "A", f.layout != "C"
-    fill_axes = _lengths_and_strides(tuple(axis for _, axis, _ in members), order)
-    fill_spacings = [
-        _fill_spacing(row, axis, kind, checked) for row, (_, axis, kind) in enumerate(members)
-    ]
-    fill_all = reduce(_chain, fill_spacings)
-    varying = any(kind.coordinates for _, _, kind in members)
-    dtypes = samples_dtype, results_dtype, weights_dtype, precision
-    derive = _derivation(*dtypes, varying, strided)
-    itemsize = results_dtype.itemsize
-    most_cached = most_cached_bytes() if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
-
-    @part
-    def launch(f, spacings, results, field, table, numbers, dimensions, coordinates, weights):
-        # every array whose address a table holds is an argument, so that it lives until the end
-        start, stop = _memory_of(f)
-        width = f.itemsize
-        field[tables.SAMPLES], field[tables.SAMPLES_SPAN] = start, (stop - start) // width
-        field[tables.SAMPLES_ORIGIN] = (f.ctypes.data - start) // width
-        for row in range(count):
-            result, at = results[places[row]], row * tables.AXIS_COLUMNS
-            start, stop = _memory_of(result)
-            table[at + tables.RESULT] = start
-            table[at + tables.RESULT_SPAN] = (stop - start) // itemsize
-            table[at + tables.RESULT_ORIGIN] = (result.ctypes.data - start) // itemsize
-            table[at + tables.SCATTERED] = strided and checked
-        field[tables.AXES], field[tables.SPACINGS] = table.ctypes.data, numbers.ctypes.data
-        field[tables.DIMENSIONS] = dimensions.ctypes.data
-        derive(field.ctypes.data, 0, count_blocks(field, table))
-
-    def derive_pass(f, spacings, results):
-        table = np.zeros(count * tables.AXIS_COLUMNS, np.int64)
-        numbers = np.zeros((count, tables.SPACING_COLUMNS), precision)
-        fill_axes(f, table)
-        points = entries = 0
-        for row in range(count):
-            length = table[row * tables.AXIS_COLUMNS + tables.LENGTH]
-            points += length
-            entries += 3 * (length - 2) if length <= TABLE_POINTS else 0
-        coordinates, weights = np.empty(points, weights_dtype), np.empty(entries, precision)
-        fill_all(f, spacings, results, table, numbers, coordinates, weights)
-        field = np.zeros(tables.FIELD_COLUMNS, np.int64)
-        field[tables.SIZE], field[tables.BLOCK] = f.size, min(f.size, BLOCK_BYTES // itemsize)
-        field[tables.GATHERED], field[tables.EDGE_ORDER] = gathered, edge_order
-        field[tables.STREAMED] = f.size * count * itemsize > most_cached
-        field[tables.MARCH], field[tables.AXIS_COUNT] = -1, count
-        dimensions = np.empty((f.ndim if strided else 0, tables.RESULT_STEP + count), np.int64)
-        field[tables.DIMENSION_COUNT] = len(dimensions)
-        for d in range(len(dimensions)):
-            dimensions[d, tables.DIMENSION_LENGTH] = f.shape[d]
-            dimensions[d, tables.SAMPLES_STEP] = _whole_steps(f.strides[d], f.itemsize)
-            for row in range(count):
-                stride = results[places[row]].strides[d]
-                dimensions[d, tables.RESULT_STEP + row] = _whole_steps(stride, itemsize)
-        launch(f, spacings, results, field, table, numbers, dimensions, coordinates, weights)
-
-    return formula(derive_pass)
-
-
-@cache
-def _derivation(*key):
-    return part(derivation(*key, direct=False))
-
-
-@part
-def _whole_steps(stride, itemsize):
-    if stride % itemsize != 0:
-        raise ValueError("gradient: the strides of an array must be whole elements; pass a copy")
-    return stride // itemsize

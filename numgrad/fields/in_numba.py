@@ -45,7 +45,8 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
         out=None,
         target="auto",
     ):
-        from numgrad.fields.compiled_plan import check_numpys_own, implementation
+        from numgrad.fields.compiled_plan import check_numpys_own
+        from numgrad.fields.compiled_run import implementation
 
         if not with_out:
             check_numpys_own(out, target)
