@@ -145,17 +145,20 @@ def speed(quick: bool) -> None:
     limits = candidates()
     moves = {name: move for name, (move, _) in limits.items()}
     measured = [measure(work, moves, rounds=3 if quick else 15) for work in rows]
-    bandwidth, way = max(
-        (moved / times[name], name) for times in measured for name, (_, moved) in limits.items()
-    )
-    print(f"{machine()}; the limit is {bandwidth / 1e9:.1f} GB/s ({way}).\n")
+    kinds = {
+        "plain": [name for name in limits if "streaming" not in name],
+        "streaming": [name for name in limits if "streaming" in name],
+    }
+    print(f"{machine()}. Shares of the best plain and the best streaming copy or triad.\n")
     peers = ["NumPy", *installed()]
-    print_header(["work", "numgrad ms", "share of limit", *(f"{peer} / numgrad" for peer in peers)])
+    shares = [f"share, {kind}" for kind in kinds]
+    print_header(["work", "numgrad ms", *shares, *(f"{peer} / numgrad" for peer in peers)])
     for work, times in zip(rows, measured, strict=True):
         own, traffic = times["numgrad"], work.least_traffic()
-        share = f"{traffic / bandwidth / own:.2f}" if traffic > IN_CACHE else "–"
+        best = [max(limits[name][1] / times[name] for name in kinds[kind]) for kind in kinds]
+        reached = [f"{traffic / own / b:.2f}" if traffic > IN_CACHE else "–" for b in best]
         ratios = [f"{times[peer] / own:.1f}" if peer in times else "–" for peer in peers]
-        print_row([str(work), f"{own * 1e3:.3g}", share, *ratios])
+        print_row([str(work), f"{own * 1e3:.3g}", *reached, *ratios])
 
 
 def measure(work: Work, moves: dict[str, Call], rounds: int) -> dict[str, float]:

@@ -125,10 +125,9 @@ def gradient(
             "use target='auto' or 'cpu' on an array in host memory"
         )
     compiled = _compiled()
-    if out is None:
-        result = compiled.run_few(f, varargs, axis, edge_order)
-        if result is not None:
-            return result
+    result = compiled.run_few(f, varargs, axis, edge_order, out)
+    if result is not None:
+        return result
     plan = compiled.make_plan(f, varargs, axis, edge_order)
     if plan is None:
         return _by_numpy(f, varargs, axis, edge_order, out)

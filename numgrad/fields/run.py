@@ -79,7 +79,7 @@ def _is_plain(array: Array) -> bool:
     return array.dtype.kind != "c" or not any(stride % array.itemsize for stride in array.strides)
 
 
-def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Array | None:
+def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Array | None:
     """Return the gradient of few samples along one uniform axis, or None if it isn't that.
 
     The commonest call of all, with everything looked up that its shape determines.
@@ -99,9 +99,26 @@ def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Arr
         if row is None:
             return None
         spacings = np.array((row,), spacings.dtype)
-    result = np.empty_like(f, dtype=this.result_dtype)
+    if out is None:
+        result = np.empty_like(f, dtype=this.result_dtype)
+    elif _is_like(out, f, this.result_dtype):
+        result = out
+    else:
+        return None
     kernels_cpu.launch_one(this.function, this.field, this.axes, spacings, _flat(f), _flat(result))
     return result
+
+
+def _is_like(out: Any, f: Array, dtype: np.dtype[Any]) -> bool:
+    """Return whether an array of the caller's fits as a new one would; if not, it may still do."""
+    return (
+        type(out) is np.ndarray
+        and out.dtype == dtype
+        and out.shape == f.shape
+        and out.flags.carray
+        and f.flags.c_contiguous
+        and not np.may_share_memory(out, f)
+    )
 
 
 def _run_plain(plan: Plan, samples: Array, results: Sequence[Array]) -> None:
