@@ -18,6 +18,7 @@ from numba import prange, types
 from numgrad.fields import runs, tables
 from numgrad.fields.addresses import array_at, call_at
 from numgrad.fields.lanes import fence
+from numgrad.fields.runs import index
 from numgrad.fields.stencils import (
     UNIFORM_FIRST_WEIGHTS,
     UNIFORM_LAST_WEIGHTS,
@@ -27,9 +28,6 @@ from numgrad.fields.stencils import (
 )
 from numgrad.fields.strided import gather_neighbours, scatter
 from numgrad.targets.jit import callback, formula, kernel, parallel_kernel, part
-
-# An index that can't be negative needs no test for it, which lets a loop become vector code.
-index = np.uintp
 
 table_dtype = np.dtype(np.int64)
 
