@@ -156,6 +156,8 @@ def _by_numpy(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out:
     results = answer if isinstance(answer, tuple) else (answer,)
     if not results:
         return answer
+    if isinstance(results[0], np.ma.MaskedArray):
+        raise TypeError("out can't hold the derivatives of a masked array: it has no mask")
     outputs = checked_outputs(out, results[0].shape, results[0].dtype, len(results), (f, *varargs))
     for output, result in zip(outputs, results, strict=True):
         output[...] = result

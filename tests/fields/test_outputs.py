@@ -232,3 +232,10 @@ def test_results_are_read_by_the_next_call():
         numgrad.gradient(f, axis=0, out=out)
         numgrad.gradient(out, axis=0, out=again)
     np.testing.assert_array_equal(again, np.gradient(np.gradient(f, axis=0), axis=0))
+
+
+def test_masked_results_would_lose_their_mask():
+    f, out = np.ma.array([1.0, 2.0, 4.0], mask=[False, True, False]), np.zeros(3)
+    with pytest.raises(TypeError, match="has no mask"):
+        numgrad.gradient(f, out=out)
+    assert not out.any()
