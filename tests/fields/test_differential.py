@@ -216,7 +216,8 @@ def axes(draw, ndim):
 def lengths_along(axis, shape):
     """Return the lengths of the axes that an argument names, as far as it names any."""
     try:
-        return [shape[a] for a in np.atleast_1d(range(len(shape)) if axis is None else axis)]
+        named = np.atleast_1d(range(len(shape)) if axis is None else axis).tolist()
+        return [shape[a] for a in named]
     except (IndexError, TypeError):
         return []
 
