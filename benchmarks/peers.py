@@ -1,6 +1,7 @@
 """The gradient beside NumPy, PyTorch, JAX and findiff, and beside the limit of this machine.
 
     python benchmarks/peers.py                 the table of speed
+    python benchmarks/peers.py --functions     derivatives of functions, by hand and by JAX
     python benchmarks/peers.py --sweep         every size from 10 to 1e8 against NumPy
     python benchmarks/peers.py --memory        peak memory beyond the results
     python benchmarks/peers.py --first-call    import and first call, with an empty and a full cache
@@ -32,7 +33,8 @@ from benchmarks.bandwidth import candidates
 from benchmarks.contestants import PEERS, installed, peer_calls
 from benchmarks.inputs import coordinates, samples, spacings, warmed
 from benchmarks.memory import peak_beyond_results
-from benchmarks.startup import FIRST_CALLS, first_call, run_alone
+from benchmarks.problems import problems
+from benchmarks.startup import COMPILATIONS, FIRST_CALLS, compilation, first_call, run_alone
 
 Call = Callable[[], object]
 
@@ -171,6 +173,21 @@ def measure(work: Work, moves: dict[str, Call], rounds: int) -> dict[str, float]
     return turn_about(able | moves, rounds)
 
 
+def functions(quick: bool) -> None:
+    """Print derivatives of functions beside those by hand and by JAX, and the ratios aimed at."""
+    print(f"{machine()}.\n")
+    print_header(["derivative", "numgrad µs", "beside it", "µs", "times numgrad's", "aim"])
+    for problem in problems(quick=quick):
+        for call in problem.calls.values():
+            call()
+        times = turn_about(problem.calls, rounds=5 if quick else 31)
+        own = times["numgrad"]
+        for name, aim in problem.bars.items():
+            if name in times:
+                figures = [f"{own * 1e6:.4g}", name, f"{times[name] * 1e6:.4g}"]
+                print_row([problem.name, *figures, f"{times[name] / own:.2f}", f"≥ {aim:.2f}"])
+
+
 def sweep(quick: bool) -> None:
     """Print numgrad against NumPy for every size, and flag whatever is slower."""
     largest = 6 if quick else 8
@@ -212,6 +229,9 @@ def start(quick: bool) -> None:
             cold = run_alone(*call)
             warm = median(run_alone(*call) for _ in range(repeats))
         print_row([f"first call, {name}", f"{cold:.2f}", f"{warm:.3f}"])
+    for name in COMPILATIONS:
+        cold = median(run_alone(*compilation(name)) for _ in range(repeats))
+        print_row([f"first call of a user's function: {name}", f"{cold:.2f}", ""])
 
 
 def print_header(names: list[str]) -> None:
@@ -264,6 +284,7 @@ def forget() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="numgrad beside its peers")
     table = parser.add_mutually_exclusive_group()
+    table.add_argument("--functions", action="store_const", const=functions, dest="table")
     table.add_argument("--sweep", action="store_const", const=sweep, dest="table")
     table.add_argument("--memory", action="store_const", const=memory, dest="table")
     table.add_argument("--first-call", action="store_const", const=start, dest="table")

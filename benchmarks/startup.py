@@ -21,6 +21,29 @@ FIRST_CALLS = {
     ),
     "3-D, parallel": ("f = numpy.ones((128, 128, 128))", "numgrad.gradient(f)"),
 }
+# A function of the user's own, which no cache on disk can know: the first call of its derivative
+# beside Numba's own compilation of the function alone.
+USERS_FUNCTION = """
+x = numpy.linspace(0.5, 1.5, 512)
+
+@numba.njit
+def rosenbrock(x):
+    total = 0.0
+    for i in range(x.size - 1):
+        total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+    return total
+
+numba.njit(lambda x: x.sum() + 1.0)(x)  # Numba itself is ready
+"""
+COMPILATIONS = {"the function": "rosenbrock(x)", "its gradient": "numgrad.grad(rosenbrock)(x)"}
+
+
+def compilation(name: str) -> tuple[str, str]:
+    """Return what to time, and what to do before."""
+    # compiled code needs a file for its source: exec has none, so nothing of it is cached
+    return COMPILATIONS[name], f"{IMPORTED}\n{USERS_FUNCTION}"
+
+
 CACHE = Path("numba_cache")  # asv runs these benchmarks in a folder of their own
 
 
@@ -61,6 +84,17 @@ class FirstCallCold:
     def timeraw_first_call(self, call):
         self.folder = TemporaryDirectory()  # an empty one for each sample
         return first_call(call, Path(self.folder.name))
+
+
+class FirstGradient:
+    """The first call of a user's function and of its gradient."""
+
+    param_names = ("of",)
+    params = (list(COMPILATIONS),)
+    repeat = 3
+
+    def timeraw_first_call(self, of):
+        return compilation(of)
 
 
 class FirstCallWarm:

@@ -8,13 +8,50 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numgrad.duals.number import Dual
+    from numgrad.duals.rules import rule
     from numgrad.fields.gradient import gradient
+    from numgrad.transforms.checks import check_grad
+    from numgrad.transforms.derivative import derivative
+    from numgrad.transforms.errors import DifferentiationError
+    from numgrad.transforms.grad import grad, value_and_grad
+    from numgrad.transforms.hessian import hessian
+    from numgrad.transforms.jacobian import jacobian
+    from numgrad.transforms.products import hvp, jvp
+    from numgrad.transforms.vmap import vmap
 
 __version__ = "0.1.0"
 
-__all__ = ["gradient"]
+_NAMES_IN = {
+    "numgrad.duals.number": ["Dual"],
+    "numgrad.duals.rules": ["rule"],
+    "numgrad.fields.gradient": ["gradient"],
+    "numgrad.transforms.checks": ["check_grad"],
+    "numgrad.transforms.derivative": ["derivative"],
+    "numgrad.transforms.errors": ["DifferentiationError"],
+    "numgrad.transforms.grad": ["grad", "value_and_grad"],
+    "numgrad.transforms.hessian": ["hessian"],
+    "numgrad.transforms.jacobian": ["jacobian"],
+    "numgrad.transforms.products": ["hvp", "jvp"],
+    "numgrad.transforms.vmap": ["vmap"],
+}
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
 
-_MODULE_OF = {"gradient": "numgrad.fields.gradient"}
+__all__ = [
+    "DifferentiationError",
+    "Dual",
+    "check_grad",
+    "derivative",
+    "grad",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "rule",
+    "value_and_grad",
+    "vmap",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from numgrad.fields.outputs import checked_outputs
-
-TARGETS = ("auto", "cpu", "cuda")
+from numgrad.targets.choose import TARGETS
 
 
 def gradient(

@@ -1,8 +1,11 @@
 """Where a call runs: serial or parallel, through the cache or past it."""
 
 import os
+import sys
 import threading
 from functools import lru_cache
+
+TARGETS = ("auto", "cpu", "cuda")
 
 # Below this many results a launch doesn't pay: one thread needs some 60 microseconds for them. A
 # launch takes 3, but 8000 where another program keeps one of the processors busy, since OpenMP's
@@ -46,6 +49,8 @@ def _alone() -> bool:
 
 def _note_fork() -> None:
     global _forked_with_threads
+    if "numba" not in sys.modules:
+        return
     import numba
 
     try:

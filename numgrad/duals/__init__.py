@@ -1,0 +1,1 @@
+"""The dual number: the table of calculus, and the numbers that follow it."""

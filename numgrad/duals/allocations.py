@@ -1,0 +1,251 @@
+"""NumPy's allocations and conversions, with elements that are duals.
+
+A twin calls these in the place of NumPy's where the result may carry derivatives; the first
+argument is the type of dual that the twin computes with. Integers and booleans stay what they are:
+they have no derivative.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaTypeError
+from numba.extending import overload
+
+from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.numba_rules import part
+from numgrad.duals.numba_type import is_dual, with_partials
+
+REPLACEMENTS: dict[Any, Any] = {}  # of functions, by what they replace
+METHODS: dict[str, Any] = {}  # of methods, by their name
+
+
+def replaces(*functions):
+    """Register what stands in the place of a function."""
+
+    def register(stand_in):
+        REPLACEMENTS.update(dict.fromkeys(functions, stand_in))
+        return stand_in
+
+    return register
+
+
+def compiled_only(*_):
+    raise NotImplementedError("compiled code only")
+
+
+def elements_of(dual, dtype, default):
+    """Return the type of the elements of an array for which the caller asked for a dtype."""
+    asked = default
+    if isinstance(dtype, types.DTypeSpec):
+        asked = dtype.dtype
+    elif isinstance(dtype, types.StringLiteral):
+        asked = types.__dict__.get(dtype.literal_value)
+    elif not is_none(dtype):
+        raise NumbaTypeError(f"the dtype of an array must be a constant, not {dtype}")
+    return with_partials(dual.instance_type, asked)
+
+
+def is_none(kind):
+    return kind is None or isinstance(kind, types.NoneType | types.Omitted)
+
+
+def item_type(kind):
+    """Return the type of the numbers in nested sequences and arrays."""
+    if isinstance(kind, types.Array):
+        return kind.dtype
+    if isinstance(kind, types.BaseTuple):
+        items = [item_type(item) for item in kind.types]
+        duals = [item for item in items if is_dual(item)]
+        floats = [item for item in items if not isinstance(item, types.Integer | types.Boolean)]
+        return (duals or floats or items or [types.float64])[0]
+    return item_type(kind.dtype) if hasattr(kind, "dtype") else types.unliteral(kind)
+
+
+def define_by_shape(function):
+    """Define the stand-in of a function ``(shape, dtype=None)``."""
+
+    def stand_in(dual, shape, dtype=None):
+        compiled_only()
+
+    @overload(stand_in)
+    def typed(dual, shape, dtype=None):
+        elements = elements_of(dual, dtype, types.float64)
+        return lambda dual, shape, dtype=None: function(shape, elements)
+
+    replaces(function)(stand_in)
+
+
+def define_like(function):
+    """Define the stand-in of a function ``(array, dtype=None)``."""
+
+    def stand_in(dual, array, dtype=None):
+        compiled_only()
+
+    @overload(stand_in)
+    def typed(dual, array, dtype=None):
+        elements = elements_of(dual, dtype, item_type(array))
+        if not isinstance(array, types.Array):
+            return lambda dual, array, dtype=None: function((), elements)
+        return lambda dual, array, dtype=None: function(array.shape, elements)
+
+    return stand_in
+
+
+define_by_shape(np.zeros)
+define_by_shape(np.empty)
+replaces(np.zeros_like)(define_like(np.zeros))
+replaces(np.empty_like)(define_like(np.empty))
+
+
+def filled(elements):
+    """Return the function ``(shape, number)`` that allocates an array of one number."""
+
+    def fill(shape, number):
+        array = np.empty(shape, elements)
+        numbers = array.reshape(-1)
+        for k in range(numbers.size):
+            numbers[k] = number
+        return array
+
+    return part(fill)
+
+
+@replaces(np.ones)
+def ones(dual, shape, dtype=None):
+    compiled_only()
+
+
+@overload(ones)
+def _ones(dual, shape, dtype=None):
+    fill = filled(elements_of(dual, dtype, types.float64))
+    return lambda dual, shape, dtype=None: fill(shape, 1)
+
+
+@replaces(np.ones_like)
+def ones_like(dual, array, dtype=None):
+    compiled_only()
+
+
+@overload(ones_like)
+def _ones_like(dual, array, dtype=None):
+    fill = filled(elements_of(dual, dtype, item_type(array)))
+    return lambda dual, array, dtype=None: fill(array.shape, 1)
+
+
+@replaces(np.full)
+def full(dual, shape, fill_value, dtype=None):
+    compiled_only()
+
+
+@overload(full)
+def _full(dual, shape, fill_value, dtype=None):
+    fill = filled(elements_of(dual, dtype, types.unliteral(fill_value)))
+    return lambda dual, shape, fill_value, dtype=None: fill(shape, fill_value)
+
+
+@replaces(np.full_like)
+def full_like(dual, array, fill_value, dtype=None):
+    compiled_only()
+
+
+@overload(full_like)
+def _full_like(dual, array, fill_value, dtype=None):
+    fill = filled(elements_of(dual, dtype, item_type(array)))
+    return lambda dual, array, fill_value, dtype=None: fill(array.shape, fill_value)
+
+
+@replaces(np.array)
+def array(dual, items, dtype=None):
+    compiled_only()
+
+
+@overload(array)
+def _array(dual, items, dtype=None):
+    elements = elements_of(dual, dtype, item_type(items))
+    if isinstance(items, types.Array):
+        return lambda dual, items, dtype=None: astype(dual, items, elements)
+    if isinstance(items, types.BaseTuple):
+        line = types.UniTuple(elements, len(items))
+        return lambda dual, items, dtype=None: from_sequence(converted(items, line), elements)
+    if isinstance(getattr(items, "dtype", None), types.Sequence):
+        return lambda dual, items, dtype=None: from_rows(items, elements)
+    return lambda dual, items, dtype=None: from_sequence(items, elements)
+
+
+@part
+def from_sequence(items, elements):
+    """Return an array of the numbers in a list or a tuple."""
+    result = np.empty(len(items), elements)
+    for k in range(len(items)):
+        result[k] = items[k]
+    return result
+
+
+@part
+def from_rows(rows, elements):
+    """Return an array of the numbers in a list of rows."""
+    columns = len(rows[0]) if len(rows) else 0
+    result = np.empty((len(rows), columns), elements)
+    for i in range(len(rows)):
+        if len(rows[i]) != columns:
+            raise ValueError("np.array: the rows have different lengths")
+        for j in range(columns):
+            result[i, j] = rows[i][j]
+    return result
+
+
+@replaces(np.asarray, np.ascontiguousarray)
+def asarray(dual, items, dtype=None):
+    compiled_only()
+
+
+@overload(asarray)
+def _asarray(dual, items, dtype=None):
+    if isinstance(items, types.Array):
+        wanted = elements_of(dual, dtype, items.dtype)
+        if wanted == items.dtype and items.layout == "C":
+            return lambda dual, items, dtype=None: items
+    return lambda dual, items, dtype=None: array(dual, items, dtype)
+
+
+def astype(dual, items, dtype):
+    compiled_only()
+
+
+METHODS["astype"] = astype
+
+
+@overload(astype)
+def _astype(dual, items, dtype):
+    if isinstance(dtype, types.TypeRef):
+        elements = dtype.instance_type
+    else:
+        elements = elements_of(dual, dtype, None)
+    if not isinstance(items, types.Array):
+        return None
+
+    def convert(dual, items, dtype):
+        result = np.empty(items.shape, elements)
+        for index, number in np.ndenumerate(items):
+            result[index] = as_number(dual, number, elements)
+        return result
+
+    return convert
+
+
+def as_number(dual, number, kind):
+    """Return a number in another precision; as an integer it is a value alone."""
+    compiled_only()
+
+
+@overload(as_number)
+def _as_number(dual, number, kind):
+    wanted = kind.instance_type if isinstance(kind, types.TypeRef) else kind.dtype
+    if not is_dual(number):
+        wanted = wanted if not is_dual(wanted) else wanted.number
+        return lambda dual, number, kind: wanted(number)
+    if isinstance(wanted, types.Integer | types.Boolean):
+        return lambda dual, number, kind: wanted(primal_of(number))
+    wanted = with_partials(dual.instance_type, wanted)
+    return lambda dual, number, kind: converted(number, wanted)

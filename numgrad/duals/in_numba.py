@@ -1,0 +1,42 @@
+"""``numgrad.Dual`` inside compiled code.
+
+Numba calls ``register`` through the entry point ``numba_extensions`` before it first compiles, so
+this file imports as little as it can: the rest is loaded when a dual is met.
+"""
+
+from functools import cache
+from typing import Any
+
+
+@cache
+def register() -> None:
+    """Teach Numba how a dual is made, and what type one from Python has."""
+    from numba.extending import overload, typeof_impl
+
+    from numgrad.duals.number import Dual
+
+    @overload(Dual, strict=False)
+    def typed(value: Any, partials: Any) -> Any:
+        load()
+        from numgrad.duals.numba_builtins import dual_of_parts
+
+        return lambda value, partials: dual_of_parts(value, partials)
+
+    @typeof_impl.register(Dual)
+    def typeof_dual(dual: Any, context: Any) -> Any:
+        load()
+        from numgrad.duals.numba_type import type_of_dual
+
+        return type_of_dual(dual)
+
+
+@cache
+def load() -> None:
+    """Teach Numba all about duals, also where it is compiling already."""
+    from numba.core.registry import cpu_target
+
+    from numgrad.duals.numba_rules import register_table
+
+    register_table()
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()

@@ -1,0 +1,85 @@
+"""Functions of the table on arrays, element by element.
+
+Numba fuses array expressions into one loop by itself, from nothing but the types given here, and
+compiles the loop's body with the functions of scalars. What it leaves alone, such as a call that
+is not a ufunc, becomes a loop of its own.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+from numba import types
+from numba.core.typing import npydecl
+from numba.np import npyimpl
+
+from numgrad.duals.numba_lowering import call, return_type
+from numgrad.duals.numba_type import is_dual
+
+
+def is_elementwise(function):
+    """Return whether a function takes arrays too."""
+    module = getattr(function, "__module__", None)
+    return isinstance(function, np.ufunc) or module in ("numpy", "_operator")
+
+
+def has_array(kinds):
+    return any(isinstance(kind, types.Array) for kind in kinds)
+
+
+def element(kind):
+    """Return the type of the numbers in an array; a number is its own."""
+    return kind.dtype if isinstance(kind, types.Array) else kind
+
+
+def array_type(typingctx, function, kinds):
+    """Return the type of the array that a function gives, or None where it is not for us."""
+    elements = [element(kind) for kind in kinds]
+    if not is_elementwise(function) or not any(map(is_dual, elements)):
+        return None
+    result = return_type(typingctx, function, elements)
+    if not (is_dual(result) or isinstance(result, types.Number | types.Boolean)):
+        return None
+    arrays = [kind for kind in kinds if isinstance(kind, types.Array)]
+    ndim = max(array.ndim for array in arrays)
+    is_fortran = ndim > 1 and all((array.ndim, array.layout) == (ndim, "F") for array in arrays)
+    return types.Array(result, ndim, "F" if is_fortran else "C")
+
+
+def lower_elementwise(context, builder, function, sig, arguments, out=()):
+    """Emit the loop over the elements; ``out`` has the array that takes the results, if any."""
+    result, kinds = sig.return_type, sig.args
+
+    class Kernel(npyimpl._Kernel):
+        def generate(self, *numbers):
+            elements = [element(kind) for kind in kinds]
+            returned, number = call(context, builder, function, elements, numbers)
+            return context.cast(builder, number, returned, result.dtype)
+
+    ufunc = SimpleNamespace(nin=len(kinds), nout=1, nargs=len(kinds) + 1, __name__="Dual")
+    sig = result(*kinds, *(result for _ in out))
+    return npyimpl.numpy_ufunc_kernel(context, builder, sig, [*arguments, *out], ufunc, Kernel)
+
+
+def accept_duals():
+    """Let duals into Numba's own code for arrays.
+
+    Its loops have a list of the numbers that may stand beside an array, and its operators that
+    assign fail where they should give way to others. Neither can be extended from outside.
+    """
+    prepare, operators = npyimpl._prepare_argument, npydecl.NumpyRulesInplaceArrayOperator
+    generic = operators.generic
+
+    def prepare_argument(context, builder, argument, kind, where="input operand"):
+        if is_dual(kind) or isinstance(kind, types.NoneType):
+            return npyimpl._ScalarHelper(context, builder, argument, kind)
+        return prepare(context, builder, argument, kind, where)
+
+    def give_way(self, kinds, keywords):
+        return (
+            None
+            if any(is_dual(element(kind)) for kind in kinds)
+            else generic(self, kinds, keywords)
+        )
+
+    npyimpl._prepare_argument = prepare_argument
+    operators.generic = give_way

@@ -1,0 +1,301 @@
+"""The dual number in Numba: its type, how it lies in registers and in memory, and its casts.
+
+In registers the partials are one LLVM vector, so that one instruction serves them all; in memory
+they are plain numbers, since a vector there would ask for an alignment that arrays don't have. A
+single partial is a number in both, which lets LLVM turn loops over elements into vector code.
+"""
+
+from llvmlite import ir
+from numba import typeof, types
+from numba.core import cgutils
+from numba.core.typeconv import Conversion
+from numba.extending import (
+    NativeValue,
+    box,
+    lower_cast,
+    make_attribute_wrapper,
+    models,
+    register_model,
+    unbox,
+)
+
+from numgrad.duals.number import Dual
+
+CONSTANT = types.Integer | types.Boolean | types.Float | types.Complex
+
+
+class DualType(types.Type):
+    """The type of a number and its partial derivatives.
+
+    ``value`` is the type of both: a float, a complex number, or a dual of lower depth. Duals of
+    different depths belong to different derivatives: to the one of higher depth, the other is a
+    constant.
+    """
+
+    def __init__(self, value, count, depth):
+        self.value = value
+        self.count = count
+        self.depth = depth
+        super().__init__(name=f"Dual({value}, {count}, depth={depth})")
+
+    @property
+    def number(self):
+        """The type of the number that is left without any derivative."""
+        return number_of(self.value)
+
+    def can_convert_from(self, typingctx, other):
+        if is_constant_for(self, other):
+            convertible = unified_constant(typingctx, self.value, other) == self.value
+            return Conversion.safe if convertible else None
+        if is_same_derivative(self, other):
+            return typingctx.can_convert(other.value, self.value)
+        return None
+
+    def unify(self, typingctx, other):
+        value = None
+        if is_same_derivative(self, other):
+            value = typingctx.unify_pairs(self.value, other.value)
+        elif is_constant_for(self, other):
+            value = unified_constant(typingctx, self.value, other)
+        return None if value is None else DualType(value, self.count, self.depth)
+
+
+def is_dual(kind):
+    return isinstance(kind, DualType)
+
+
+def is_same_derivative(dual, other):
+    """Return whether two types differ in the type of their value at most."""
+    return is_dual(other) and (dual.depth, dual.count) == (other.depth, other.count)
+
+
+def is_constant_for(dual, other):
+    """Return whether a number of another type has no part in the derivative of a dual."""
+    return other.depth < dual.depth if is_dual(other) else isinstance(other, CONSTANT)
+
+
+def unified_constant(typingctx, value, constant):
+    """Return the type of values some of which are constants."""
+    if isinstance(constant, types.Integer | types.Boolean):
+        return value
+    return typingctx.unify_pairs(value, constant)
+
+
+def number_of(kind):
+    """Return the type of a number without its derivatives."""
+    return kind.number if is_dual(kind) else kind
+
+
+def in_precision(value, number):
+    """Return a type of values, duals or not, in another precision."""
+    if is_dual(value):
+        return DualType(in_precision(value.value, number), value.count, value.depth)
+    return number
+
+
+def with_partials(dual, number):
+    """Return the dual type with the precision of a number; an integer has none."""
+    if is_dual(number) or not isinstance(number, types.Float | types.Complex):
+        return number
+    return DualType(in_precision(dual.value, number), dual.count, dual.depth)
+
+
+class PartialsType(types.Type):
+    """The type of ``count`` floats in one vector."""
+
+    def __init__(self, number, count):
+        self.number = number
+        self.count = count
+        super().__init__(name=f"Partials({number}, {count})")
+
+
+def has_vector(dual):
+    """Return whether the partials of a dual are one vector."""
+    return dual.count > 1 and isinstance(dual.value, types.Float)
+
+
+def partials_type(dual):
+    """Return the type of the partials of a dual."""
+    if dual.count == 1:
+        return dual.value
+    if has_vector(dual):
+        return PartialsType(dual.value, dual.count)
+    return types.UniTuple(dual.value, dual.count)
+
+
+@register_model(PartialsType)
+class PartialsModel(models.PrimitiveModel):
+    """A vector in registers, an array in memory."""
+
+    def __init__(self, manager, partials):
+        number = manager.lookup(partials.number).get_value_type()
+        super().__init__(manager, partials, ir.VectorType(number, partials.count))
+
+    def get_data_type(self):
+        vector = self.get_value_type()
+        return ir.ArrayType(vector.element, vector.count)
+
+    def as_data(self, builder, value):
+        data = ir.Constant(self.get_data_type(), ir.Undefined)
+        for lane in range(data.type.count):
+            data = builder.insert_value(data, builder.extract_element(value, int32(lane)), lane)
+        return data
+
+    def from_data(self, builder, value):
+        vector = ir.Constant(self.get_value_type(), ir.Undefined)
+        for lane in range(vector.type.count):
+            number = builder.extract_value(value, lane)
+            vector = builder.insert_element(vector, number, int32(lane))
+        return vector
+
+    def load_from_data_pointer(self, builder, ptr, align=None):
+        pointer = builder.bitcast(ptr, self.get_value_type().as_pointer())
+        return builder.load(pointer, align=self.fe_type.number.bitwidth // 8)
+
+
+@register_model(DualType)
+class DualModel(models.StructModel):
+    """The value and the partials."""
+
+    def __init__(self, manager, dual):
+        members = [("value", dual.value), ("partials", partials_type(dual))]
+        super().__init__(manager, dual, members)
+
+
+make_attribute_wrapper(DualType, "value", "value")
+
+
+def int32(number):
+    return ir.Constant(ir.IntType(32), number)
+
+
+def make_dual(context, builder, dual, value, partials):
+    """Return a dual of its value and its partials as they lie in it."""
+    proxy = cgutils.create_struct_proxy(dual)(context, builder)
+    proxy.value, proxy.partials = value, partials
+    return proxy._getvalue()
+
+
+def open_dual(context, builder, dual, value):
+    """Return the value and the partials of a dual as they lie in it."""
+    proxy = cgutils.create_struct_proxy(dual)(context, builder, value=value)
+    return proxy.value, proxy.partials
+
+
+def pack(context, builder, dual, partials):
+    """Return a list of partials as they lie in a dual."""
+    if dual.count == 1:
+        return partials[0]
+    if not has_vector(dual):
+        return context.make_tuple(builder, partials_type(dual), partials)
+    vector = ir.Constant(ir.VectorType(partials[0].type, dual.count), ir.Undefined)
+    for lane, partial in enumerate(partials):
+        vector = builder.insert_element(vector, partial, int32(lane))
+    return vector
+
+
+def unpack(builder, dual, partials):
+    """Return the partials of a dual as a list."""
+    if dual.count == 1:
+        return [partials]
+    if not has_vector(dual):
+        return cgutils.unpack_tuple(builder, partials, dual.count)
+    return [builder.extract_element(partials, int32(lane)) for lane in range(dual.count)]
+
+
+# Casts: a constant has no partials; one precision becomes another.
+
+
+@lower_cast(types.Integer, DualType)
+@lower_cast(types.Boolean, DualType)
+@lower_cast(types.Float, DualType)
+@lower_cast(types.Complex, DualType)
+def cast_constant(context, builder, source, dual, value):
+    value = context.cast(builder, value, source, dual.value)
+    return make_dual(context, builder, dual, value, context.get_constant_null(partials_type(dual)))
+
+
+@lower_cast(DualType, DualType)
+def cast_dual(context, builder, source, dual, value):
+    if source.depth < dual.depth:
+        return cast_constant(context, builder, source, dual, value)
+    value, partials = open_dual(context, builder, source, value)
+    value, *partials = (
+        context.cast(builder, part, source.value, dual.value)
+        for part in (value, *unpack(builder, source, partials))
+    )
+    return make_dual(context, builder, dual, value, pack(context, builder, dual, partials))
+
+
+# Between Python and compiled code
+
+
+def type_of_dual(dual):
+    """Return the type of a dual of Python, wide enough for its value and all its partials."""
+    kinds = [typeof(part) for part in (dual.value, *dual.partials)]
+    duals = [kind for kind in kinds if is_dual(kind)]
+    numbers = [number_of(kind) for kind in kinds]
+    number = max(map(floating, numbers), key=lambda kind: (kind.bitwidth, is_complex(kind)))
+    value = max(duals, key=lambda kind: kind.depth, default=number)
+    return DualType(value, len(dual.partials), dual.depth)
+
+
+def is_complex(kind):
+    return isinstance(kind, types.Complex)
+
+
+def floating(number):
+    """Return the type of a number as the value of a dual: an integer becomes a float64."""
+    is_floating = is_dual(number) or isinstance(number, types.Float | types.Complex)
+    return number if is_floating else types.float64
+
+
+def call_python(c, function, *arguments):
+    """Call a function of a module from compiled code; it takes and returns objects."""
+    callee = c.pyapi.unserialize(c.pyapi.serialize_object(function))
+    result = c.pyapi.call_function_objargs(callee, arguments)
+    c.pyapi.decref(callee)
+    return result
+
+
+@unbox(DualType)
+def unbox_dual(dual, python_dual, c):
+    pattern = c.pyapi.unserialize(c.pyapi.serialize_object((dual.depth, dual.count)))
+    parts = call_python(c, parts_of, python_dual, pattern)
+    values, failed = [], cgutils.false_bit
+    for k in range(dual.count + 1):
+        native = c.unbox(dual.value, c.pyapi.tuple_getitem(parts, k))
+        values.append(native.value)
+        failed = c.builder.or_(failed, native.is_error)
+    c.pyapi.decref(pattern)
+    c.pyapi.decref(parts)
+    value, *partials = values
+    partials = pack(c.context, c.builder, dual, partials)
+    return NativeValue(make_dual(c.context, c.builder, dual, value, partials), is_error=failed)
+
+
+def parts_of(number, pattern):
+    """Return the value and the partials of a dual; of a constant too, which has zeros."""
+    depth, count = pattern
+    if isinstance(number, Dual) and number.depth == depth:
+        return (number.value, *number.partials)
+    return (number, *(0.0,) * count)
+
+
+@box(DualType)
+def box_dual(dual, native, c):
+    value, partials = open_dual(c.context, c.builder, dual, native)
+    parts = [
+        c.pyapi.from_native_value(dual.value, part, c.env_manager)
+        for part in (value, *unpack(c.builder, dual, partials))
+    ]
+    depth = c.pyapi.unserialize(c.pyapi.serialize_object(dual.depth))
+    result = call_python(c, dual_of, depth, *parts)
+    for owned in (depth, *parts):
+        c.pyapi.decref(owned)
+    return result
+
+
+def dual_of(depth, value, *partials):
+    """Return the dual of Python for one of compiled code."""
+    return Dual(value, partials, depth=depth)

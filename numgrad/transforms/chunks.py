@@ -1,0 +1,248 @@
+"""Inputs with their seeds, and what comes out of them.
+
+All inputs of a derivative are numbered from 0 up. A pass carries one chunk of them: the inputs
+``start`` to ``start + count - 1`` are seeded, which means that the k-th of them has 1 as its k-th
+partial and 0 as all others; the remaining ones are constants.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+
+from numgrad.duals.numba_rules import floating, is_active, part, spread
+from numgrad.duals.numba_type import (
+    has_vector,
+    make_dual,
+    open_dual,
+    pack,
+)
+
+
+@intrinsic
+def seeded(typingctx, dual, number, lane):
+    """Return a number with 1 as the partial of a lane, if there is such a lane."""
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, number, lane = arguments
+        value = context.cast(builder, number, sig.args[1], dual.value)
+        lane = context.cast(builder, lane, sig.args[2], types.int64)
+        if has_vector(dual):
+            lanes = ir.Constant(ir.VectorType(lane.type, dual.count), list(range(dual.count)))
+            hit = builder.icmp_signed("==", lanes, spread(builder, lane, dual.count))
+            number_kind = context.get_value_type(dual.value)
+            partials = builder.uitofp(hit, ir.VectorType(number_kind, dual.count))
+        else:
+            one = context.cast(builder, ir.Constant(ir.IntType(64), 1), types.int64, dual.value)
+            zero = context.get_constant_null(dual.value)
+            partials = pack(
+                context,
+                builder,
+                dual,
+                [
+                    builder.select(
+                        builder.icmp_signed("==", lane, ir.Constant(lane.type, k)), one, zero
+                    )
+                    for k in range(dual.count)
+                ],
+            )
+        return make_dual(context, builder, dual, value, partials)
+
+    return dual(types.TypeRef(dual), number, lane), codegen
+
+
+@intrinsic
+def set_partial(typingctx, duals, position, lane, partial):
+    """Set one partial of a number in an array, whose other partials stay as they are."""
+    array, dual = duals, duals.dtype
+
+    def codegen(context, builder, sig, arguments):
+        line, position, lane, partial = arguments
+        data = context.make_array(array)(context, builder, line).data
+        place = [ir.Constant(ir.IntType(32), 1)] + ([lane] if dual.count > 1 else [])
+        pointer = builder.gep(data, [position, *place])
+        number = context.cast(builder, partial, sig.args[3], dual.value)
+        context.pack_value(builder, dual.value, number, pointer)
+        return context.get_dummy_value()
+
+    return types.void(duals, types.intp, types.intp, partial), codegen
+
+
+@intrinsic
+def with_tangent(typingctx, dual, number, tangent):
+    """Return a number with a tangent as its only partial."""
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, number, tangent = arguments
+        value = context.cast(builder, number, sig.args[1], dual.value)
+        partials = context.cast(builder, tangent, sig.args[2], dual.value)
+        return make_dual(context, builder, dual, value, partials)
+
+    return dual(types.TypeRef(dual), number, tangent), codegen
+
+
+@intrinsic
+def value_at(typingctx, dual, number):
+    """Return a number without its partials at the depth of a dual type."""
+    dual = dual.instance_type
+    if not is_active(number, dual):
+        return number(types.TypeRef(dual), number), lambda *arguments: arguments[3][1]
+
+    def codegen(context, builder, sig, arguments):
+        return open_dual(context, builder, number, arguments[1])[0]
+
+    return number.value(types.TypeRef(dual), number), codegen
+
+
+@intrinsic
+def partial_at(typingctx, dual, number, lane):
+    """Return one partial of a number at the depth of a dual type: zero if it has none."""
+    dual = dual.instance_type
+    result = number.value if is_active(number, dual) else floating(number)
+
+    def codegen(context, builder, sig, arguments):
+        _, value, lane = arguments
+        if not is_active(number, dual):
+            return context.get_constant_null(result)
+        _, partials = open_dual(context, builder, number, value)
+        if number.count == 1:
+            return partials
+        lane = context.cast(builder, lane, sig.args[2], types.int64)
+        if has_vector(number):
+            return builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
+        memory = cgutils.alloca_once_value(builder, partials)
+        return builder.load(cgutils.gep(builder, memory, 0, lane))
+
+    return result(types.TypeRef(dual), number, lane), codegen
+
+
+@intrinsic
+def flat(typingctx, array):
+    """Return the elements of an array in C order as one dimension, without a copy."""
+    if array.layout != "C":
+        return None
+    line = types.Array(array.dtype, 1, "C", readonly=not array.mutable, aligned=array.aligned)
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(array)(context, builder, arguments[0])
+        return view(context, builder, line, source, [source.nitems])
+
+    return line(array), codegen
+
+
+@intrinsic
+def shaped(typingctx, line, shape):
+    """Return a contiguous array of one dimension with other dimensions, without a copy."""
+    array = types.Array(line.dtype, len(shape), "C")
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(line)(context, builder, arguments[0])
+        lengths = cgutils.unpack_tuple(builder, arguments[1], len(shape))
+        return view(context, builder, array, source, lengths)
+
+    return array(line, shape), codegen
+
+
+def view(context, builder, array, source, lengths):
+    """Return the memory of an array as a contiguous one of other dimensions."""
+    result = context.make_array(array)(context, builder)
+    populate(
+        context,
+        builder,
+        result,
+        source.data,
+        lengths,
+        source.itemsize,
+        source.meminfo,
+        source.parent,
+    )
+    return impl_ret_borrowed(context, builder, array, result._getvalue())
+
+
+def populate(context, builder, array, data, lengths, itemsize, meminfo, parent):
+    """Fill in the fields of a contiguous array."""
+    strides = [itemsize]
+    for length in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    word = context.get_value_type(types.intp)
+    context.populate_array(
+        array,
+        data=data,
+        shape=cgutils.pack_array(builder, lengths, word),
+        strides=cgutils.pack_array(builder, strides[: len(lengths)], word),
+        itemsize=itemsize,
+        meminfo=meminfo,
+        parent=parent,
+    )
+
+
+@intrinsic
+def allocate(typingctx, shape, element):
+    """Return a new array in C order: ``numpy.empty``, which takes Numba a tenth of a second."""
+    element_type = element.instance_type if isinstance(element, types.TypeRef) else element.dtype
+    array = types.Array(element_type, len(shape), "C")
+
+    def codegen(context, builder, sig, arguments):
+        lengths = cgutils.unpack_tuple(builder, arguments[0], len(shape))
+        itemsize = context.get_constant(
+            types.intp, context.get_abi_sizeof(context.get_data_type(element_type))
+        )
+        size = itemsize
+        for length in lengths:
+            size = builder.mul(size, length)
+        alignment = context.get_preferred_array_alignment(element_type)
+        meminfo = context.nrt.meminfo_alloc_aligned(builder, size, alignment)
+        data = context.nrt.meminfo_data(builder, meminfo)
+        result = context.make_array(array)(context, builder)
+        pointer = builder.bitcast(data, context.get_data_type(element_type).as_pointer())
+        populate(context, builder, result, pointer, lengths, itemsize, meminfo, None)
+        return result._getvalue()
+
+    return array(shape, element), codegen
+
+
+@part
+def store_values(target, source):
+    """Store the values of an array of duals in an array of numbers."""
+    for index, number in np.ndenumerate(source):
+        target[index] = number.value
+
+
+@part
+def kept(dual, before, number, lane):
+    """Return the partial of a lane if there is such a lane, otherwise what was there before."""
+    return partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
+
+
+@intrinsic
+def lane_count(typingctx, dual):
+    """Return how many partials a dual type has."""
+    count = dual.instance_type.count
+
+    def codegen(context, builder, sig, arguments):
+        return context.get_constant(types.intp, count)
+
+    return types.intp(types.TypeRef(dual.instance_type)), codegen
+
+
+@part
+def check_shape(given, expected):
+    """Raise if an array of the caller's doesn't fit a result."""
+    if given != expected:
+        raise ValueError("out has not the shape of the result")
+
+
+@intrinsic
+def one_by_one(typingctx):
+    """Keep the loop that this stands in from becoming vector code."""
+
+    def codegen(context, builder, sig, arguments):
+        nothing = ir.FunctionType(ir.VoidType(), [])
+        builder.asm(nothing, "", "", [], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.void(), codegen

@@ -1,0 +1,199 @@
+"""``numgrad.derivative``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from numgrad.duals.numba_rules import part
+from numgrad.transforms import chunks
+from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
+from numgrad.transforms.transform import made, register
+from numgrad.transforms.vmap import Mapping, defined, may_share, numbers_in
+
+
+class Derivative(Jacobian):
+    """The derivative of a function of numbers, at one point or at all of an array."""
+
+    summary = "the derivative"
+
+    def hint(self, arguments):
+        if any(isinstance(argument, np.ndarray) for argument in arguments):
+            return "parallel" if may_share(max(map(numbers_in, arguments))) else "serial"
+        return None
+
+    def implementation(self, kinds, out, hint):
+        arrays = [k for k, kind in enumerate(kinds) if isinstance(kind, types.Array)]
+        if not arrays:
+            return self.passes(kinds, out).implementation()
+        return OverArrays(self.driver(), kinds, arrays, out, hint == "parallel").implementation()
+
+
+class OverArrays:
+    """The source of a derivative at all points of arrays, broadcast together."""
+
+    def __init__(self, at_point, kinds, arrays, out, parallel):
+        self.arrays = arrays
+        self.kinds = kinds
+        self.ndim = max(kinds[k].ndim for k in arrays)
+        self.out_kind = out
+        self.out = [] if out is None else leaves(structure_of("out", out))
+        self.in_place = bool(self.out) and all(
+            place.is_array and place.kind.layout == "C" for place in self.out
+        )
+        lines = [line_of(kind) if k in arrays else kind for k, kind in enumerate(kinds)]
+        axes = [0 if k in arrays else None for k in range(len(kinds))]
+        flat_out = lines_of(out) if self.in_place else None
+        self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel)
+        self.names = {
+            "run": part(self.mapping.implementation()),
+            "flat": chunks.flat,
+            "shaped": chunks.shaped,
+            "check_shape": chunks.check_shape,
+            "contiguous": np.ascontiguousarray,
+            "broadcast_to": np.broadcast_to,
+            "broadcast_shapes": np.broadcast_shapes,
+        }
+
+    def implementation(self):
+        """Return the function ``(transform, arguments, out)``."""
+        shapes = [f"{argument(k)}.shape" for k in self.arrays]
+        together = ", ".join(shapes)
+        shape = shapes[0] if len(shapes) == 1 else f"broadcast_shapes({together})"
+        lines = [f"shape = {shape}"]
+        for k in self.arrays:
+            lines += self._line(k)
+        lines += [f"check_shape({place.expression}.shape, shape)" for place in self.out]
+        arguments = "".join(
+            f"x{k}, " if k in self.arrays else f"{argument(k)}, " for k in range(len(self.kinds))
+        )
+        flat_out = source_of(mapped(lambda leaf: f"flat({leaf.expression})", self._out_structure()))
+        lines += [f"results = run(transform, (None, {arguments}), {flat_out})", *self._returned()]
+        source = "def implementation(transform, arguments, out):\n    " + "\n    ".join(lines)
+        return defined(source, self.names)
+
+    def _out_structure(self):
+        return structure_of("out", self.out_kind) if self.in_place else None
+
+    def _line(self, k):
+        """Return the source of one array's numbers in the common shape, as one dimension."""
+        kind, array = self.kinds[k], argument(k)
+        broadcast = f"flat(contiguous(broadcast_to({array}, shape)))"
+        if len(self.arrays) == 1:
+            whole = array if kind.layout == "C" else f"contiguous({array})"
+            return [f"x{k} = flat({whole})"]
+        if kind.layout != "C" or kind.ndim < self.ndim or not kind.mutable:
+            return [f"x{k} = {broadcast}"]
+        return [
+            f"if {array}.shape == shape:",
+            f"    x{k} = flat({array})",
+            "else:",
+            f"    x{k} = {broadcast}",
+        ]
+
+    def _returned(self):
+        """Return the source of the results in the common shape."""
+        structure = mapped(lambda leaf: leaf.expression, self.mapping.structure)
+        if self.in_place:
+            return ["return out"]
+        names = mapped(
+            lambda expression: f"shaped({expression.replace('item', 'results', 1)}, shape)",
+            structure,
+        )
+        if not self.out:
+            return [f"return {source_of(names)}"]
+        copies = [
+            f"{place.expression}[...] = {name}"
+            for place, name in zip(self.out, flattened(names), strict=True)
+        ]
+        return [*copies, "return out"]
+
+
+def flattened(structure):
+    """Return the items of nested tuples in order."""
+    if isinstance(structure, tuple):
+        return [leaf for item in structure for leaf in flattened(item)]
+    return [structure]
+
+
+def line_of(array):
+    """Return the type of an array's elements as one contiguous dimension."""
+    return types.Array(array.dtype, 1, "C", readonly=not array.mutable, aligned=array.aligned)
+
+
+def lines_of(kind):
+    """Return the type of arrays in tuples, each as one contiguous dimension."""
+    if isinstance(kind, types.BaseTuple):
+        return types.Tuple([lines_of(item) for item in kind.types])
+    return line_of(kind)
+
+
+def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """Return the function that computes the derivative of a function of numbers.
+
+    Parameters
+    ----------
+    f : callable
+        The function, plain or compiled by ``numba.njit``; it takes numbers and
+        returns a number or a tuple of them. A plain one is compiled.
+    argnums : int or tuple of ints, optional
+        The positions of the arguments to differentiate by, from the last if negative: floats
+        or complex numbers.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments that returns the derivative. Where arguments are arrays,
+        all of them are broadcast together and the derivative is taken at every point, on several
+        threads when there are many; ``out=`` is an array to store it in. It is called from Python
+        and from compiled code, and can itself be differentiated.
+
+    Raises
+    ------
+    TypeError
+        If `f` isn't a function or `argnums` holds no integers; when called, if an argument to
+        differentiate by holds no floats
+        or ``out`` doesn't fit in number, dtype or rank.
+    ValueError
+        When called, if there is no argument at one of `argnums`, arrays
+        don't broadcast, or ``out`` doesn't fit in shape.
+    DifferentiationError
+        When called, if something in `f` can't be differentiated: the message names the line.
+
+    See Also
+    --------
+    grad : for functions of arrays and tuples.
+    vmap : where an array must stay whole for each point.
+
+    Notes
+    -----
+    The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
+    and branches are decided by values alone.
+    A complex function of a real variable, and a holomorphic function of a complex one, have complex
+    derivatives.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, "Evaluating Derivatives", 2nd edition, SIAM (2008),
+       chapters 3 and 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> def cubic(x):
+    ...     return 5.0 * x**3 + 2.0 * x**2 + 4.0 * x + 8.0
+    >>> slope = numgrad.derivative(cubic)
+    >>> slope(2.0)
+    72.0
+    >>> slope(np.array([0.0, 1.0, 2.0]))
+    array([ 4., 23., 72.])
+    >>> numgrad.derivative(slope)(2.0)
+    64.0
+    """
+    return made(Derivative, f, checked_argnums(argnums))
+
+
+register(derivative, Derivative)

@@ -1,0 +1,95 @@
+"""What is raised when a function can't be differentiated."""
+
+import linecache
+import re
+from typing import Any
+
+PLACE = re.compile(r'(?:\bat |File ")([^"\n]+?)(?:" *, line | \()(\d+)\)?')
+DUAL = re.compile(r"Dual\((?:[^()]|\([^()]*\))*\)")
+
+
+class DifferentiationError(TypeError):
+    """A function can't be differentiated: the message names the line, the reason, the way out."""
+
+
+def explained(error: Any, name: str, filename: str) -> DifferentiationError:
+    """Return the error to raise for one of Numba's, which stays its cause.
+
+    Parameters
+    ----------
+    error : NumbaError
+        What Numba raised while it compiled a function on duals.
+    name : str
+        The function.
+    filename : str
+        The file in which it stands.
+    """
+    message = str(error)
+    reason = DUAL.sub("number with derivatives", reason_in(message))
+    place = place_in(message, filename)
+    return DifferentiationError(
+        f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}"
+    )
+
+
+def reason_in(message: str) -> str:
+    """Return what Numba says is wrong, without the pages about where it found it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(SURROUNDINGS)]
+    for line in reversed(told):
+        if line.startswith(REASONS):
+            return line
+    return told[0] if told else message
+
+
+SURROUNDINGS = (
+    "Failed in",
+    "During:",
+    "File ",
+    "raised from",
+    "There are",
+    "- Of which",
+    "Overload ",
+    "With argument(s)",
+    "Rejected",
+    "def ",
+    "^",
+    "<source",
+    ">>>",
+)
+REASONS = (
+    "No conversion",
+    "Cannot cast",
+    "cannot convert",
+    "Cannot unify",
+    "No implementation",
+    "Use of unsupported",
+    "Unknown attribute",
+    "Invalid use",
+    "unsupported",
+    "Unsupported",
+)
+
+
+def place_in(message: str, filename: str) -> str:
+    """Return the innermost line of the user's that a message of Numba's names."""
+    places = [
+        (path, int(line))
+        for path, line in PLACE.findall(message)
+        if path.endswith(filename.rsplit("/", 1)[-1])
+    ]
+    if not places:
+        return ":"
+    _, line = places[-1]
+    return f":\n{filename}, line {line}: {linecache.getline(filename, line).strip()}"
+
+
+def advice(message: str) -> str:
+    """Return what to do."""
+    if "No conversion" in message or "Cannot cast" in message or "setitem" in message:
+        return (
+            "A number with derivatives would have to be stored where only its value fits, and its "
+            "derivatives would be lost. Allocate the array inside the function, or hand it in as "
+            "an argument."
+        )
+    return "If that is a function of its own, give it a rule: numgrad.rule."

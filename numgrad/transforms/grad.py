@@ -1,0 +1,137 @@
+"""``numgrad.grad`` and ``numgrad.value_and_grad``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.transform import made, register
+
+
+class Grad(Jacobian):
+    """The derivatives of a real number by every input."""
+
+    summary = "the gradient"
+    must_be_real = True
+
+
+class ValueAndGrad(Grad):
+    """The number, and its derivatives by every input."""
+
+    summary = "the value and the gradient"
+    with_value = True
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """Return the function that computes the gradient of a real-valued function.
+
+    Parameters
+    ----------
+    f : callable
+        The function, plain or compiled by ``numba.njit``; it returns one real number. A plain one
+        is compiled.
+    argnums : int or tuple of ints, optional
+        The positions of the arguments to differentiate by, from the last if negative: floats,
+        complex numbers, arrays of them of any rank, and tuples of all these.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments that returns the gradient, shaped like the argument: a
+        number, an array, or a tuple. If `argnums` is a tuple, it returns a tuple of these. With
+        ``out=``, the arrays of the result are stored there. It is called from Python and from
+        compiled code, and can itself be differentiated.
+
+    Raises
+    ------
+    TypeError
+        If `f` isn't a function or `argnums` holds no integers; when called, if an argument to
+        differentiate by holds no floats, `f` returns anything
+        but a real number, or ``out`` doesn't fit in number, dtype or rank.
+    ValueError
+        When called, if there is no argument at one of `argnums`, or ``out`` doesn't fit in shape.
+    DifferentiationError
+        When called, if something in `f` can't be differentiated: the message names the line.
+
+    See Also
+    --------
+    value_and_grad : the value of `f` with it.
+    jacobian : for functions with more than one result.
+    derivative : for functions of numbers, over arrays of points.
+
+    Notes
+    -----
+    The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
+    and branches are decided by values alone.
+    A pass carries as many inputs as fill four vector registers; a function of ``n`` inputs takes
+    ``n`` over that number of passes.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, "Evaluating Derivatives", 2nd edition, SIAM (2008),
+       chapters 3 and 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> def rosenbrock(x):
+    ...     total = 0.0
+    ...     for i in range(x.size - 1):
+    ...         total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+    ...     return total
+    >>> numgrad.grad(rosenbrock)(np.array([1.0, 2.0, 3.0]))
+    array([-400., 1002., -200.])
+
+    By two arguments, one of them a tuple:
+
+    >>> def energy(mass, velocity):
+    ...     return 0.5 * mass * (velocity[0] ** 2 + velocity[1] ** 2)
+    >>> numgrad.grad(energy, argnums=(0, 1))(2.0, (3.0, 4.0))
+    (12.5, (6.0, 8.0))
+    """
+    return made(Grad, f, checked_argnums(argnums))
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """Return the function that computes a real-valued function and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        The function, plain or compiled by ``numba.njit``; it returns one real number. A plain one
+        is compiled.
+    argnums : int or tuple of ints, optional
+        The positions of the arguments to differentiate by, from the last if negative: see `grad`.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments that returns the value of `f` and the gradient. With
+        ``out=``, the arrays of the gradient are stored there. It is called from Python and from
+        compiled code, and can itself be differentiated.
+
+    Raises
+    ------
+    TypeError, ValueError, DifferentiationError
+        As `grad`.
+
+    See Also
+    --------
+    grad : the gradient alone.
+
+    Notes
+    -----
+    The value costs nothing: every pass computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> numgrad.value_and_grad(lambda x: x[0] * np.exp(x[1]))(np.array([2.0, 0.0]))
+    (2.0, array([1., 2.]))
+    """
+    return made(ValueAndGrad, f, checked_argnums(argnums))
+
+
+register(grad, Grad)
+register(value_and_grad, ValueAndGrad)

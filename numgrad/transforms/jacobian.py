@@ -1,0 +1,248 @@
+"""``numgrad.jacobian``, of which the gradient, the derivative and the Hessian are made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from numgrad.duals.numba_rules import part
+from numgrad.duals.numba_type import number_of
+from numgrad.targets.choose import thread_count
+from numgrad.transforms.results import JacobianPasses
+from numgrad.transforms.structure import is_integer
+from numgrad.transforms.transform import Transform, made, register
+from numgrad.transforms.widths import FEWEST, counts_for_arrays
+
+
+class Jacobian(Transform):
+    """The derivatives of every output by every input."""
+
+    summary = "the Jacobian"
+    must_be_real = False
+    with_value = False
+    widest: int | None = None  # how many partials to carry at most, where that is less than usual
+
+    @property
+    def stores_results(self):
+        return not self.with_value and any(p.name == "out" for p in self.parameters) is False
+
+    @property
+    def argnums(self):
+        return self.settings[0]
+
+    @property
+    def out_argnum(self):
+        return self.settings[1] if len(self.settings) > 1 else None
+
+    def __init__(self, function, *settings):
+        super().__init__(function, *settings)
+        self._by_size = {}  # the drivers for arrays of few numbers
+
+    def __call__(self, *arguments, **keywords):
+        try:  # the commonest call of all: one array, of a size that was met before
+            driver = self._by_size[arguments[self.settings[0]].size]
+        except (KeyError, AttributeError, IndexError, TypeError):
+            driver = self.driver_for(arguments)
+        return driver(*arguments, **keywords)
+
+    def driver_for(self, arguments):
+        """Return the driver for the arguments of a call from Python."""
+        hint = self.hint(arguments)
+        driver = self.entry_point(hint)
+        if type(self.argnums) is int and type(hint) is int and hint < MANY:
+            argument = arguments[self.argnums]
+            if type(argument) is np.ndarray:
+                self._by_size[argument.size] = driver
+        return driver
+
+    def hint(self, arguments):
+        """Return how many inputs the arguments of a call from Python hold, rounded up."""
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        try:
+            inputs = sum([size_of(arguments[argnum]) for argnum in argnums])
+        except IndexError:  # it is among the keywords, or missing
+            return None
+        if inputs < MANY:
+            return HINTS[inputs]
+        return SHARED if inputs**2 >= SHARED_NUMBERS and thread_count(1 << 30) > 1 else MANY
+
+    def implementation(self, kinds, out, hint):
+        most = hint if isinstance(hint, int) else None
+        passes = self.passes(kinds, out, most, shared=hint == SHARED)
+        if most is not None or hint == SHARED or not passes.has_arrays:
+            return passes.implementation(value=self.with_value)
+        few, _ = counts_for_arrays(passes.dual.value)
+        if passes.dual.count <= few:
+            return passes.implementation(value=self.with_value)
+        for_few = self.passes(kinds, out, few)
+        return by_size(
+            for_few,
+            few,
+            *(part(p.implementation(value=self.with_value)) for p in (for_few, passes)),
+        )
+
+    def passes(self, kinds, out=None, most=None, *, shared=False):
+        """Return the passes for arguments of some types, with so many partials at most."""
+        positions, single = positions_of(self.function, self.argnums, len(kinds))
+        most = self.widest if most is None else min(most, self.widest or most)
+        passes = JacobianPasses(
+            self.function,
+            kinds,
+            positions,
+            out,
+            single=single,
+            most=most,
+            out_argnum=self.out_argnum,
+            shared=shared,
+        )
+        if self.must_be_real:
+            check_is_real(self.function, passes.returned)
+        return passes
+
+
+SHARED = "shared"  # among all threads
+SHARED_NUMBERS = 1 << 21  # inputs times passes times partials, from which sharing pays
+MANY = 128  # inputs, as far as a call from Python tells them
+HINTS = [max(FEWEST, 1 << (inputs - 1).bit_length()) for inputs in range(MANY)]
+
+
+def size_of(argument):
+    """Return how many inputs an argument holds."""
+    if type(argument) is np.ndarray:
+        return argument.size
+    return sum(map(size_of, argument)) if isinstance(argument, tuple) else 1
+
+
+def by_size(passes, most, few, many):
+    """Return the function that chooses by the number of inputs."""
+    sizes = [e.leaf.expression + ".size" if e.leaf.is_array else "1" for e in passes.seeded]
+    source = (
+        "def implementation(transform, arguments, out):\n"
+        f"    if {' + '.join(sizes)} <= {most}:\n"
+        "        return few(transform, arguments, out)\n"
+        "    return many(transform, arguments, out)\n"
+    )
+    namespace = {"few": few, "many": many}
+    exec(source, namespace)
+    return namespace["implementation"]
+
+
+def check_is_real(function, returned):
+    """Raise if a function returns anything but a real number."""
+    if not isinstance(number_of(returned), types.Float):
+        raise TypeError(
+            f"grad needs a function that returns one real number, but "
+            f"{function.py_func.__name__} returns {returned}; take numgrad.jacobian of it"
+        )
+
+
+def positions_of(function, argnums, count):
+    """Return the positions of arguments, and whether a single one was asked for."""
+    single = not isinstance(argnums, tuple)
+    positions = []
+    for argnum in (argnums,) if single else argnums:
+        if not -count <= argnum < count:
+            raise ValueError(
+                f"argnums has {argnum}, but {function.py_func.__name__} was called with {count} "
+                f"argument{'s' if count != 1 else ''}"
+            )
+        positions.append(argnum % count)
+    return tuple(positions), single
+
+
+def checked_argnums(argnums):
+    """Return argnums as an int or a tuple of ints."""
+    if isinstance(argnums, list | tuple):
+        if not argnums or not all(is_integer(a) for a in argnums):
+            raise TypeError(f"argnums must be an int or a tuple of ints, not {argnums!r}")
+        if len(set(argnums)) < len(argnums):
+            raise ValueError(f"argnums names an argument twice: {argnums!r}")
+        return tuple(int(a) for a in argnums)
+    if not is_integer(argnums):
+        raise TypeError(f"argnums must be an int or a tuple of ints, not {argnums!r}")
+    return int(argnums)
+
+
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, out_argnum: int | None = None
+) -> Callable[..., Any]:
+    """Return the function that computes the derivatives of all outputs by all inputs.
+
+    Parameters
+    ----------
+    f : callable
+        The function, plain or compiled by ``numba.njit``; it returns a number, an
+        array, or a tuple of these. A plain one is compiled.
+    argnums : int or tuple of ints, optional
+        The positions of the arguments to differentiate by, from the last if negative: floats,
+        complex numbers, arrays of them of any rank, and tuples of all these.
+    out_argnum : int, optional
+        The position of the array that `f` stores its result in, for functions ``f(x, out)``. The
+        Jacobian returned is that of this array, which holds the value of `f` afterwards.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments that returns the Jacobian: an array of shape ``f(x).shape +
+        x.shape`` for each output and input. A tuple of outputs gives a tuple, outputs outermost,
+        then `argnums` if it is a tuple, then the items of an argument that is one. Outputs without
+        derivatives (integers, booleans, None) give None. With ``out=``, the arrays of the result
+        are stored there. It is called from Python and from compiled code, and
+        can itself be differentiated.
+
+    Raises
+    ------
+    TypeError
+        If `f` isn't a function or `argnums` holds no integers; when called, if an argument to
+        differentiate by holds no floats
+        or ``out`` doesn't fit in number, dtype or rank.
+    ValueError
+        When called, if there is no argument at one of `argnums`, or ``out`` doesn't fit in shape.
+    DifferentiationError
+        When called, if something in `f` can't be differentiated: the message names the line.
+
+    See Also
+    --------
+    grad : for functions that return one real number.
+    jvp : the Jacobian times a vector, at the cost of one pass.
+
+    Notes
+    -----
+    The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
+    and branches are decided by values alone.
+    Other arrays that `f` writes to end up as a call of `f` would leave them, and an argument that
+    `f` overwrites is differentiated by the values that it came with.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, "Evaluating Derivatives", 2nd edition, SIAM (2008),
+       chapters 3 and 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> def polar(x):
+    ...     return np.hypot(x[0], x[1]), np.arctan2(x[1], x[0])
+    >>> numgrad.jacobian(polar)(np.array([3.0, 4.0]))
+    (array([0.6, 0.8]), array([-0.16,  0.12]))
+
+    A function that stores its result in an array of the caller's:
+
+    >>> def squares(x, out):
+    ...     for i in range(x.size):
+    ...         out[i] = x[i] ** 2
+    >>> values = np.empty(2)
+    >>> numgrad.jacobian(squares, out_argnum=1)(np.array([3.0, 4.0]), values)
+    array([[6., 0.],
+           [0., 8.]])
+    >>> values
+    array([ 9., 16.])
+    """
+    if out_argnum is not None and not is_integer(out_argnum):
+        raise TypeError(f"out_argnum must be an int or None, not {out_argnum!r}")
+    return made(Jacobian, f, checked_argnums(argnums), out_argnum)
+
+
+register(jacobian, Jacobian)

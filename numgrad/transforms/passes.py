@@ -1,0 +1,315 @@
+"""The passes of a derivative, as a function made for the types of the arguments.
+
+One pass calls the twin with a chunk of the inputs seeded and takes the partials of every output to
+their places in the results. What is known of the types is settled here, in the source of a function
+that Numba then compiles; what isn't, the lengths of arrays, is left to its loops.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numba import types
+
+from numgrad.duals.numba_rules import floating, is_active
+from numgrad.duals.numba_type import DualType, is_dual, number_of
+from numgrad.transforms import chunks
+from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.structure import Leaf, argument, leaves, mapped, source_of, structure_of
+from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
+from numgrad.transforms.widths import count_for, counts_for_arrays
+
+
+@dataclass(frozen=True)
+class Input:
+    """A number or an array among the arguments."""
+
+    leaf: Leaf
+    name: str  # of the variable that holds it
+    seeded: bool  # whether the derivative is taken with respect to it
+    written: bool  # whether the function may overwrite it
+
+    @property
+    def in_array(self):
+        """Whether the twin reads it from an array of duals."""
+        return self.leaf.is_array and (self.seeded or self.written)
+
+
+class Passes:
+    """The source of all passes over a function with arguments of given types."""
+
+    def __init__(self, function, kinds, argnums, *, most=None, out_argnum=None, tangents=None):
+        self.function = function
+        self.kinds = kinds
+        self.argnums = argnums
+        self.out_argnum = out_argnum
+        self.tangents = tangents  # the types of the tangents, for a directional derivative
+        self.names = {}
+        self.lines = []
+        self.twin = function if function in DRIVERS else twin_of(function)
+        self.written = written_arguments(function, len(kinds))
+        self.inputs = []
+        self.structures = {
+            position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
+        }
+        self.seeded = [each for each in self.inputs if each.seeded]
+        self.dual = DualType(self._value_type(), self._count(most), self._depth())
+        self._call()
+
+    # What comes in
+
+    def _inputs_of(self, position, kind):
+        structure = structure_of(argument(position), kind)
+        if position in self.argnums:
+            self._check(position, kind, leaves(structure))
+        for leaf in leaves(structure):
+            written = leaf.is_array and leaf.is_floating and position in self.written
+            name = f"a{len(self.inputs)}"
+            self.inputs.append(Input(leaf, name, position in self.argnums, written))
+        return structure
+
+    def _check(self, position, kind, members):
+        """Raise if an argument to differentiate by holds anything but floats."""
+        if not members or not all(leaf.is_floating for leaf in members):
+            raise TypeError(
+                f"argument {position} of {self.function.py_func.__name__} can't be differentiated "
+                f"by: it is of type {kind}, and only floats, complex numbers, arrays and tuples of "
+                "them have derivatives; pass one of these, or leave it out of argnums"
+            )
+
+    def _value_type(self):
+        """Return the type of the values of all seeded inputs together."""
+        elements = [each.leaf.element for each in self.seeded]
+        duals = [element for element in elements if is_dual(element)]
+        numbers = [number_of(element) for element in elements]
+        width = max(numbers, key=lambda n: (isinstance(n, types.Complex), n.bitwidth))
+        return max(duals, key=lambda dual: dual.depth, default=width)
+
+    def _count(self, most):
+        """Return how many partials a pass carries."""
+        if self.tangents is not None:
+            return 1
+        value = self._value_type()
+        if self.has_arrays:
+            many = counts_for_arrays(value)[1]
+            return many if most is None else min(most, many)
+        return count_for(value, len(self.seeded))
+
+    @property
+    def has_arrays(self):
+        """Whether only the lengths of arrays tell how many inputs there are."""
+        return any(each.leaf.is_array for each in self.seeded)
+
+    def _depth(self):
+        dual = highest(self.kinds)
+        return 1 + (0 if dual is None else dual.depth)
+
+    def dual_of(self, element):
+        """Return the dual type for inputs of a type."""
+        return DualType(element, self.dual.count, self.dual.depth)
+
+    def name(self, thing, stem):
+        """Return a name that stands for an object in the source."""
+        for name, known in self.names.items():
+            if known is thing or (type(known) is type(thing) and known == thing):
+                return name
+        name = f"{stem}_{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    # The call of the twin
+
+    def _call(self):
+        """Prepare the expression that calls the twin, and find out what it returns."""
+        expressions, kinds = [], []
+        remaining = iter(self.inputs)
+        for position, kind in enumerate(self.kinds):
+            expression, active = self._argument(position, kind, remaining)
+            expressions.append(expression)
+            kinds.append(active)
+        twin = self.name(self.twin, "twin")
+        self.call = f"{twin}({', '.join(expressions)})"
+        self.returned = return_type(self.twin, kinds)
+
+    def _argument(self, position, kind, remaining):
+        """Return the expression and the type of an argument of the twin."""
+        if isinstance(kind, types.Dispatcher):
+            function = kind.dispatcher
+            if function in DRIVERS:
+                return argument(position), kind
+            twin = twin_of(function)
+            return self.name(twin, "twin"), types.Dispatcher(twin)
+        structure = self.structures[position]
+        members = [next(remaining) for _ in leaves(structure)]
+        if not any(each.seeded or each.written for each in members):
+            return argument(position), kind
+        expressions = iter(map(self._active_expression, members))
+        source = source_of(mapped(lambda _: next(expressions), structure))
+        return source, self._active_kind(kind, iter(members))
+
+    def _active_expression(self, each):
+        if not (each.seeded or each.written):
+            return each.leaf.expression
+        if each.leaf.is_array:
+            return f"{each.name}_dual"
+        dual = self.name(self.dual_of(each.leaf.element), "dual")
+        if self.tangents is not None:
+            seeded = self.name(chunks.with_tangent, "with_tangent")
+            return f"{seeded}({dual}, {each.leaf.expression}, {self._tangent(each)})"
+        seeded = self.name(chunks.seeded, "seeded")
+        return f"{seeded}({dual}, {each.leaf.expression}, {each.name}_offset - start)"
+
+    def _tangent(self, each):
+        return each.leaf.expression.replace("arguments", "tangents", 1)
+
+    def _active_kind(self, kind, members):
+        if isinstance(kind, types.BaseTuple):
+            return types.Tuple([self._active_kind(item, members) for item in kind.types])
+        each = next(members)
+        if not (each.seeded or each.written):
+            return kind
+        dual = self.dual_of(each.leaf.element)
+        return types.Array(dual, kind.ndim, "C") if each.leaf.is_array else dual
+
+    # The source
+
+    def add(self, *lines, indent=1):
+        self.lines += ["    " * indent + line for line in lines]
+
+    def prepare(self):
+        """Give every input a number, and allocate the arrays of duals that the twin reads."""
+        offset = "0"
+        for each in self.inputs:
+            leaf, name = each.leaf, each.name
+            if each.in_array:
+                empty, dual = self.name(chunks.allocate, "allocate"), self._dual_name(each)
+                self.add(
+                    f"{name}_dual = {empty}({leaf.expression}.shape, {dual})",
+                    f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
+                    f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}",
+                )
+                if each.seeded and self.tangents is not None:
+                    kind = tangent_kind(self.tangents, leaf)
+                    self.add(f"{name}_tangents = {self.flat(kind, self._tangent(each))}")
+            if each.seeded and self.tangents is None:
+                size = f"{leaf.expression}.size" if leaf.is_array else "1"
+                self.add(f"{name}_offset = {offset}")
+                offset = f"{name}_offset + {size}"
+        if self.tangents is None:
+            self.add(f"total = {offset}")
+
+    def flat(self, kind, expression):
+        """Return the source of an array's elements as one dimension."""
+        flat = self.name(chunks.flat, "flat")
+        if kind.layout == "C":
+            return f"{flat}({expression})"
+        return f"{flat}({self.name(np.ascontiguousarray, 'contiguous')}({expression}))"
+
+    def _dual_name(self, each):
+        return self.name(self.dual_of(each.leaf.element), "dual")
+
+    def evaluate(self, indent, *, first):
+        """Seed the inputs and call the twin."""
+        for each in self.inputs:
+            if each.in_array and (first or each.written):
+                self._fill(each, indent)
+            elif each.in_array:
+                self._seed(each, indent, start=f"start - {self.dual.count}", partial=0)
+            if each.in_array and each.seeded and self.tangents is None:
+                self._seed(each, indent, start="start", partial=1)
+        self.add(f"value = {self.call}", indent=indent)
+
+    def _fill(self, each, indent):
+        """Write an array of duals anew: constants, or numbers with their tangents."""
+        name, dual = each.name, self._dual_name(each)
+        if each.seeded and self.tangents is not None:
+            made = f"{self.name(chunks.with_tangent, 'with_tangent')}({dual}, "
+            made += f"{name}_numbers[k], {name}_tangents[k])"
+        else:
+            made = f"{self.name(chunks.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
+        self.add(f"for k in range({name}_numbers.size):", indent=indent)
+        self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+
+    def _seed(self, each, indent, *, start, partial):
+        """Set the seeds of the chunk from ``start`` on, or clear them."""
+        set_partial = self.name(chunks.set_partial, "set_partial")
+        self.add(*self.lanes_of(each, start), indent=indent)
+        self.add("for lane in range(low, high):", indent=indent)
+        self.add(
+            f"{set_partial}({each.name}_duals, first + lane, lane, {partial})", indent=indent + 1
+        )
+
+    def lanes_of(self, each, start):
+        """Return the source of which lanes of a chunk are numbers of an array, and of which."""
+        size, lanes = f"{each.name}_numbers.size", self.dual.count
+        return (
+            f"first = {start} - {each.name}_offset",
+            "low = 0 if first > 0 else -first",
+            f"high = {lanes} if first + {lanes} < {size} else {size} - first",
+        )
+
+    def restore(self):
+        """Let arrays that the function writes hold what it leaves in them."""
+        for each in self.inputs:
+            if each.written:
+                function = self.name(chunks.store_values, "store_values")
+                self.add(f"{function}({each.leaf.expression}, {each.name}_dual)")
+
+    def outputs(self):
+        """Return the structure of what is differentiated."""
+        if self.out_argnum is None:
+            return structure_of("value", self.returned)
+        (each,) = [i for i in self.inputs if i.leaf.expression == argument(self.out_argnum)]
+        array = types.Array(self.dual_of(each.leaf.element), each.leaf.kind.ndim, "C")
+        return Leaf(f"{each.name}_dual", array)
+
+    def values(self):
+        """Return the source of what the function itself returns."""
+        value_at, dual = self.name(chunks.value_at, "value_at"), self.name(self.dual, "dual")
+        return source_of(
+            mapped(lambda leaf: f"{value_at}({dual}, {leaf.expression})", self.outputs())
+        )
+
+    def function_of(self, parameters, result):
+        """Return the function that has been written."""
+        self.add(f"return {result}")
+        source = "\n".join([f"def implementation({parameters}):", *self.lines, ""])
+        namespace = dict(self.names)
+        exec(compile(source, f"<numgrad: {self.function.py_func.__name__}>", "exec"), namespace)
+        return namespace["implementation"]
+
+
+def tangent_kind(tangents, leaf):
+    """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
+    places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
+    for place in places:
+        tangents = tangents[place]
+    return tangents
+
+
+def written_arguments(function, count):
+    """Return the positions of arguments that a function may write to."""
+    if function in DRIVERS:
+        return frozenset()
+    written = arguments_written(function)
+    return frozenset(range(count)) if written is None else written
+
+
+def return_type(function, kinds):
+    """Return the type of what a compiled function returns for arguments of given types."""
+    return overload_of(function, kinds).signature.return_type
+
+
+def overload_of(function, kinds):
+    """Return what Numba has compiled of a function for arguments of given types."""
+    if isinstance(function, Twin) and highest(kinds) is None:
+        function = function.original
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    function.compile(tuple(folded))
+    return function.overloads[tuple(folded)]
+
+
+def derivative_element(output, dual):
+    """Return the type of the derivatives of an output."""
+    element = output.element
+    return element.value if is_active(element, dual) else floating(element)

@@ -1,0 +1,220 @@
+"""The passes that differentiate by all inputs, and the arrays that they fill."""
+
+from dataclasses import dataclass
+
+from numba import get_num_threads, njit, prange, types
+
+from numgrad.duals.numba_rules import OPTIONS, part
+from numgrad.transforms import chunks
+from numgrad.transforms.passes import Passes, derivative_element
+from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
+
+
+@dataclass(frozen=True)
+class Result:
+    """The derivatives of one output by one input."""
+
+    name: str
+    output: Leaf
+    by: object  # an Input
+    element: types.Type
+
+    @property
+    def is_array(self):
+        return self.output.is_array or self.by.leaf.is_array
+
+    @property
+    def rank(self):
+        return sum(leaf.kind.ndim for leaf in (self.output, self.by.leaf) if leaf.is_array)
+
+    def shape(self):
+        """Return the source of the shape of the result."""
+        shapes = [
+            f"{leaf.expression}.shape" for leaf in (self.output, self.by.leaf) if leaf.is_array
+        ]
+        return " + ".join(shapes)
+
+
+class JacobianPasses(Passes):
+    """All passes over a function, and the results that they fill."""
+
+    def __init__(
+        self, function, kinds, argnums, out, *, single, most=None, out_argnum=None, shared=False
+    ):
+        super().__init__(function, kinds, argnums, most=most, out_argnum=out_argnum)
+        self.results = []
+        self.single = single
+        self.structure = mapped(self._of_output, self.outputs())
+        self.out = None if out is None else self._checked_out(out)
+        self.shared = shared and all(result.by.leaf.is_array for result in self.results)
+
+    def _of_output(self, output):
+        if not output.is_floating:
+            return None
+        by_argument = [
+            mapped(lambda leaf: self._result(output, leaf), self.structures[position])
+            for position in self.argnums
+        ]
+        return by_argument[0] if self.single else tuple(by_argument)
+
+    def _result(self, output, leaf):
+        (by,) = [each for each in self.inputs if each.leaf == leaf]
+        element = derivative_element(output, self.dual)
+        self.results.append(Result(f"r{len(self.results)}", output, by, element))
+        return self.results[-1]
+
+    def _checked_out(self, out):
+        places = leaves(structure_of("out", out))
+        expected = [result for result in self.results if result.is_array]
+        if len(places) != len(self.results) or len(expected) != len(self.results):
+            raise TypeError(
+                f"out must hold one array for each of the {len(self.results)} derivatives, "
+                f"arranged as the result is, and not be {out}"
+            )
+        for place, result in zip(places, self.results, strict=True):
+            if place.element != result.element or place.kind.ndim != result.rank:
+                raise TypeError(
+                    f"out must be an array of {result.element} with {result.rank} dimensions, "
+                    f"not {place.kind}"
+                )
+        return places
+
+    def implementation(self, parameters="transform, arguments, out", *, value=False):
+        """Return the compiled function's source, made into a function."""
+        self.prepare()
+        self.add("start = 0")
+        self.evaluate(1, first=True)
+        for k, result in enumerate(self.results):
+            self._allocate(result, None if self.out is None else self.out[k])
+        self._store(1, first=True)
+        if self._needs_more_passes():
+            self._add_more_passes()
+        self.restore()
+        if self.out is not None:
+            self._copy_to_out()
+            result = "out"
+        else:
+            result = source_of(mapped(lambda r: r.name, self.structure))
+        return self.function_of(parameters, f"{self.values()}, {result}" if value else result)
+
+    def _add_more_passes(self):
+        """Add the passes after the first: a loop, or one on each thread."""
+        count = self.dual.count
+        if not self.shared:
+            self._add_loop(str(count), "total")
+            return
+        results = ", ".join(f"{result.name}_flat" for result in self.results)
+        share = self.name(share_passes(self._some_passes(results), count), "share_passes")
+        self.add(f"{share}(arguments, ({results},), total)")
+
+    def _add_loop(self, first, last):
+        self.add(f"for start in range({first}, {last}, {self.dual.count}):")
+        self.evaluate(2, first=False)
+        self._store(2, first=False)
+
+    def _some_passes(self, results):
+        """Return the function that makes some of the passes, on duals of its own."""
+        before, self.lines = self.lines, []
+        self.prepare()
+        self.add(f"({results},) = results")
+        for each in self.inputs:
+            if each.in_array and not each.written:
+                self._fill(each, 1)
+        self._add_loop("first", "last")
+        passes = self.function_of("arguments, results, first, last", "None")
+        self.lines = before
+        return part(passes)
+
+    def _needs_more_passes(self):
+        return self.has_arrays or len(self.seeded) > self.dual.count
+
+    def _is_in_place(self, place):
+        return place is not None and place.kind.layout == "C"
+
+    def _allocate(self, result, place):
+        if not result.is_array:
+            return
+        if place is not None:
+            check = self.name(chunks.check_shape, "check_shape")
+            self.add(f"{check}({place.expression}.shape, {result.shape()})")
+        if self._is_in_place(place):
+            self.add(f"{result.name} = {place.expression}")
+        else:
+            empty, element = (
+                self.name(chunks.allocate, "allocate"),
+                self.name(result.element, "element"),
+            )
+            self.add(f"{result.name} = {empty}({result.shape()}, {element})")
+        kind = types.Array(result.element, result.rank, "C")
+        self.add(f"{result.name}_flat = {self.flat(kind, result.name)}")
+
+    def _store(self, indent, *, first):
+        """Take the partials of a pass to their places."""
+        for result in self.results:
+            if result.by.leaf.is_array:
+                self._store_chunk(result, indent)
+            elif result.output.is_array:
+                self._store_column(result, indent)
+            else:
+                self._store_number(result, indent, first=first)
+
+    def _store_chunk(self, result, indent):
+        """Store the partials by the numbers of an array that are in the chunk."""
+        self.add(*self.lanes_of(result.by, "start"), indent=indent)
+        output, place = result.output.expression, "first + lane"
+        if result.output.is_array:
+            size = f"{result.by.name}_numbers.size"
+            output, place = self._loop_over(result, indent), f"row * {size} + {place}"
+            indent += 1
+        self.add("for lane in range(low, high):", indent=indent)
+        partial = self._partial(output, "lane")
+        self.add(f"{result.name}_flat[{place}] = {partial}", indent=indent + 1)
+
+    def _loop_over(self, result, indent):
+        """Begin a loop over the elements of an output; return the source of one."""
+        name, output = f"{result.name}_outputs", result.output
+        self.add(f"{name} = {self.flat(output.kind, output.expression)}", indent=indent)
+        self.add(f"for row in range({name}.size):", indent=indent)
+        return f"{name}[row]"
+
+    def _store_column(self, result, indent):
+        """Store the partials of an array by one number, if it is in the chunk."""
+        lane = f"{result.by.name}_offset - start"
+        self.add(f"if 0 <= {lane} < {self.dual.count}:", indent=indent)
+        element = self._loop_over(result, indent + 1)
+        partial = self._partial(element, lane)
+        self.add(f"{result.name}_flat[row] = {partial}", indent=indent + 2)
+
+    def _store_number(self, result, indent, *, first):
+        output, lane = result.output.expression, f"{result.by.name}_offset - start"
+        partial = self._partial(output, lane)
+        if self._needs_more_passes():
+            before = self._partial(output, "0") if first else result.name
+            kept, dual = self.name(chunks.kept, "kept"), self.name(self.dual, "dual")
+            partial = f"{kept}({dual}, {before}, {output}, {lane})"
+        self.add(f"{result.name} = {partial}", indent=indent)
+
+    def _partial(self, output, lane):
+        partial, dual = self.name(chunks.partial_at, "partial_at"), self.name(self.dual, "dual")
+        return f"{partial}({dual}, {output}, {lane})"
+
+    def _copy_to_out(self):
+        for result, place in zip(self.results, self.out, strict=True):
+            if not self._is_in_place(place):
+                self.add(f"{place.expression}[...] = {result.name}")
+
+
+def share_passes(some_passes, count):
+    """Return the function that makes all passes but the first, on all threads."""
+
+    def share(arguments, results, total):
+        passes, threads = (total - 1) // count, get_num_threads()
+        for thread in prange(threads):
+            some_passes(
+                arguments,
+                results,
+                (1 + passes * thread // threads) * count,
+                (1 + passes * (thread + 1) // threads) * count,
+            )
+
+    return njit(share, parallel=True, **OPTIONS)

@@ -1,0 +1,228 @@
+"""A user's function and its twin, compiled on duals.
+
+The twin is compiled from the function's own source. A compiler pass, run once the function's
+variables have one definition each, replaces every compiled function that it calls by that one's
+twin, and the allocations of arrays that will hold derivatives by allocations of duals. A twin that
+is called without any dual is the function itself.
+"""
+
+import threading
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import ir
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+from numba.core.registry import CPUDispatcher
+from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+
+from numgrad.duals import allocations
+from numgrad.duals.numba_rules import stand_in
+from numgrad.duals.numba_type import is_dual
+from numgrad.duals.rules import TABLE
+from numgrad.transforms.activity import Activity
+from numgrad.transforms.errors import explained
+
+_lock = threading.RLock()
+_twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
+# Drivers, and the transforms they belong to: they are compiled for duals as they are.
+DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+# What a twin has of the options its function was compiled with.
+OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
+
+
+def dual_in(kind):
+    """Return the dual type of the highest depth within a type, or None."""
+    if is_dual(kind):
+        return kind
+    if isinstance(kind, types.BaseTuple):
+        return highest(kind.types)
+    if isinstance(kind, types.Optional):
+        return dual_in(kind.type)
+    if isinstance(kind, types.DictType):
+        return highest((kind.key_type, kind.value_type))
+    return dual_in(kind.dtype) if isinstance(getattr(kind, "dtype", None), types.Type) else None
+
+
+def highest(kinds):
+    """Return the dual type of the highest depth within some types, or None."""
+    duals = [dual for dual in map(dual_in, kinds) if dual is not None]
+    return max(duals, key=lambda dual: dual.depth, default=None)
+
+
+def twin_of(function):
+    """Return the twin of a compiled function; it has one."""
+    if isinstance(function, Twin):
+        return function
+    with _lock:
+        if function not in _twins:
+            _twins[function] = Twin(calling(function) if function in TABLE else function)
+        return _twins[function]
+
+
+def calling(function):
+    """Return a compiled function that calls a function with a rule, and so follows the rule."""
+    return numba.njit(lambda *arguments: function(*arguments))
+
+
+def carrier_of(function):
+    """Return what to call instead of a compiled function where there may be duals."""
+    if function not in TABLE:
+        return twin_of(function)
+    with _lock:
+        if function not in _stand_ins:
+            _stand_ins[function] = stand_in(function)
+        return _stand_ins[function]
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CarryDerivatives(FunctionPass):
+    """Replace what a function calls and allocates by what carries derivatives."""
+
+    _name = "numgrad_carry_derivatives"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        function_ir, dual = state.func_ir, highest(state.args)
+        activity = Activity(function_ir)
+        arguments = [
+            name
+            for name, kind in zip(function_ir.arg_names, state.args, strict=False)
+            if dual_in(kind) is not None
+        ]
+        active = activity.active_variables(arguments)
+        known = len(_stand_ins)
+        for block in function_ir.blocks.values():
+            block.body = [
+                replaced
+                for statement in block.body
+                for replaced in self._replaced(block, statement, activity, active, dual)
+            ]
+        if len(_stand_ins) > known:  # Numba takes in what is registered only when asked to
+            state.typingctx.refresh()
+            state.targetctx.refresh()
+        return True
+
+    def _replaced(self, block, statement, activity, active, dual):
+        """Return the statements to stand in the place of one."""
+        if not isinstance(statement, ir.Assign):
+            return [statement]
+        value = statement.value
+        if isinstance(value, ir.Expr) and value.op == "call":
+            return self._replaced_call(block, statement, activity, active, dual)
+        if isinstance(value, ir.Global | ir.FreeVar) or (
+            isinstance(value, ir.Expr) and value.op == "getattr"
+        ):
+            function = activity.value_of(statement.target)
+            if isinstance(function, Dispatcher) and function not in DRIVERS:
+                constant = ir.Global(function.__name__, carrier_of(function), statement.loc)
+                self._set(activity.ir, statement, constant)
+        return [statement]
+
+    def _replaced_call(self, block, statement, activity, active, dual):
+        """Replace NumPy's allocations and conversions of what may carry derivatives."""
+        call = statement.value
+        stand_in, owner = self._stand_in(activity, active, statement)
+        if stand_in is None:
+            return [statement]
+        before, variables = [], []
+        for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
+            variables.append(block.scope.redefine(f"${name}", statement.loc))
+            constant = ir.Global(name, value, statement.loc)
+            activity.ir._definitions[variables[-1].name] = [constant]
+            before.append(ir.Assign(constant, variables[-1], statement.loc))
+        function, kind = variables
+        arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
+        replaced = ir.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
+        self._set(activity.ir, statement, replaced)
+        return [*before, statement]
+
+    def _stand_in(self, activity, active, statement):
+        """Return what to call instead of what a statement calls, and the object of a method."""
+        call = statement.value
+        function = activity.value_of(call.func)
+        if is_number_class(function):
+            return (allocations.as_number if statement.target.name in active else None), []
+        if function is not None:
+            known = function in allocations.REPLACEMENTS if hashable(function) else False
+            if known and statement.target.name in active:
+                return allocations.REPLACEMENTS[function], []
+            return None, []
+        name, owner = activity.name_of(call.func)
+        if owner in active and name in allocations.METHODS:
+            definition = activity.ir._definitions[call.func.name][0]
+            return allocations.METHODS[name], [definition.value]
+        return None, []
+
+    def _number_class(self, activity, call):
+        return [call.func] if is_number_class(activity.value_of(call.func)) else []
+
+    def _set(self, function_ir, statement, value):
+        """Let a statement assign another value."""
+        definitions = function_ir._definitions[statement.target.name]
+        definitions[:] = [value if item is statement.value else item for item in definitions]
+        statement.value = value
+
+
+def is_number_class(function):
+    """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
+    return isinstance(function, types.Number) or (
+        isinstance(function, type) and issubclass(function, np.number)
+    )
+
+
+def hashable(thing):
+    return getattr(type(thing), "__hash__", None) is not None
+
+
+class TwinCompiler(CompilerBase):
+    """Numba's pipeline with one pass more."""
+
+    def define_pipelines(self):
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        last = ReconstructSSA if self.state.flags.enable_ssa else LiteralUnroll
+        manager.add_pass_after(CarryDerivatives, last)
+        manager.finalize()
+        return [manager]
+
+
+class Twin(CPUDispatcher):
+    """A function compiled on duals, and the function itself where there are none."""
+
+    def __init__(self, original):
+        self.original = original
+        options = {
+            name: original.targetoptions[name] for name in OPTIONS if name in original.targetoptions
+        }
+        options |= {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
+
+    def compile(self, sig):
+        """Compile the function on duals; raise an error that names the user's line."""
+        try:
+            return super().compile(sig)
+        except NumbaError as error:
+            function = self.original.py_func
+            name, filename = function.__name__, function.__code__.co_filename
+            raise explained(error, name, filename) from error
+
+    def get_call_template(self, args, kws):
+        _, folded = self._compiler.fold_argument_types(args, kws)
+        if highest(folded) is None:
+            return self.original.get_call_template(args, kws)
+        return super().get_call_template(args, kws)
+
+    def get_overload(self, sig):
+        args, _ = numba.core.sigutils.normalize_signature(sig)
+        if highest(args) is None:
+            return self.original.get_overload(sig)
+        return super().get_overload(sig)

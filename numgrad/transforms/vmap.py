@@ -1,0 +1,360 @@
+"""``numgrad.vmap``, and the loop over items that ``derivative`` shares with it."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numba
+from numba import get_num_threads, prange, types
+
+from numgrad.duals.numba_rules import OPTIONS, part
+from numgrad.targets.choose import TARGETS, thread_count
+from numgrad.transforms import chunks
+from numgrad.transforms.passes import overload_of, return_type
+from numgrad.transforms.structure import (
+    argument,
+    is_integer,
+    leaves,
+    mapped,
+    source_of,
+    structure_of,
+)
+from numgrad.transforms.transform import Transform, made, register
+from numgrad.transforms.twin import DRIVERS, twin_of
+
+# Numbers in and out of all items, above which the items are shared among threads.
+PARALLEL_NUMBERS = 1 << 14
+
+
+class Mapping:
+    """The source of a loop over items, for arguments of given types."""
+
+    def __init__(self, function, kinds, in_axes, out, *, parallel):
+        self.function = function if function in DRIVERS else twin_of(function)
+        self.kinds = kinds
+        self.in_axes = in_axes
+        self.parallel = parallel
+        self.names = {
+            "function": self.function,
+            "allocate": chunks.allocate,
+            "one_by_one": chunks.one_by_one,
+        }
+        self.lines = []
+        self.mapped = [
+            leaf
+            for position, kind in enumerate(kinds)
+            if in_axes[position] is not None
+            for leaf in leaves(structure_of(argument(position), kind))
+        ]
+        self._check()
+        self.items = [self._item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
+        self.returned = return_type(self.function, self.items)
+        self.structure = structure_of("item", self.returned)
+        self.places = None if out is None else self._checked_out(out)
+
+    def _check(self):
+        if not any(leaf.is_array for leaf in self.mapped):
+            raise TypeError(
+                "vmap needs an array to go through: none of the arguments that in_axes names is one"
+            )
+        for leaf in self.mapped:
+            if not leaf.is_array or leaf.kind.ndim == 0:
+                raise TypeError(
+                    f"vmap can't go through {leaf.expression}, which is {leaf.kind} and not an "
+                    "array with an axis: give it None in in_axes"
+                )
+
+    def _item_kind(self, kind, axis):
+        if axis is None:
+            return kind
+        if isinstance(kind, types.BaseTuple):
+            return types.Tuple([self._item_kind(item, axis) for item in kind.types])
+        if kind.ndim == 1:
+            return kind.dtype
+        layout = "C" if kind.layout == "C" and axis == 0 else "A"
+        return types.Array(
+            kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
+        )
+
+    def _item(self, position, index):
+        """Return the source of an argument's item."""
+        axis, kind = self.in_axes[position], self.kinds[position]
+        if axis is None:
+            return argument(position)
+        structure = structure_of(argument(position), kind)
+        return source_of(mapped(lambda leaf: self._part(leaf, axis, index), structure))
+
+    def _part(self, leaf, axis, index):
+        before = ":, " * (axis % leaf.kind.ndim)
+        rest = ", :" * (leaf.kind.ndim - 1 - axis % leaf.kind.ndim)
+        return f"{leaf.expression}[{before}{index}{rest}]"
+
+    def _call(self, index, out=""):
+        items = ", ".join(self._item(position, index) for position in range(len(self.kinds)))
+        return f"function({items}{out})"
+
+    def _results(self):
+        return leaves(self.structure)
+
+    def _checked_out(self, out):
+        places, results = leaves(structure_of("out", out)), self._results()
+        if len(places) != len(results):
+            raise TypeError(
+                f"out must hold {len(results)} array{'s' if len(results) != 1 else ''}, one for "
+                f"each result, and not be {out}"
+            )
+        for place, leaf in zip(places, results, strict=True):
+            rank = 1 + (leaf.kind.ndim if leaf.is_array else 0)
+            if not place.is_array or place.element != leaf.element or place.kind.ndim != rank:
+                raise TypeError(
+                    f"out must be an array of {leaf.element} with {rank} dimensions, "
+                    f"not {place.kind}"
+                )
+        return places
+
+    def implementation(self):
+        """Return the function ``(transform, arguments, out)``."""
+        run = self._block()
+        lines = ["def implementation(transform, arguments, out):"]
+        lines += [f"    {line}" for line in self._count() + self._allocation()]
+        results = ", ".join(f"r{k}" for k in range(len(self._results())))
+        lines += [f"    run(arguments, ({results},), count)"]
+        names = iter(range(len(self._results())))
+        result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
+        lines += [f"    return {result if self.places is None else 'out'}"]
+        namespace = self.names | {"run": run, "check_shape": chunks.check_shape}
+        return defined("\n".join(lines), namespace)
+
+    def _count(self):
+        """Return the source of the number of items, the same along every axis."""
+        first, *others = [f"{leaf.expression}.shape[{self._axis_of(leaf)}]" for leaf in self.mapped]
+        return [f"count = {first}"] + [
+            line
+            for other in others
+            for line in (
+                f"if {other} != count:",
+                "    raise ValueError('vmap: the arrays have different lengths along their axes')",
+            )
+        ]
+
+    def _axis_of(self, leaf):
+        position = int(leaf.expression.split("[")[1].rstrip("]")) - 1
+        return self.in_axes[position] % leaf.kind.ndim
+
+    def _allocation(self):
+        lines = []
+        if any(leaf.is_array for leaf in self._results()):
+            lines = [
+                "if count == 0:",
+                "    raise ValueError('vmap: no items, so the shape of a result is not known')",
+                f"item = {self._call('0')}",
+            ]
+        for k, leaf in enumerate(self._results()):
+            shape = "(count,)" + (f" + {leaf.expression}.shape" if leaf.is_array else "")
+            if self.places is not None:
+                place = self.places[k].expression
+                lines += [f"check_shape({place}.shape, {shape})", f"r{k} = {place}"]
+            else:
+                self.names[f"element{k}"] = leaf.element
+                lines += [f"r{k} = allocate({shape}, element{k})"]
+        return lines
+
+    def _item_into_results(self):
+        """Return the source that computes an item and takes its results to their places."""
+        results = self._results()
+        if fills_arrays(self.function, results):
+            places = iter(f"results[{k}][k]" for k in range(len(results)))
+            into = source_of(mapped(lambda _: next(places), self.structure))
+            return [self._call("k", f", out={into}")]
+        stores = [f"results[{k}][k] = {leaf.expression}" for k, leaf in enumerate(results)]
+        return [f"item = {self._call('k')}", *stores]
+
+    def _block(self):
+        """Return the loop over items, serial or shared among threads."""
+        lines = ["def block(arguments, results, first, last):", "    for k in range(first, last):"]
+        if calls_library(self.function, self.items):
+            lines += ["        one_by_one()"]
+        lines += [f"        {line}" for line in self._item_into_results()]
+        block = part(defined("\n".join(lines), self.names))
+        if not self.parallel:
+            return part(lambda arguments, results, count: block(arguments, results, 0, count))
+
+        def shared(arguments, results, count):
+            threads = get_num_threads()
+            for thread in prange(threads):
+                block(
+                    arguments,
+                    results,
+                    count * thread // threads,
+                    count * (thread + 1) // threads,
+                )
+
+        return numba.njit(shared, parallel=True, **OPTIONS)
+
+
+# What LLVM computes itself, many at a time: square roots, absolute values, roundings, ...
+OWN_MATHEMATICS = re.compile(r"llvm\.(sqrt|fabs|fma|floor|ceil|trunc|rint|copysign|m[ai][xn])")
+
+
+def fills_arrays(function, leaves_of_result):
+    """Return whether a function is a derivative that stores all its results in arrays given."""
+    transform = DRIVERS.get(function)
+    return (
+        transform is not None
+        and transform.stores_results
+        and all(leaf.is_array for leaf in leaves_of_result)
+    )
+
+
+def calls_library(function, kinds):
+    """Return whether a compiled function calls a library for single numbers.
+
+    A loop over such calls gains nothing as vector code, and loses a quarter of its speed by taking
+    vectors apart for the calls and putting their results together.
+    """
+    if numba.config.USING_SVML:  # then the library knows vectors
+        return False
+    code = overload_of(function, kinds).library.get_llvm_str()
+    called = re.findall(r"call [^@\n]*(?:double|float) @([\w.]+)", code)
+    return any(not OWN_MATHEMATICS.match(name) for name in called)
+
+
+def defined(source, namespace):
+    """Return the function that a source defines."""
+    namespace = dict(namespace)
+    exec(source, namespace)
+    return namespace[source.split("(")[0].removeprefix("def ")]
+
+
+class Vmap(Transform):
+    """A function of items, over arrays of them."""
+
+    summary = "the results for all items"
+
+    @property
+    def in_axes(self):
+        return self.settings[0]
+
+    def hint(self, arguments):
+        """Return whether to share the items among threads, and what an item tells its function."""
+        item_hint = None
+        if isinstance(self.original, Transform):
+            axes = axes_of(self.in_axes, arguments)
+            item_hint = self.original.hint(
+                [first_item(*pair) for pair in zip(arguments, axes, strict=True)]
+            )
+        return may_share(sum(map(numbers_in, arguments))), item_hint
+
+    def implementation(self, kinds, out, hint):
+        axes = axes_of(self.in_axes, kinds)
+        parallel, item_hint = hint or (False, None)
+        function = self.function
+        if item_hint is not None:
+            function = self.original.driver(item_hint)
+        return Mapping(function, kinds, axes, out, parallel=parallel).implementation()
+
+
+def first_item(argument, axis):
+    """Return the first item of an argument of a call from Python."""
+    if isinstance(argument, tuple):
+        return tuple(first_item(item, axis) for item in argument)
+    if axis is None or not getattr(argument, "shape", ()) or not argument.shape[axis]:
+        return argument
+    return argument.take(0, axis)
+
+
+def numbers_in(argument):
+    """Return how many numbers an argument of a call from Python holds."""
+    if isinstance(argument, tuple):
+        return sum(map(numbers_in, argument))
+    return getattr(argument, "size", 1)
+
+
+def may_share(numbers):
+    """Return whether so many numbers are worth more than one thread, and more than one is safe."""
+    return numbers >= PARALLEL_NUMBERS and thread_count(1 << 30) > 1
+
+
+def axes_of(in_axes, kinds):
+    """Return the axis to map for each argument; None for those passed whole."""
+    if isinstance(in_axes, tuple):
+        if len(in_axes) != len(kinds):
+            raise ValueError(
+                f"vmap: in_axes has {len(in_axes)} entries, but there are {len(kinds)} arguments"
+            )
+        return in_axes
+    return (in_axes,) * len(kinds)
+
+
+def vmap(
+    f: Callable[..., Any],
+    in_axes: int | tuple[int | None, ...] = 0,
+    target: Literal["auto", "cpu", "cuda"] = "auto",
+) -> Callable[..., Any]:
+    """Return the function that applies a function to every item of arrays.
+
+    Parameters
+    ----------
+    f : callable
+        A function, plain or compiled by ``numba.njit``, or a derivative made by `grad`, `jacobian`
+        and the others. It returns a number, an array of the same shape for every item, or a tuple
+        of these.
+    in_axes : int or tuple, optional
+        The axis along which the items of the arguments lie: the same for all, or one for each
+        argument, with None for an argument that every item gets whole.
+    target : {"auto", "cpu", "cuda"}, optional
+        Where to compute. ``"auto"`` and ``"cpu"`` are the CPU; this version has no ``"cuda"``.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments, with items side by side, that returns the results stacked
+        along a new first axis. Many items are shared among Numba's threads. With ``out=``, the
+        results are stored there.
+
+    Raises
+    ------
+    TypeError
+        If `in_axes` isn't made of integers and None; when called, if no argument has items, or one
+        that should have holds none.
+    ValueError
+        If `target` is unknown; when called, if arguments have different numbers of items.
+    NotImplementedError
+        If `target` is ``"cuda"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numgrad
+    >>> def norm(x):
+    ...     return np.sqrt(x[0] ** 2 + x[1] ** 2)
+    >>> points = np.array([[3.0, 4.0], [5.0, 12.0], [8.0, 15.0]])
+    >>> numgrad.vmap(norm)(points)
+    array([ 5., 13., 17.])
+    >>> numgrad.vmap(numgrad.grad(norm))(points).shape
+    (3, 2)
+    """
+    check_target(target)
+    check_axes(in_axes)
+    return made(Vmap, f, in_axes, target)
+
+
+def check_target(target):
+    """Raise where the items can't be computed."""
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    if target == "cuda":
+        raise NotImplementedError(
+            "target='cuda': this version of numgrad maps functions on the CPU; "
+            "use target='auto' or 'cpu'"
+        )
+
+
+def check_axes(in_axes):
+    """Raise if axes are anything but integers and None."""
+    axes = in_axes if isinstance(in_axes, tuple) else (in_axes,)
+    if not all(axis is None or is_integer(axis) for axis in axes):
+        raise TypeError(f"in_axes must be an int or a tuple of ints and None, not {in_axes!r}")
+
+
+register(vmap, Vmap)

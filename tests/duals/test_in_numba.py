@@ -1,0 +1,33 @@
+"""``numgrad.Dual`` inside compiled code, before anything else of numgrad was used there."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAMS = {
+    "made inside": (
+        "d = numgrad.Dual(x, (1.0, 0.0)); return (d * d + 1.0).partials[0]",
+        "f(3.0)",
+        6.0,
+    ),
+    "one partial": ("return (numgrad.Dual(x, 1.0) ** 3).partials[0]", "f(2.0)", 12.0),
+    "nested": (
+        "d = numgrad.Dual(numgrad.Dual(x, 1.0), 1.0); return (d**3).partials[0].partials[0]",
+        "f(2.0)",
+        12.0,
+    ),
+    "integers": ("return (numgrad.Dual(2, 1) * x).partials[0]", "f(3.0)", 3.0),
+    "passed in": ("return (x * x).partials[0]", "f(numgrad.Dual(3.0, 1.0))", 6.0),
+    "passed in and out": ("return x * x", "f(numgrad.Dual(3.0, 1.0)).partials[0]", 6.0),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_first_use(name, tmp_path):
+    body, call, expected = PROGRAMS[name]
+    file = tmp_path / "program.py"
+    lines = ["import numba, numgrad", "@numba.njit", "def f(x):", f"    {body}", f"print({call})"]
+    file.write_text("\n".join(lines), "utf-8")
+    done = subprocess.run([sys.executable, file], check=True, capture_output=True, text=True)
+    assert float(done.stdout) == expected

@@ -1,0 +1,63 @@
+"""Hessians against those by hand."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numgrad
+from tests.transforms.functions import product, rosenbrock, rosenbrock_hessian, rotate, wave
+
+hessian_of_rosenbrock = numgrad.hessian(rosenbrock)
+
+
+@pytest.mark.parametrize("size", [2, 8, 20, 50])
+def test_array(size):
+    x = np.linspace(-1.0, 1.5, size)
+    result = hessian_of_rosenbrock(x)
+    assert_allclose(result, rosenbrock_hessian(x), rtol=1e-13, atol=1e-12)
+
+
+def test_several_arguments():
+    result = numgrad.hessian(product, argnums=(0, 1))(3.0, 2.0)
+    assert result == ((0.0, 4.0), (4.0, 6.0))
+
+
+def test_vector_valued_function():
+    p = np.array([2.0, 3.0, 5.0])
+    result = numgrad.hessian(rotate)(p)
+    expected = np.zeros((3, 3, 3))
+    for i in range(3):
+        j = (i + 1) % 3
+        expected[i, j, j] = 2.0 * p[i]
+        expected[i, i, j] = expected[i, j, i] = 2.0 * p[j]
+    assert_array_equal(result, expected)
+
+
+def test_third_derivative():
+    third = numgrad.derivative(numgrad.derivative(numgrad.derivative(wave)))
+    x = 0.6
+    expected = np.exp(-x * x) * (
+        (-8.0 * x**3 + 18.0 * x) * np.sin(x) + (12.0 * x * x - 7.0) * np.cos(x)
+    )
+    assert third(x) == pytest.approx(expected, rel=1e-13)
+
+
+def test_out_and_inside_njit():
+    x = np.linspace(0.0, 1.0, 9)
+    out = np.empty((9, 9))
+    assert hessian_of_rosenbrock(x, out=out) is out
+    assert_allclose(out, rosenbrock_hessian(x), rtol=1e-13, atol=1e-12)
+
+    @njit
+    def inside(x):
+        return hessian_of_rosenbrock(x)
+
+    assert_allclose(inside(x), out, rtol=1e-14)
+
+
+def test_powers_at_zero_are_exact():
+    for n in range(5):
+        power = numgrad.derivative(numgrad.derivative(lambda x, n=n: x**n))
+        assert power(0.0, n) == (2.0 if n == 2 else 0.0)
+        assert power(0.0, float(n)) == (2.0 if n == 2 else 0.0)

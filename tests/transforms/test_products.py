@@ -1,0 +1,85 @@
+"""Directional derivatives against Jacobians and Hessians."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numgrad
+from tests.transforms.functions import (
+    product,
+    rosenbrock,
+    rosenbrock_gradient,
+    rosenbrock_hessian,
+    rotate,
+    rotate_jacobian,
+)
+
+x = np.linspace(-1.0, 1.5, 7)
+v = np.linspace(2.0, -1.0, 7)
+
+
+def test_jvp_of_numbers():
+    assert numgrad.jvp(product, (3.0, 2.0), (1.0, 10.0)) == (12.0, 124.0)
+    assert numgrad.jvp(product, (3.0, 2.0), (1.0, None)) == (12.0, 4.0)
+
+
+def test_jvp_of_arrays():
+    value, tangent = numgrad.jvp(rotate, (x,), (v,))
+    assert_array_equal(value, rotate(x))
+    assert_allclose(tangent, rotate_jacobian(x) @ v, rtol=1e-14)
+    value, tangent = numgrad.jvp(rosenbrock, (x,), (v,))
+    assert value == rosenbrock(x)
+    assert tangent == pytest.approx(rosenbrock_gradient(x) @ v, rel=1e-13)
+
+
+def test_jvp_of_tuples():
+    @njit
+    def f(t, n):
+        return (t[0] * t[1], n), t[0] * np.ones(2)
+
+    value, tangent = numgrad.jvp(f, ((2.0, 3.0), 4), ((1.0, 0.5), None))
+    assert value[0] == (6.0, 4)
+    assert tangent[0] == (4.0, None)
+    assert_array_equal(value[1], [2.0, 2.0])
+    assert_array_equal(tangent[1], [1.0, 1.0])
+
+
+def test_hvp():
+    result = numgrad.hvp(rosenbrock, x, v)
+    assert_allclose(result, rosenbrock_hessian(x) @ v, rtol=1e-12)
+    assert numgrad.hvp(lambda t: t**3, 2.0, 10.0) == 120.0
+
+
+def test_inside_njit():
+    @njit
+    def inside(x, v):
+        return numgrad.jvp(rosenbrock, (x,), (v,)), numgrad.hvp(rosenbrock, x, v)
+
+    (value, tangent), second = inside(x, v)
+    assert value == rosenbrock(x)
+    assert tangent == pytest.approx(rosenbrock_gradient(x) @ v, rel=1e-13)
+    assert_allclose(second, rosenbrock_hessian(x) @ v, rtol=1e-12)
+
+
+def test_jvp_of_a_gradient_is_hvp():
+    gradient = numgrad.grad(rosenbrock)
+    _, tangent = numgrad.jvp(gradient, (x,), (v,))
+    assert_allclose(tangent, rosenbrock_hessian(x) @ v, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("primals", "tangents", "error", "message"),
+    [
+        (x, (v,), TypeError, "primals must be a tuple"),
+        ((x,), v, TypeError, "tangents must be a tuple"),
+        ((x,), (v, v), TypeError, "1 primals, but 2 tangents"),
+        ((x,), (v[:3],), ValueError, "shape"),
+        ((x,), (1.0,), TypeError, "arranged like"),
+        ((x,), (v[:, None],), TypeError, "arranged like"),
+        ((np.arange(3),), (np.ones(3),), TypeError, "can't be differentiated"),
+    ],
+)
+def test_errors(primals, tangents, error, message):
+    with pytest.raises(error, match=message):
+        numgrad.jvp(rosenbrock, primals, tangents)

@@ -1,0 +1,286 @@
+"""Functions as users write them: callees, allocations, options, classes of expressions."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+from numba import float64, njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numgrad
+from numgrad.transforms.twin import twin_of
+
+
+@njit
+def helper(a, b):
+    return a * np.sin(b)
+
+
+@njit
+def allocate_and_call(x, matrix):
+    n = len(x)
+    active, inactive = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        inactive[i] = i
+        total = 0
+        for j in range(n):
+            total += matrix[i, j] * x[j]
+        active[i] = total * inactive[i]
+    result = 0.0
+    for number in active:
+        result += helper(number, number)
+    return result
+
+
+def test_callees_and_allocations():
+    x, matrix = np.array([0.1, 0.2, 0.3, 0.4]), np.arange(16.0).reshape(4, 4)
+    numgrad.check_grad(lambda x: allocate_and_call(x, matrix), x)
+    rows = np.arange(4)[:, None] * matrix
+    active = rows @ x
+    expected = (np.sin(active) + active * np.cos(active)) @ rows
+    assert_allclose(numgrad.grad(allocate_and_call)(x, matrix), expected, rtol=1e-13)
+
+
+def test_inactive_allocations_stay_floats():
+    signature = []
+
+    def record(array):
+        raise NotImplementedError
+
+    @numba.extending.overload(record)
+    def typed_record(array):
+        signature.append(array.dtype)
+        return lambda array: None
+
+    @njit
+    def f(x):
+        inactive = np.zeros(3)
+        active = np.zeros(3)
+        record(inactive)
+        active[0] = x * inactive[1]
+        record(active)
+        return active[0]
+
+    numgrad.grad(f)(2.0)
+    kinds = [str(dtype) for dtype in dict.fromkeys(signature)]
+    assert kinds[0] == "float64"
+    assert kinds[1].startswith("Dual(float64")
+
+
+# Each makes an array y, whose second number is then a known function of x.
+MAKERS = {
+    "np.zeros(2)": lambda x: (0.0, 0.0),
+    "np.zeros(2, dtype=np.float64)": lambda x: (0.0, 0.0),
+    "np.ones(2)": lambda x: (1.0, 0.0),
+    "np.ones((1, 2))[0]": lambda x: (1.0, 0.0),
+    "np.full(2, 3.0)": lambda x: (3.0, 0.0),
+    "np.full(2, x)": lambda x: (x, 1.0),
+    "np.zeros_like(np.ones(2))": lambda x: (0.0, 0.0),
+    "np.ones_like(np.zeros(2))": lambda x: (1.0, 0.0),
+    "np.full_like(np.ones(2), x)": lambda x: (x, 1.0),
+    "np.array([1.0, 2.0])": lambda x: (2.0, 0.0),
+    "np.array([1.0, 2.0 * x])": lambda x: (2.0 * x, 2.0),
+    "np.array((1.0, 2.0 * x))": lambda x: (2.0 * x, 2.0),
+    "np.array([[1.0, 2.0 * x]])[0]": lambda x: (2.0 * x, 2.0),
+    "np.array(np.ones(2))": lambda x: (1.0, 0.0),
+    "np.asarray([x, 2.0 * x])": lambda x: (2.0 * x, 2.0),
+    "np.array([x, x * x]).astype(np.float64)": lambda x: (x * x, 2.0 * x),
+    "[1.0, 3.0 * x]": lambda x: (3.0 * x, 3.0),
+    "np.array([x, x * x]).copy()": lambda x: (x * x, 2.0 * x),
+}
+
+
+@pytest.mark.parametrize("source", MAKERS)
+def test_allocations(source):
+    namespace = {"np": np}
+    exec(f"def f(x):\n y = {source}\n y[0] = x * x\n return y[0] * y[0] + y[1]", namespace)
+    _, slope = MAKERS[source](1.5)
+    assert numgrad.derivative(namespace["f"])(1.5) == pytest.approx(13.5 + slope, rel=1e-14)
+
+
+def test_views_share_their_tangents():
+    @njit
+    def f(x):
+        field = np.zeros((3, 3))
+        row = field[1]
+        row[2] = x * x
+        column = field[:, 2]
+        transposed = field.T
+        return column[1] + transposed[2, 1] + field.ravel()[5] + field.reshape(9)[5]
+
+    assert numgrad.derivative(f)(3.0) == 24.0
+
+
+def test_views_of_the_argument():
+    @njit
+    def f(x):
+        head, reversed_x = x[:2], x[::-1]
+        return head[0] * reversed_x[0] + x[1:][0] ** 2
+
+    assert_array_equal(numgrad.grad(f)(np.array([2.0, 3.0, 5.0])), [5.0, 6.0, 2.0])
+
+
+def test_callee_that_writes_to_its_argument():
+    @njit
+    def store(y, x):
+        y[0] = x * x
+
+    @njit
+    def f(x):
+        y = np.zeros(2)
+        store(y, x)
+        return y[0] + y[1]
+
+    assert numgrad.derivative(f)(3.0) == 6.0
+
+
+def test_callee_named_through_a_module():
+    import tests.transforms.functions as module
+
+    @njit
+    def f(x):
+        return 2.0 * module.wave(x)
+
+    assert numgrad.derivative(f)(0.5) == pytest.approx(2.0 * module.wave_slope(0.5), rel=1e-14)
+
+
+def test_closure_and_factory():
+    def make(power):
+        @njit
+        def f(x):
+            def inner(y):
+                return y**power
+
+            return inner(x) + inner(2.0 * x)
+
+        return f
+
+    assert numgrad.derivative(make(3))(2.0) == 12.0 * 9.0
+
+
+def test_recursion():
+    @njit
+    def power(x, n):
+        if n == 0:
+            return 1.0 * x / x
+        return x * power(x, n - 1)
+
+    assert numgrad.derivative(power)(2.0, 5) == pytest.approx(80.0, rel=1e-15)
+
+
+def test_locked_signature():
+    @njit(float64(float64))
+    def locked(x):
+        return x * x * x
+
+    @njit
+    def f(x):
+        return locked(x) + locked(2.0)
+
+    assert numgrad.derivative(locked)(2.0) == 12.0
+    assert numgrad.derivative(f)(2.0) == 12.0
+
+
+def test_options_are_kept():
+    fast = njit(fastmath=True, error_model="numpy")(lambda x: 1.0 / x)
+    assert twin_of(fast).targetoptions["fastmath"] is True
+    assert numgrad.derivative(fast)(0.0) == -math.inf
+    with pytest.raises(ZeroDivisionError):
+        njit(lambda x: 1.0 / x)(0.0)
+
+
+def test_vectorized_function():
+    @numba.vectorize
+    def cube(x):
+        return x * x * x
+
+    assert numgrad.derivative(cube)(2.0) == 12.0
+
+
+def test_inactive_callee_is_called_as_it_is():
+    @njit
+    def heavy(n):
+        return n * 1.0
+
+    @njit
+    def f(x, n):
+        return x * heavy(n)
+
+    numgrad.derivative(f)(2.0, 3)
+    assert not twin_of(heavy).overloads
+    assert len(heavy.overloads) == 1
+
+
+def test_conversions_keep_the_derivative():
+    @njit
+    def f(x):
+        return float(x) * np.float64(x) + float64(x)
+
+    assert numgrad.derivative(f)(3.0) == 7.0
+
+
+def test_rounding_to_float32():
+    @njit
+    def f(x):
+        return np.float32(x) * x
+
+    assert numgrad.derivative(f)(0.1) == pytest.approx(0.2, rel=1e-7)
+
+
+def test_integers_are_values_alone():
+    @njit
+    def f(x, table):
+        return table[int(x)] * x + math.floor(x) * x
+
+    assert numgrad.grad(f)(1.5, np.array([10.0, 20.0])) == 21.0
+
+
+def test_loops_of_all_kinds():
+    @njit
+    def f(x):
+        total = 0.0
+        for row in x:
+            for number in row:
+                total += number
+        for index, number in enumerate(x[0]):
+            total += index * number
+        for a, b in zip(x[0], x[1]):  # noqa: B905 - Numba knows no strict
+            total += a * b
+        for i, j in np.ndindex(x.shape):
+            total += x[i, j] ** 2
+        return total
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = 1.0 + np.array([[0.0, 1.0, 2.0], [0.0] * 3]) + x[::-1] + 2.0 * x
+    assert_array_equal(numgrad.grad(f)(x), expected)
+
+
+def test_parallel_function():
+    @njit(parallel=True)
+    def f(x):
+        total = 0.0
+        for i in numba.prange(x.size):
+            total += x[i] ** 3
+        return total
+
+    x = np.linspace(0.0, 1.0, 100)
+    assert_allclose(numgrad.grad(f)(x), 3.0 * x**2, rtol=1e-14)
+
+
+def test_a_rule_wins_over_the_body():
+    @njit
+    def step(x):
+        return 1.0 if x > 0.0 else 0.0
+
+    @numgrad.rule(step)
+    def smooth_step(x):
+        return (1.0 if x > 0.0 else 0.0), np.exp(-x * x)
+
+    @njit
+    def f(x):
+        return 3.0 * step(2.0 * x)
+
+    assert numgrad.derivative(f)(0.5) == pytest.approx(6.0 * math.exp(-1.0), rel=1e-15)
+    assert numgrad.derivative(step)(0.5) == pytest.approx(math.exp(-0.25), rel=1e-15)
+    assert f(0.5) == 3.0
