@@ -9,9 +9,10 @@ from numba import types
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import made, register
-from numgrad.transforms.vmap import Mapping, defined, may_share, numbers_in
+from numgrad.transforms.vmap import Mapping, may_share, numbers_in
 
 
 class Derivative(Jacobian):
@@ -28,7 +29,8 @@ class Derivative(Jacobian):
         arrays = [k for k, kind in enumerate(kinds) if isinstance(kind, types.Array)]
         if not arrays:
             return self.passes(kinds, out).implementation()
-        return OverArrays(self.driver(), kinds, arrays, out, hint == "parallel").implementation()
+        at_point = self.driver("at a point")  # a driver of its own: one can't call itself
+        return OverArrays(at_point, kinds, arrays, out, hint == "parallel").implementation()
 
 
 class OverArrays:
@@ -48,7 +50,7 @@ class OverArrays:
         flat_out = lines_of(out) if self.in_place else None
         self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel)
         self.names = {
-            "run": part(self.mapping.implementation()),
+            "run": part(function_of("run", "arguments, out", self.mapping.implementation())),
             "flat": chunks.flat,
             "shaped": chunks.shaped,
             "check_shape": chunks.check_shape,
@@ -58,7 +60,7 @@ class OverArrays:
         }
 
     def implementation(self):
-        """Return the function ``(transform, arguments, out)``."""
+        """Return the body of a function of ``arguments`` and ``out``."""
         shapes = [f"{argument(k)}.shape" for k in self.arrays]
         together = ", ".join(shapes)
         shape = shapes[0] if len(shapes) == 1 else f"broadcast_shapes({together})"
@@ -70,9 +72,8 @@ class OverArrays:
             f"x{k}, " if k in self.arrays else f"{argument(k)}, " for k in range(len(self.kinds))
         )
         flat_out = source_of(mapped(lambda leaf: f"flat({leaf.expression})", self._out_structure()))
-        lines += [f"results = run(transform, (None, {arguments}), {flat_out})", *self._returned()]
-        source = "def implementation(transform, arguments, out):\n    " + "\n    ".join(lines)
-        return defined(source, self.names)
+        lines += [f"results = run((None, {arguments}), {flat_out})", *self._returned()]
+        return Body(lines, self.names)
 
     def _out_structure(self):
         return structure_of("out", self.out_kind) if self.in_place else None

@@ -10,6 +10,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import number_of
 from numgrad.targets.choose import thread_count
 from numgrad.transforms.results import JacobianPasses
+from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import is_integer
 from numgrad.transforms.transform import Transform, made, register
 from numgrad.transforms.widths import FEWEST, counts_for_arrays
@@ -75,12 +76,7 @@ class Jacobian(Transform):
         few, _ = counts_for_arrays(passes.dual.value)
         if passes.dual.count <= few:
             return passes.implementation(value=self.with_value)
-        for_few = self.passes(kinds, out, few)
-        return by_size(
-            for_few,
-            few,
-            *(part(p.implementation(value=self.with_value)) for p in (for_few, passes)),
-        )
+        return by_size(self.passes(kinds, out, few), passes, value=self.with_value)
 
     def passes(self, kinds, out=None, most=None, *, shared=False):
         """Return the passes for arguments of some types, with so many partials at most."""
@@ -114,18 +110,19 @@ def size_of(argument):
     return sum(map(size_of, argument)) if isinstance(argument, tuple) else 1
 
 
-def by_size(passes, most, few, many):
-    """Return the function that chooses by the number of inputs."""
-    sizes = [e.leaf.expression + ".size" if e.leaf.is_array else "1" for e in passes.seeded]
-    source = (
-        "def implementation(transform, arguments, out):\n"
-        f"    if {' + '.join(sizes)} <= {most}:\n"
-        "        return few(transform, arguments, out)\n"
-        "    return many(transform, arguments, out)\n"
-    )
-    namespace = {"few": few, "many": many}
-    exec(source, namespace)
-    return namespace["implementation"]
+def by_size(few, many, *, value):
+    """Return the body that chooses between two kinds of passes by the number of inputs."""
+    sizes = [e.leaf.expression + ".size" if e.leaf.is_array else "1" for e in few.seeded]
+    names = {
+        name: part(function_of(name, "arguments, out", passes.implementation(value=value)))
+        for name, passes in (("few", few), ("many", many))
+    }
+    lines = [
+        f"if {' + '.join(sizes)} <= {few.dual.count}:",
+        "    return few(arguments, out)",
+        "return many(arguments, out)",
+    ]
+    return Body(lines, names)
 
 
 def check_is_real(function, returned):

@@ -15,6 +15,7 @@ from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.source import Body
 from numgrad.transforms.structure import Leaf, argument, leaves, mapped, source_of, structure_of
 from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
@@ -174,7 +175,7 @@ class Passes:
     # The source
 
     def add(self, *lines, indent=1):
-        self.lines += ["    " * indent + line for line in lines]
+        self.lines += ["    " * (indent - 1) + line for line in lines]
 
     def prepare(self):
         """Give every input a number, and allocate the arrays of duals that the twin reads."""
@@ -270,13 +271,9 @@ class Passes:
             mapped(lambda leaf: f"{value_at}({dual}, {leaf.expression})", self.outputs())
         )
 
-    def function_of(self, parameters, result):
-        """Return the function that has been written."""
-        self.add(f"return {result}")
-        source = "\n".join([f"def implementation({parameters}):", *self.lines, ""])
-        namespace = dict(self.names)
-        exec(compile(source, f"<numgrad: {self.function.py_func.__name__}>", "exec"), namespace)
-        return namespace["implementation"]
+    def body(self, result):
+        """Return what has been written, with what to return."""
+        return Body([*self.lines, f"return {result}"], self.names)
 
 
 def tangent_kind(tangents, leaf):

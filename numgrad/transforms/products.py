@@ -11,6 +11,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.grad import grad
 from numgrad.transforms.passes import Passes, derivative_element
+from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, made
 
@@ -26,7 +27,7 @@ class JvpPasses(Passes):
         super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
 
     def implementation(self):
-        """Return the function ``(arguments, tangents)``."""
+        """Return the body of a function of ``arguments`` and ``tangents``."""
         self.check_shapes()
         self.prepare()
         self.evaluate(1, first=True)
@@ -39,7 +40,7 @@ class JvpPasses(Passes):
             source_of(mapped(lambda output, part=part: names[output][part], outputs))
             for part in (0, 1)
         )
-        return self.function_of("arguments, tangents", f"{value}, {tangent}")
+        return self.body(f"{value}, {tangent}")
 
     def check_shapes(self):
         """Compare the shapes of arrays with those of their tangents."""
@@ -121,13 +122,13 @@ class Jvp(Transform):
                 )
         if len(primals) != len(tangents):
             raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
-        run = part(JvpPasses(self.function, tuple(primals), tuple(tangents)).implementation())
-
-        def implementation(transform, arguments, out):
-            _, primals, tangents = arguments
-            return run((None,) + primals, (None,) + tangents)  # noqa: RUF005 - Numba knows no other
-
-        return implementation
+        passes = JvpPasses(self.function, tuple(primals), tuple(tangents))
+        run = part(function_of("jvp", "arguments, tangents", passes.implementation()))
+        lines = [
+            "_, primals, tangents = arguments",
+            "return run((None,) + primals, (None,) + tangents)",
+        ]
+        return Body(lines, {"run": run})
 
 
 def jvp_of(f):

@@ -7,6 +7,7 @@ from numba import get_num_threads, njit, prange, types
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import Passes, derivative_element
+from numgrad.transforms.source import function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
 
 
@@ -79,8 +80,8 @@ class JacobianPasses(Passes):
                 )
         return places
 
-    def implementation(self, parameters="transform, arguments, out", *, value=False):
-        """Return the compiled function's source, made into a function."""
+    def implementation(self, *, value=False):
+        """Return the body of a function of ``arguments`` and ``out``."""
         self.prepare()
         self.add("start = 0")
         self.evaluate(1, first=True)
@@ -95,7 +96,7 @@ class JacobianPasses(Passes):
             result = "out"
         else:
             result = source_of(mapped(lambda r: r.name, self.structure))
-        return self.function_of(parameters, f"{self.values()}, {result}" if value else result)
+        return self.body(f"{self.values()}, {result}" if value else result)
 
     def _add_more_passes(self):
         """Add the passes after the first: a loop, or one on each thread."""
@@ -121,9 +122,9 @@ class JacobianPasses(Passes):
             if each.in_array and not each.written:
                 self._fill(each, 1)
         self._add_loop("first", "last")
-        passes = self.function_of("arguments, results, first, last", "None")
+        passes = self.body("None")
         self.lines = before
-        return part(passes)
+        return part(function_of("some_passes", "arguments, results, first, last", passes))
 
     def _needs_more_passes(self):
         return self.has_arrays or len(self.seeded) > self.dual.count

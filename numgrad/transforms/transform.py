@@ -1,8 +1,7 @@
 """What all transforms share: an object that is called from Python and from compiled code.
 
-A transform owns *drivers*: functions with the parameters of the user's, which Numba compiles for
-each combination of argument types. All that a driver does is hand its arguments on to
-``differentiate``, whose implementation the transform makes for their types.
+A transform owns *drivers*: functions with the parameters of the user's, whose bodies the transform
+writes anew for each combination of argument types.
 """
 
 import inspect
@@ -13,12 +12,14 @@ from functools import lru_cache, update_wrapper
 from typing import Any
 
 import numba
-from numba import types
-from numba.core.dispatcher import Dispatcher
-from numba.core.imputils import lower_constant
-from numba.extending import models, overload, register_model, typeof_impl
+from numba import typeof, types
+from numba.core.compiler import Compiler
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.registry import CPUDispatcher
+from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
+from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -92,18 +93,19 @@ class Transform:
 
         A hint is what only the arguments of a call from Python tell.
         """
-        return self._driver(("compiled", hint), hint, INLINED)
+        return self._driver(hint, INLINED)
 
     def entry_point(self, hint):
         """Return the function that Python calls, which has no duals to hand over."""
-        return self._driver(("entry point", hint), hint, ENTRY_OPTIONS)
+        return self._driver(hint, ENTRY_OPTIONS)
 
-    def _driver(self, key, hint, options):
+    def _driver(self, hint, options):
+        key = hint, options is INLINED
         if key in self._drivers:
             return self._drivers[key]
         with _lock:
             register_table()
-            driver = numba.njit(driver_function(self, hint), **options)
+            driver = Driver(self, hint, options)
             DRIVERS[driver] = self
             return self._drivers.setdefault(key, driver)
 
@@ -115,7 +117,10 @@ class Transform:
         return self.entry_point(self.hint(arguments))(*arguments, **keywords)
 
     def implementation(self, kinds, out, hint):
-        """Return the function ``(transform, arguments, out)`` for arguments of some types."""
+        """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.
+
+        The tuple ``arguments`` begins with None; see `numgrad.transforms.structure.argument`.
+        """
         raise NotImplementedError
 
 
@@ -126,26 +131,72 @@ def parameters_of(function, dispatcher):
     return list(inspect.signature(dispatcher.py_func).parameters.values())
 
 
-def driver_function(transform, hint):
-    """Return a function with the parameters of the user's, and ``out`` where there is room."""
-    parameters = transform.parameters
-    names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
-    takes_out = not rest and "out" not in names
-    listed = [*names, *(["out"] if takes_out else []), *(f"*{name}" for name in rest)]
-    passed = f"(None, {''.join(f'{name}, ' for name in names)})" + "".join(f" + {n}" for n in rest)
-    source = (
-        f"def driver({', '.join(listed)}):\n"
-        f"    return differentiate(transform, {passed}, {'out' if takes_out else 'None'})\n"
-    )
-    namespace = {"differentiate": differentiate, "transform": Constant(transform, hint)}
-    exec(source, namespace)
-    driver = namespace["driver"]
-    driver.__name__ = driver.__qualname__ = identifier(transform.label())
-    defaults = [p.default for p in parameters if p.default is not p.empty]
-    if not rest:
-        driver.__defaults__ = (*defaults, None) if takes_out else tuple(defaults)
-    return driver
+class Driver(CPUDispatcher):
+    """A function with the parameters of the user's, and ``out`` where there is room.
+
+    Numba compiles it for each combination of argument types, each time with a body made for them.
+    """
+
+    def __init__(self, transform, hint, options):
+        self.header = Header(transform)
+        template = self.header.function_of(Body(["raise NotImplementedError"], {}))
+        super().__init__(template, targetoptions={"nopython": True, **options})
+        self._compiler = DriverCompiler(self, transform, hint)
+
+
+class DriverCompiler(_FunctionCompiler):
+    """Numba's compiler of one function, which asks the transform for a body."""
+
+    def __init__(self, driver, transform, hint):
+        super().__init__(driver.py_func, driver.targetdescr, driver.targetoptions, {}, Compiler)
+        self.header = driver.header
+        self.transform = transform
+        self.hint = hint
+
+    def _get_implementation(self, args, kws):
+        kinds, out = self.header.split(args)
+        return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+
+
+class Header:
+    """The first lines of a driver, which put its parameters into a tuple."""
+
+    def __init__(self, transform):
+        parameters = transform.parameters
+        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+        self.name = identifier(transform.label())
+        self.takes_out = not rest and "out" not in names
+        out = ["out"] if self.takes_out else []
+        self.parameters = ", ".join([*names, *out, *(f"*{name}" for name in rest)])
+        packed = "".join(f"{name}, " for name in names)
+        self.lines = [f"arguments = (None, {packed})" + "".join(f" + {name}" for name in rest)]
+        if not self.takes_out:
+            self.lines.append("out = None")
+        defaults = [p.default for p in parameters if p.default is not p.empty]
+        self.defaults = () if rest else (*defaults, *([None] if self.takes_out else []))
+
+    def function_of(self, body):
+        """Return the driver with a body."""
+        lines = [*self.lines, *body.lines]
+        function = function_of(self.name, self.parameters, Body(lines, body.names))
+        function.__defaults__ = self.defaults or None
+        return function
+
+    def split(self, kinds):
+        """Return the types of the user's arguments and of ``out``, if it was given."""
+        kinds, out = list(kinds), None
+        if self.takes_out:
+            last = kinds.pop()
+            out = None if isinstance(last, types.Omitted | types.NoneType) else last
+        elif isinstance(kinds[-1], types.BaseTuple) and self.parameters.split(", ")[-1][0] == "*":
+            kinds += kinds.pop()
+        return tuple(map(passed, kinds)), out
+
+
+def passed(kind):
+    """Return the type of an argument as its function gets it: a default has that of its value."""
+    return types.unliteral(typeof(kind.value) if isinstance(kind, types.Omitted) else kind)
 
 
 def identifier(text):
@@ -153,50 +204,9 @@ def identifier(text):
     return "".join(c if c.isalnum() else "_" for c in text).strip("_")
 
 
-class Constant:
-    """A transform as compiled code knows it: by its type alone."""
-
-    def __init__(self, transform, hint):
-        self.transform = transform
-        self.hint = hint
-
-
-class TransformType(types.Opaque):
-    """The type of one transform, with a hint."""
-
-    def __init__(self, transform, hint):
-        self.transform = transform
-        self.hint = hint
-        super().__init__(f"Transform({transform.label()}, {id(transform)}, {hint})")
-
-
-@typeof_impl.register(Constant)
-def typeof_constant(constant, c):
-    return TransformType(constant.transform, constant.hint)
-
-
 @typeof_impl.register(Transform)
 def typeof_transform(transform, c):
     return types.Dispatcher(transform.driver())
-
-
-register_model(TransformType)(models.OpaqueModel)
-
-
-@lower_constant(TransformType)
-def transform_constant(context, builder, kind, value):
-    return context.get_dummy_value()
-
-
-def differentiate(transform, arguments, out):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(differentiate, jit_options=INLINED)
-def typed_differentiate(transform, arguments, out):
-    if isinstance(out, types.Omitted | types.NoneType):
-        out = None
-    return transform.transform.implementation(tuple(arguments)[1:], out, transform.hint)
 
 
 def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import overload_of, return_type
+from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import (
     argument,
     is_integer,
@@ -113,17 +114,14 @@ class Mapping:
         return places
 
     def implementation(self):
-        """Return the function ``(transform, arguments, out)``."""
-        run = self._block()
-        lines = ["def implementation(transform, arguments, out):"]
-        lines += [f"    {line}" for line in self._count() + self._allocation()]
-        results = ", ".join(f"r{k}" for k in range(len(self._results())))
-        lines += [f"    run(arguments, ({results},), count)"]
-        names = iter(range(len(self._results())))
+        """Return the body of a function of ``arguments`` and ``out``."""
+        run, count = self._block(), len(self._results())
+        lines = self._count() + self._allocation()
+        lines += [f"run(arguments, ({', '.join(f'r{k}' for k in range(count))},), count)"]
+        names = iter(range(count))
         result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
-        lines += [f"    return {result if self.places is None else 'out'}"]
-        namespace = self.names | {"run": run, "check_shape": chunks.check_shape}
-        return defined("\n".join(lines), namespace)
+        lines += [f"return {result if self.places is None else 'out'}"]
+        return Body(lines, self.names | {"run": run, "check_shape": chunks.check_shape})
 
     def _count(self):
         """Return the source of the number of items, the same along every axis."""
@@ -171,11 +169,12 @@ class Mapping:
 
     def _block(self):
         """Return the loop over items, serial or shared among threads."""
-        lines = ["def block(arguments, results, first, last):", "    for k in range(first, last):"]
+        lines = ["for k in range(first, last):"]
         if calls_library(self.function, self.items):
-            lines += ["        one_by_one()"]
-        lines += [f"        {line}" for line in self._item_into_results()]
-        block = part(defined("\n".join(lines), self.names))
+            lines += ["    one_by_one()"]
+        lines += [f"    {line}" for line in self._item_into_results()]
+        body = Body(lines, self.names)
+        block = part(function_of("block", "arguments, results, first, last", body))
         if not self.parallel:
             return part(lambda arguments, results, count: block(arguments, results, 0, count))
 
@@ -217,13 +216,6 @@ def calls_library(function, kinds):
     code = overload_of(function, kinds).library.get_llvm_str()
     called = re.findall(r"call [^@\n]*(?:double|float) @([\w.]+)", code)
     return any(not OWN_MATHEMATICS.match(name) for name in called)
-
-
-def defined(source, namespace):
-    """Return the function that a source defines."""
-    namespace = dict(namespace)
-    exec(source, namespace)
-    return namespace[source.split("(")[0].removeprefix("def ")]
 
 
 class Vmap(Transform):
