@@ -2,10 +2,12 @@
 
 A transform owns *drivers*: functions with the parameters of the user's, whose bodies the transform
 writes anew for each combination of argument types.
+
+What is made once is kept by ``setdefault`` and not under a lock, which a child forked meanwhile
+would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
-import threading
 import weakref
 from collections.abc import Callable
 from functools import lru_cache, update_wrapper
@@ -23,7 +25,6 @@ from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-_lock = threading.RLock()
 
 INLINED = OPTIONS | {"forceinline": True}
 ENTRY_OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -43,10 +44,8 @@ def compiled(function):
             f"{function!r} can't be differentiated: a function was expected, plain or compiled "
             "by numba.njit"
         )
-    with _lock:
-        if function not in _compiled:
-            _compiled[function] = numba.njit(function)
-        return _compiled[function]
+    known = _compiled.get(function)
+    return known or _compiled.setdefault(function, numba.njit(function))
 
 
 class Transform:
@@ -103,11 +102,10 @@ class Transform:
         key = hint, options is INLINED
         if key in self._drivers:
             return self._drivers[key]
-        with _lock:
-            register_table()
-            driver = Driver(self, hint, options)
-            DRIVERS[driver] = self
-            return self._drivers.setdefault(key, driver)
+        register_table()
+        driver = Driver(self, hint, options)
+        DRIVERS[driver] = self
+        return self._drivers.setdefault(key, driver)
 
     def hint(self, arguments):
         """Return what the arguments of a call from Python tell of the passes to make."""
@@ -226,25 +224,20 @@ def _made(kind, function, *settings):
 def register(maker, kind):
     """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
     kind.maker = staticmethod(maker)
-    parameters = list(inspect.signature(maker).parameters)
-    namespace = {"make": lambda *settings: driver_of(maker, settings)}
-    listed = ", ".join([parameters[0], *(f"{name}={name}_default" for name in parameters[1:])])
-    namespace |= {
-        f"{name}_default": inspect.signature(maker).parameters[name].default
-        for name in parameters[1:]
-    }
-    source = f"def typed({listed}):\n    return make({', '.join(parameters)})\n"
-    source += f"def template(constant):\n    return lambda {listed}: constant\n"
-    exec(source, namespace)
-    typed, template = namespace["typed"], namespace["template"]
+    function, *settings = inspect.signature(maker).parameters.values()
+    defaults = {f"default_{p.name}": p.default for p in settings}
+    # Numba compares the parameters of an overload and of its implementation with the maker's
+    header = ", ".join([function.name, *(f"{p.name}=default_{p.name}" for p in settings)])
+    given = ", ".join([function.name, *(p.name for p in settings)])
 
-    def driver_of(maker, settings):
-        function, *rest = settings
+    def implementation(function, *settings):
         if not isinstance(function, types.Dispatcher):
             return None
-        driver = maker(function.dispatcher, *map(constant_of, rest)).driver()
-        return template(driver)
+        driver = maker(function.dispatcher, *map(constant_of, settings)).driver()
+        return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
 
+    names = defaults | {"implementation": implementation}
+    typed = function_of("typed", header, Body([f"return implementation({given})"], names))
     overload(maker, inline="always", prefer_literal=True)(typed)
 
 

@@ -6,7 +6,6 @@ twin, and the allocations of arrays that will hold derivatives by allocations of
 is called without any dual is the function itself.
 """
 
-import threading
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,7 +27,6 @@ from numgrad.duals.rules import TABLE
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
-_lock = threading.RLock()
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
@@ -61,10 +59,9 @@ def twin_of(function):
     """Return the twin of a compiled function; it has one."""
     if isinstance(function, Twin):
         return function
-    with _lock:
-        if function not in _twins:
-            _twins[function] = Twin(calling(function) if function in TABLE else function)
-        return _twins[function]
+    if function not in _twins:
+        _twins.setdefault(function, Twin(calling(function) if function in TABLE else function))
+    return _twins[function]
 
 
 def calling(function):
@@ -76,10 +73,9 @@ def carrier_of(function):
     """Return what to call instead of a compiled function where there may be duals."""
     if function not in TABLE:
         return twin_of(function)
-    with _lock:
-        if function not in _stand_ins:
-            _stand_ins[function] = stand_in(function)
-        return _stand_ins[function]
+    if function not in _stand_ins:
+        _stand_ins.setdefault(function, stand_in(function))
+    return _stand_ins[function]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
