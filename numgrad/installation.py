@@ -130,6 +130,19 @@ def gradient_in_njit() -> str:
     return "np.gradient compiles, by the entry point numba_extensions"
 
 
+def derivative_of_function() -> str:
+    """Return how exactly and how soon a function is differentiated."""
+    x = np.linspace(-3.0, 3.0, 101)
+    start = time.perf_counter()
+    slopes = numgrad.derivative(lambda x: np.sin(x) * np.exp(-x * x))(x)
+    seconds = time.perf_counter() - start
+    expected = np.exp(-x * x) * (np.cos(x) - 2.0 * x * np.sin(x))
+    error = float(np.abs(slopes - expected).max())
+    if not error < 1e-14:
+        raise RuntimeError(f"the derivative of sin(x) exp(-x²) is wrong by {error:.1e}")
+    return f"exact to {error:.0e}, first call {seconds:.1f} s"
+
+
 def cuda_device() -> str:
     """Return the GPU, or why there is none."""
     available, text = cuda.availability()
@@ -145,6 +158,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "fork": forks,
     "cache folder": cache_folder,
     "inside @njit": gradient_in_njit,
+    "of functions": derivative_of_function,
     "CUDA": cuda_device,
 }
 

@@ -43,7 +43,7 @@ class Passes:
         self.function = function
         self.kinds = kinds
         self.argnums = argnums
-        self.out_argnum = out_argnum
+        self.out_argnum = None if out_argnum is None else self._checked_out_argnum(out_argnum)
         self.tangents = tangents  # the types of the tangents, for a directional derivative
         self.names = {}
         self.lines = []
@@ -57,6 +57,23 @@ class Passes:
         self.dual = DualType(self._value_type(), self._count(most), self._depth())
         self._call()
 
+    def _checked_out_argnum(self, out_argnum):
+        """Return the position of the array that holds the function's result."""
+        name, count = self.function.py_func.__name__, len(self.kinds)
+        if not -count <= out_argnum < count:
+            raise ValueError(
+                f"out_argnum is {out_argnum}, but {name} was called with {count} "
+                f"argument{'s' if count != 1 else ''}"
+            )
+        position = out_argnum % count
+        structure = structure_of("", self.kinds[position])
+        if not (isinstance(structure, Leaf) and structure.is_array and structure.is_floating):
+            raise TypeError(
+                f"argument {position} of {name} must be an array of floats to hold the result, "
+                f"as out_argnum says, and not of type {self.kinds[position]}"
+            )
+        return position
+
     # What comes in
 
     def _inputs_of(self, position, kind):
@@ -64,7 +81,8 @@ class Passes:
         if position in self.argnums:
             self._check(position, kind, leaves(structure))
         for leaf in leaves(structure):
-            written = leaf.is_array and leaf.is_floating and position in self.written
+            written = position in self.written or position == self.out_argnum
+            written = written and leaf.is_array and leaf.is_floating
             name = f"a{len(self.inputs)}"
             self.inputs.append(Input(leaf, name, position in self.argnums, written))
         return structure

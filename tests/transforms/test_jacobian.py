@@ -174,3 +174,40 @@ def test_default_arguments():
     assert numgrad.jacobian(f)(3.0, 3) == 27.0
     assert numgrad.jacobian(f)(3.0, power=3) == 27.0
     assert numgrad.jacobian(f)(x=3.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("out_argnum", "arguments", "error", "message"),
+    [
+        (
+            2,
+            (np.ones(2), np.ones(3)),
+            ValueError,
+            "out_argnum is 2, but in_place was called with 2",
+        ),
+        (1, (np.ones(2), 3.0), TypeError, "argument 1 of in_place must be an array of floats"),
+        (1, (np.ones(2), np.ones(3, int)), TypeError, "must be an array of floats"),
+        ("x", (np.ones(2), np.ones(3)), TypeError, "out_argnum must be an int"),
+    ],
+)
+def test_wrong_out_argnum(out_argnum, arguments, error, message):
+    with pytest.raises(error, match=message):
+        numgrad.jacobian(in_place, out_argnum=out_argnum)(*arguments)
+
+
+def test_out_argnum_from_the_last():
+    x, out = np.array([2.0, 3.0]), np.zeros(3)
+    result = numgrad.jacobian(in_place, out_argnum=-1)(x, out)
+    assert_array_equal(result, [[0.0, 6.0], [1.0, 6.0], [2.0, 6.0]])
+
+
+def test_in_place_by_the_same_array():
+    @njit
+    def square(x):
+        for i in range(x.size):
+            x[i] = x[i] ** 2
+
+    x = np.array([2.0, 3.0])
+    result = numgrad.jacobian(square, out_argnum=0)(x)
+    assert_array_equal(result, [[4.0, 0.0], [0.0, 6.0]])
+    assert_array_equal(x, [4.0, 9.0])
