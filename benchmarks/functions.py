@@ -3,21 +3,23 @@
 from benchmarks.problems import problems
 
 
+def calls():
+    """Return every means of every problem, by a name for both."""
+    return {
+        f"{problem.name}: {means}": call
+        for problem in problems(quick=True)
+        for means, call in problem.calls.items()
+    }
+
+
 class Functions:
     """Every problem of the table by every means."""
 
-    param_names = ("problem", "means")
-    params = (
-        [problem.name for problem in problems(quick=True)],
-        ["numgrad", "by hand", "n evaluations", "JAX"],
-    )
+    param_names = ("derivative",)
+    params = (list(calls()),)
 
-    def setup(self, name, means):
-        (problem,) = [problem for problem in problems(quick=True) if problem.name == name]
-        calls = [call for label, call in problem.calls.items() if label.startswith(means)]
-        if not calls:
-            raise NotImplementedError(f"{name}: not by {means}")  # asv skips it
-        (self.call,) = calls
+    def setup(self, name):
+        self.call = calls()[name]
         self.call()
 
     def time_derivative(self, *_):
