@@ -284,7 +284,10 @@ class Dual:
     def __array_function__(
         self, function: Function, types: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
-        bound = inspect.signature(function).bind(*inputs, **keywords)
+        try:
+            bound = inspect.signature(function).bind(*inputs, **keywords)
+        except ValueError:  # NumPy before 2.1 doesn't tell the signatures of some
+            return _broadcast(function, inputs, keywords)
         return _broadcast(function, bound.args, bound.kwargs)
 
     def __numgrad_function__(self, function: Function, arguments: tuple[Any, ...]) -> Any:

@@ -101,13 +101,13 @@ def test_operators_that_assign_into_the_array():
         z *= 2
         z **= 2
         z -= np.ones(3)
-        z /= x
+        z /= y + 4.0
         x[0] *= 3
         return z
 
     def scalar(x, y):
         z = (2 * (x + y)) ** 2 - 1.0
-        return z / z * (3 if x is NUMBERS[0] else 1)
+        return z / (y + 4.0) * (3 if x is NUMBERS[0] else 1)
 
     check(assigned, scalar)
 

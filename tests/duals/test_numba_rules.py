@@ -68,7 +68,7 @@ def assert_same(result, expected, ulps=4.0):
 
 
 SCALAR = [
-    pytest.param(function, entry, id=f"{function.__module__}.{entry.name}")
+    pytest.param(function, entry, id=f"{getattr(function, '__module__', 'numpy')}.{entry.name}")
     for function, entry in TABLE.items()
     if function not in NOT_IN_NUMBA and function is not np.where
 ]
