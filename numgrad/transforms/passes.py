@@ -158,19 +158,32 @@ class Passes:
                 return argument(position), kind
             twin = twin_of(function)
             return self.name(twin, "twin"), types.Dispatcher(twin)
-        structure = self.structures[position]
-        members = [next(remaining) for _ in leaves(structure)]
-        if not any(each.seeded or each.written for each in members):
-            return argument(position), kind
-        expressions = iter(map(self._active_expression, members))
-        source = source_of(mapped(lambda _: next(expressions), structure))
-        return source, self._active_kind(kind, iter(members))
+        return self._active(argument(position), kind, remaining)
 
-    def _active_expression(self, each):
+    def _active(self, expression, kind, remaining):
+        """Return an argument, or a part of one, as the twin gets it: expression and type."""
+        if isinstance(kind, types.BaseTuple):
+            items = [
+                self._active(f"{expression}[{k}]", item, remaining)
+                for k, item in enumerate(kind.types)
+            ]
+            packed = "".join(f"{item}, " for item, _ in items)
+            kinds = [item_kind for _, item_kind in items]
+            if isinstance(kind, types.BaseNamedTuple):
+                name = self.name(kind.instance_class, "named")
+                return f"{name}({packed})", kind.from_types(kinds, kind.instance_class)
+            return f"({packed})", types.Tuple(kinds)
+        if structure_of(expression, kind) is None:
+            return expression, kind
+        each = next(remaining)
         if not (each.seeded or each.written):
-            return each.leaf.expression
+            return expression, kind
+        dual = self.dual_of(each.leaf.element)
         if each.leaf.is_array:
-            return f"{each.name}_dual"
+            return f"{each.name}_dual", types.Array(dual, kind.ndim, "C")
+        return self._seeded_number(each), dual
+
+    def _seeded_number(self, each):
         dual = self.name(self.dual_of(each.leaf.element), "dual")
         if self.tangents is not None:
             seeded = self.name(chunks.with_tangent, "with_tangent")
@@ -180,15 +193,6 @@ class Passes:
 
     def _tangent(self, each):
         return each.leaf.expression.replace("arguments", "tangents", 1)
-
-    def _active_kind(self, kind, members):
-        if isinstance(kind, types.BaseTuple):
-            return types.Tuple([self._active_kind(item, members) for item in kind.types])
-        each = next(members)
-        if not (each.seeded or each.written):
-            return kind
-        dual = self.dual_of(each.leaf.element)
-        return types.Array(dual, kind.ndim, "C") if each.leaf.is_array else dual
 
     # The source
 

@@ -1,5 +1,7 @@
 """Jacobians against those by hand."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from numba import njit
@@ -163,6 +165,24 @@ def test_varying_number_of_arguments():
         return scale * x[0] * x[1]
 
     assert numgrad.jacobian(f, argnums=(1, 2))(2.0, 3.0, 5.0) == (10.0, 6.0)
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+def test_named_tuple():
+    @njit
+    def f(point, other):
+        return point.x * point.y + other.x
+
+    result = numgrad.jacobian(f)(Point(2.0, 3.0), Point(5, 7))
+    assert result == (3.0, 2.0)
+    assert numgrad.jacobian(f, argnums=(0, 1))(Point(2.0, 3.0), Point(5.0, 7.0)) == (
+        (3.0, 2.0),
+        (1.0, 0.0),
+    )
 
 
 def test_default_arguments():
