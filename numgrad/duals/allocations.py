@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaTypeError
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from numgrad.duals.conversions import converted, primal_of
@@ -249,3 +250,111 @@ def _as_number(dual, number, kind):
         return lambda dual, number, kind: wanted(primal_of(number))
     wanted = with_partials(dual.instance_type, wanted)
     return lambda dual, number, kind: converted(number, wanted)
+
+
+@replaces(np.copy)
+def copied(dual, items):
+    compiled_only()
+
+
+@overload(copied)
+def _copied(dual, items):
+    elements = elements_of(dual, None, item_type(items))
+    return lambda dual, items: astype(dual, items, elements)
+
+
+@replaces(np.identity)
+def identity(dual, n, dtype=None):
+    compiled_only()
+
+
+@overload(identity)
+def _identity(dual, n, dtype=None):
+    elements = elements_of(dual, dtype, types.float64)
+    return lambda dual, n, dtype=None: eye_of(n, n, 0, elements)
+
+
+@replaces(np.eye)
+def eye(dual, N, M=None, k=0, dtype=None):  # noqa: N803
+    compiled_only()
+
+
+@overload(eye)
+def _eye(dual, N, M=None, k=0, dtype=None):  # noqa: N803
+    elements = elements_of(dual, dtype, types.float64)
+    is_square = is_none(M)
+
+    def allocate(dual, N, M=None, k=0, dtype=None):  # noqa: N803
+        return eye_of(N, N if is_square else M, k, elements)
+
+    return allocate
+
+
+@part
+def eye_of(rows, columns, k, elements):
+    """Return a matrix of zeros with ones on its k-th diagonal."""
+    result = np.zeros((rows, columns), elements)
+    for i in range(max(-k, 0), min(rows, columns - k)):
+        result[i, i + k] = 1
+    return result
+
+
+@replaces(np.linspace)
+def linspace(dual, start, stop, num=50):
+    compiled_only()
+
+
+@overload(linspace)
+def _linspace(dual, start, stop, num=50):
+    elements = elements_of(dual, None, number_among(start, stop))
+    return lambda dual, start, stop, num=50: spaced(start, stop, num, elements)
+
+
+@part
+def spaced(start, stop, num, elements):
+    """Return numbers from start to stop, both among them."""
+    result = np.empty(num, elements)
+    step = (stop - start) / max(num - 1, 1)
+    for k in range(num):
+        result[k] = start + k * step
+    if num > 1:
+        result[num - 1] = stop
+    return result
+
+
+def number_among(*kinds):
+    """Return the type that holds numbers of some types: floats, even if all are integers."""
+    kinds = [types.unliteral(kind) for kind in kinds if not is_none(kind)]
+    return cpu_target.typing_context.unify_types(types.float64, *kinds)
+
+
+@replaces(np.arange)
+def arange(dual, start, stop=None, step=None, dtype=None):
+    compiled_only()
+
+
+@overload(arange)
+def _arange(dual, start, stop=None, step=None, dtype=None):
+    kinds = [types.unliteral(kind) for kind in (start, stop, step) if not is_none(kind)]
+    are_integers = all(isinstance(kind, types.Integer) for kind in kinds)
+    default = types.int64 if are_integers else number_among(*kinds)
+    elements = elements_of(dual, dtype, default)
+    if is_none(stop):
+        return lambda dual, start, stop=None, step=None, dtype=None: stepped(
+            0, start, 1 if step is None else step, elements
+        )
+    return lambda dual, start, stop=None, step=None, dtype=None: stepped(
+        start, stop, 1 if step is None else step, elements
+    )
+
+
+@part
+def stepped(start, stop, step, elements):
+    """Return the numbers from start up to, but not with, stop."""
+    if primal_of(step) == 0:
+        raise ValueError("Maximum allowed size exceeded")
+    count = int(np.ceil((primal_of(stop) - primal_of(start)) / primal_of(step)))
+    result = np.empty(max(count, 0), elements)
+    for k in range(result.size):
+        result[k] = start + k * step
+    return result

@@ -330,6 +330,7 @@ def register_table():
     for function in rules.TABLE:
         register_function(function)
     rules.listeners.append(register_function)
+    from numgrad.duals import numba_products, numba_reductions, numba_shapes  # noqa: F401
 
 
 def register_formula(formula):

@@ -21,6 +21,10 @@ from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 
 
+# Outputs that have no derivative, and none to lose.
+HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
+
+
 @dataclass(frozen=True)
 class Input:
     """A number or an array among the arguments."""
@@ -281,10 +285,22 @@ class Passes:
     def outputs(self):
         """Return the structure of what is differentiated."""
         if self.out_argnum is None:
+            self._check_returned(self.returned)
             return structure_of("value", self.returned)
         (each,) = [i for i in self.inputs if i.leaf.expression == argument(self.out_argnum)]
         array = types.Array(self.dual_of(each.leaf.element), each.leaf.kind.ndim, "C")
         return Leaf(f"{each.name}_dual", array)
+
+    def _check_returned(self, kind):
+        """Raise if the function returns what may hold derivatives out of reach, such as a list."""
+        if isinstance(kind, types.BaseTuple):
+            for item in kind.types:
+                self._check_returned(item)
+        elif structure_of("", kind) is None and not isinstance(kind, HOLDING_NOTHING):
+            raise TypeError(
+                f"{self.function.py_func.__name__} returns {kind}, of which there is no derivative; "
+                "return a number, an array, or a tuple of these"
+            )
 
     def values(self):
         """Return the source of what the function itself returns."""

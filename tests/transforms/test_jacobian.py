@@ -231,3 +231,8 @@ def test_in_place_by_the_same_array():
     result = numgrad.jacobian(square, out_argnum=0)(x)
     assert_array_equal(result, [[4.0, 0.0], [0.0, 6.0]])
     assert_array_equal(x, [4.0, 9.0])
+
+
+def test_output_that_is_a_list():
+    with pytest.raises(TypeError, match="returns list.* return a number, an array, or a tuple"):
+        numgrad.jacobian(lambda x: [x, 2.0 * x])(3.0)

@@ -1,0 +1,309 @@
+"""Products of vectors and matrices some of whose elements are duals, and norms.
+
+A float times a dual is one real product for the value and one for each partial, all in one vector
+instruction, so the loops below are as many real products as there are columns to multiply.
+"""
+
+import operator
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from numgrad.duals.conversions import converted
+from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
+from numgrad.duals.numba_rules import part
+from numgrad.duals.numba_type import is_complex, is_dual, number_of
+
+
+def check(kinds):
+    """Return whether arguments are vectors and matrices."""
+    return are_arrays(*kinds) and all(kind.ndim in (1, 2) for kind in kinds)
+
+
+@part
+def check_lengths(a, b):
+    if a != b:
+        raise ValueError("incompatible array sizes for a product")
+
+
+# Products, by the number of dimensions of their arguments
+
+
+@part
+def inner(zero, a, b):
+    check_lengths(a.size, b.size)
+    result = zero
+    for k in range(a.size):
+        result += a[k] * b[k]
+    return result
+
+
+@part
+def conjugate_inner(zero, a, b):
+    check_lengths(a.size, b.size)
+    result = zero
+    for k in range(a.size):
+        result += np.conj(a[k]) * b[k]
+    return result
+
+
+@part
+def matrix_by_vector(zero, a, b, out):
+    check_lengths(a.shape[1], b.size)
+    check_lengths(a.shape[0], out.size)
+    for i in range(a.shape[0]):
+        number = zero
+        for k in range(b.size):
+            number += a[i, k] * b[k]
+        out[i] = number
+    return out
+
+
+@part
+def vector_by_matrix(zero, a, b, out):
+    check_lengths(a.size, b.shape[0])
+    check_lengths(b.shape[1], out.size)
+    for j in range(b.shape[1]):
+        number = zero
+        for k in range(a.size):
+            number += a[k] * b[k, j]
+        out[j] = number
+    return out
+
+
+@part
+def matrix_by_matrix(zero, a, b, out):
+    check_lengths(a.shape[1], b.shape[0])
+    check_lengths(a.shape[0], out.shape[0])
+    check_lengths(b.shape[1], out.shape[1])
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            number = zero
+            for k in range(b.shape[0]):
+                number += a[i, k] * b[k, j]
+            out[i, j] = number
+    return out
+
+
+LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_matrix}
+
+
+def shape_of_product(a, b):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(shape_of_product, strict=False)
+def _shape_of_product(a, b):
+    if (a.ndim, b.ndim) == (2, 2):
+        return lambda a, b: (a.shape[0], b.shape[1])
+    if a.ndim == 2:
+        return lambda a, b: (a.shape[0],)
+    return lambda a, b: (b.shape[1],)
+
+
+def product(a, b):
+    """Return what Numba compiles for a product without an array to write to."""
+    if not check((a, b)):
+        return None
+    number = common(a, b)
+    if (a.ndim, b.ndim) == (1, 1):
+        return lambda a, b: inner(converted(0.0, number), a, b)
+    loop = LOOPS[a.ndim, b.ndim]
+
+    def multiply(a, b):
+        out = np.empty(shape_of_product(a, b), number)
+        return loop(converted(0.0, number), a, b, out)
+
+    return multiply
+
+
+@define(operator.matmul)
+def _matmul(a, b):
+    return product(a, b)
+
+
+@define(np.dot)
+def _dot(a, b):
+    return product(a, b)
+
+
+@define(np.dot)
+def _dot_into(a, b, out):
+    if not check((a, b)) or not are_arrays(out) or not is_dual(out.dtype):
+        return None
+    number, loop = common(a, b), LOOPS.get((a.ndim, b.ndim))
+    if loop is None:
+        return None
+    return lambda a, b, out: loop(converted(0.0, number), a, b, out)
+
+
+@define(np.vdot)
+def _vdot(a, b):
+    if not are_arrays(a, b) or (a.ndim, b.ndim) != (1, 1):
+        return None
+    number = common(a, b)
+    loop = conjugate_inner if is_complex(number_of(number)) else inner
+    return lambda a, b: loop(converted(0.0, number), a, b)
+
+
+@define(np.cross)
+def _cross(a, b):
+    if not check((a, b)):
+        return None
+    number = common(a, b)
+    if (a.ndim, b.ndim) == (1, 1):
+        return lambda a, b: cross(converted(0.0, number), a, b, np.empty(3, number))
+    left, right = (row_of if kind.ndim == 2 else only_row for kind in (a, b))
+    lengths = count_of_rows if a.ndim == 2 else count_of_other_rows
+
+    def rows(a, b):
+        result = np.empty((lengths(a, b), 3), number)
+        for k in range(result.shape[0]):
+            cross(converted(0.0, number), left(a, k), right(b, k), result[k])
+        return result
+
+    return rows
+
+
+@part
+def count_of_rows(a, b):
+    if b.ndim == 2:
+        check_lengths(a.shape[0], b.shape[0])
+    return a.shape[0]
+
+
+@part
+def count_of_other_rows(a, b):
+    return b.shape[0]
+
+
+@part
+def row_of(matrix, k):
+    return matrix[k]
+
+
+@part
+def only_row(vector, k):
+    return vector
+
+
+@part
+def cross(zero, a, b, out):
+    """Store a cross product; a vector in the plane has no third component."""
+    if a.size not in (2, 3) or b.size not in (2, 3) or a.size + b.size == 4:
+        raise ValueError("incompatible dimensions for a cross product: 3, or 3 and 2")
+    a2 = zero + a[2] if a.size == 3 else zero
+    b2 = zero + b[2] if b.size == 3 else zero
+    out[0] = a[1] * b2 - a2 * b[1]
+    out[1] = a2 * b[0] - a[0] * b2
+    out[2] = a[0] * b[1] - a[1] * b[0]
+    return out
+
+
+@part
+def trace(zero, a, offset):
+    result = zero
+    row, column = max(-offset, 0), max(offset, 0)
+    for k in range(min(a.shape[0] - row, a.shape[1] - column)):
+        result += a[row + k, column + k]
+    return result
+
+
+@define(np.trace)
+def _trace(a, offset=0):
+    if not are_arrays(a) or a.ndim != 2:
+        return None
+    number = a.dtype
+    return lambda a, offset=0: trace(converted(0.0, number), a, offset)
+
+
+# Norms. At the origin every slope is 0.
+
+
+@part
+def length(zero, line):
+    """Return the Euclidean norm: by hypot where squares overflow, or vanish."""
+    result = zero
+    for k in range(line.size):
+        size = np.abs(line[k])
+        result += size * size
+    if np.isfinite(result) and result > 1e-280:
+        return np.sqrt(result)
+    result = zero
+    for k in range(line.size):
+        result = np.hypot(result, np.abs(line[k]))
+    return result
+
+
+@part
+def extreme_size(zero, line, sign):
+    """Return the largest absolute value, or the smallest if the sign is negative; or nan."""
+    result = zero + np.abs(line[0])
+    for k in range(1, line.size):
+        size = np.abs(line[k])
+        if sign * size > sign * result or np.isnan(size):
+            result = zero + size
+    return result
+
+
+@part
+def sum_of_sizes(zero, line):
+    result = zero
+    for k in range(line.size):
+        result += np.abs(line[k])
+    return result
+
+
+@part
+def sum_of_powers(zero, line, order):
+    result = zero
+    for k in range(line.size):
+        result += np.abs(line[k]) ** order
+    return result
+
+
+@part
+def vector_norm(zero, line, order):
+    if order == 2:
+        return length(zero, line)
+    if order == 1:
+        return sum_of_sizes(zero, line)
+    if np.isinf(order):
+        return extreme_size(zero, line, np.sign(order))
+    if order == 0:
+        return zero + np.count_nonzero(line)
+    return sum_of_powers(zero, line, order) ** (1.0 / order)
+
+
+@part
+def extreme_sum(zero, rows, sign):
+    """Return the largest sum of absolute values in a row, or the smallest; or nan."""
+    result = sum_of_sizes(zero, rows[0])
+    for k in range(1, len(rows)):
+        size = sum_of_sizes(zero, rows[k])
+        if sign * size > sign * result or np.isnan(size):
+            result = size
+    return result
+
+
+@part
+def matrix_norm(zero, matrix, order):
+    if np.isinf(order):
+        return extreme_sum(zero, matrix, np.sign(order))
+    if abs(order) != 1:
+        raise NotImplementedError("the derivative of this norm of a matrix")
+    return extreme_sum(zero, matrix.T, order)
+
+
+@define(np.linalg.norm)
+def _norm(x, ord=None):
+    if not check((x,)):
+        return None
+    number = x.dtype
+    if not is_given(ord):
+        return lambda x, ord=None: length(np.real(converted(0.0, number)), line_of(x))
+    if not isinstance(ord, types.Number):
+        return None
+    norm = vector_norm if x.ndim == 1 else matrix_norm
+    return lambda x, ord=None: norm(np.real(converted(0.0, number)), x, ord)
