@@ -8,7 +8,9 @@ import operator
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, overload
 
 from numgrad.duals.conversions import converted
 from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
@@ -89,6 +91,59 @@ def matrix_by_matrix(zero, a, b, out):
 LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_matrix}
 
 
+# A dual lies in memory as plain numbers, its value and its partials, so an array of them is a
+# matrix of numbers; a matrix of floats times that one is the product of values and all partials.
+
+LARGE = 4096  # floats, from where on BLAS is worth its call
+
+
+def is_for_blas(a, b, number):
+    """Return whether a product is that of a matrix of plain numbers and duals in rows."""
+    is_plain = a.ndim == 2 and a.layout in "CF" and a.dtype == number_of(number)
+    return is_plain and b.dtype == number and b.layout == "C"
+
+
+@intrinsic
+def rows_of_numbers(typingctx, duals):
+    """Return the memory of an array of duals as rows of numbers."""
+    numbers = types.Array(number_of(duals.dtype), 2, "C")
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(duals)(context, builder, arguments[0])
+        result = context.make_array(numbers)(context, builder)
+        data_type = context.get_data_type(numbers.dtype)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(data_type))
+        rows, *columns = cgutils.unpack_tuple(builder, source.shape, duals.ndim)
+        width = builder.sdiv(source.itemsize, size)
+        for count in columns:
+            width = builder.mul(width, count)
+        context.populate_array(
+            result,
+            data=builder.bitcast(source.data, data_type.as_pointer()),
+            shape=[rows, width],
+            strides=[builder.mul(width, size), size],
+            itemsize=size,
+            meminfo=source.meminfo,
+            parent=source.parent,
+        )
+        return impl_ret_borrowed(context, builder, numbers, result._getvalue())
+
+    return numbers(duals), codegen
+
+
+def with_blas(loop):
+    """Return the product of a matrix of floats and duals: by a loop, or by BLAS if it is large."""
+
+    def multiply(zero, a, b, out):
+        if a.size < LARGE:
+            return loop(zero, a, b, out)
+        check_lengths(a.shape[1], b.shape[0])
+        np.dot(a, rows_of_numbers(b), rows_of_numbers(out))
+        return out
+
+    return part(multiply)
+
+
 def shape_of_product(a, b):
     raise NotImplementedError("compiled code only")
 
@@ -110,6 +165,8 @@ def product(a, b):
     if (a.ndim, b.ndim) == (1, 1):
         return lambda a, b: inner(converted(0.0, number), a, b)
     loop = LOOPS[a.ndim, b.ndim]
+    if is_for_blas(a, b, number):
+        loop = with_blas(loop)
 
     def multiply(a, b):
         out = np.empty(shape_of_product(a, b), number)

@@ -17,15 +17,13 @@ from numgrad.duals.numba_definitions import (
 )
 from numgrad.duals.numba_lowering import return_type
 from numgrad.duals.numba_rules import Entry, part
-from numgrad.duals.numba_type import is_dual, number_of
+from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
 # Ufuncs that write to an array of the caller's
 
 
 class EntryInto(Entry):
     """The signatures of a ufunc with an output among its arguments."""
-
-    in_place = "into"  # tells its lowering from others of the function
 
     def generic(self, arguments, keywords):
         if keywords or len(arguments) != self.function.nargs:
@@ -37,6 +35,10 @@ class EntryInto(Entry):
         if result is None or self.context.can_convert(result, out.dtype) is None:
             return None
         return signature(out, *arguments)
+
+    @classmethod
+    def lowering_key(cls):
+        return "numgrad", cls.function, "into"
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
@@ -151,10 +153,11 @@ def _values_of(numbers):
     kind = number_of(numbers.dtype)
 
     def values(numbers):
-        result = np.empty(numbers.shape, kind)
-        for index, number in np.ndenumerate(numbers):
-            result[index] = primal_of(number)
-        return result
+        line = numbers.ravel()
+        result = np.empty(line.size, kind)
+        for k in range(line.size):
+            result[k] = primal_of(line[k])
+        return result.reshape(numbers.shape)
 
     return values
 
@@ -309,12 +312,13 @@ def _correlate(a, v, mode="valid"):
         return None
     number = common(a, v)
     loop = moving_products_of(number)
+    conjugate = conjugates if is_complex(number_of(v.dtype)) else itself
 
     def correlate(a, v, mode="valid"):
         check_not_empty(a, v)
         if a.size < v.size:  # the products in the other order, from the last on
-            return loop(np.conj(v), a, mode)[::-1].copy()
-        return loop(a, np.conj(v), mode)
+            return loop(conjugate(v), a, mode)[::-1].copy()
+        return loop(a, conjugate(v), mode)
 
     return correlate
 
@@ -333,6 +337,16 @@ def _convolve(a, v, mode="full"):
         return loop(a, v[::-1], mode)
 
     return convolve
+
+
+@part
+def conjugates(numbers):
+    return np.conj(numbers)
+
+
+@part
+def itself(numbers):
+    return numbers
 
 
 @part
