@@ -20,7 +20,6 @@ from numgrad.transforms.structure import Leaf, argument, leaves, mapped, source_
 from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 
-
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
 
@@ -298,7 +297,7 @@ class Passes:
                 self._check_returned(item)
         elif structure_of("", kind) is None and not isinstance(kind, HOLDING_NOTHING):
             raise TypeError(
-                f"{self.function.py_func.__name__} returns {kind}, of which there is no derivative; "
+                f"{self.function.py_func.__name__} returns {kind}, which has no derivative; "
                 "return a number, an array, or a tuple of these"
             )
 

@@ -234,5 +234,5 @@ def test_in_place_by_the_same_array():
 
 
 def test_output_that_is_a_list():
-    with pytest.raises(TypeError, match="returns list.* return a number, an array, or a tuple"):
+    with pytest.raises(TypeError, match=r"returns list.* return a number, an array, or a tuple"):
         numgrad.jacobian(lambda x: [x, 2.0 * x])(3.0)
