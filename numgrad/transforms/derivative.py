@@ -25,6 +25,9 @@ class Derivative(Jacobian):
             return "parallel" if may_share(max(map(numbers_in, arguments))) else "serial"
         return None
 
+    def item_hint(self, arguments):  # noqa: ARG002 - it is serial, whatever they are
+        return None
+
     def implementation(self, kinds, out, hint):
         arrays = [k for k, kind in enumerate(kinds) if isinstance(kind, types.Array)]
         if not arrays:

@@ -26,7 +26,8 @@ class Jacobian(Transform):
 
     @property
     def stores_results(self):
-        return not self.with_value and any(p.name == "out" for p in self.parameters) is False
+        takes_out = all(p.name != "out" for p in self.parameters)
+        return takes_out and not self.with_value
 
     @property
     def argnums(self):
@@ -67,6 +68,10 @@ class Jacobian(Transform):
         if inputs < MANY:
             return HINTS[inputs]
         return SHARED if inputs**2 >= SHARED_NUMBERS and thread_count(1 << 30) > 1 else MANY
+
+    def item_hint(self, arguments):
+        hint = self.hint(arguments)
+        return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
         most = hint if isinstance(hint, int) else None
@@ -145,6 +150,8 @@ def positions_of(function, argnums, count):
                 f"argument{'s' if count != 1 else ''}"
             )
         positions.append(argnum % count)
+    if len(set(positions)) < len(positions):
+        raise ValueError(f"argnums names an argument twice: {argnums!r} of {count} arguments")
     return tuple(positions), single
 
 

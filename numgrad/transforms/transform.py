@@ -111,6 +111,10 @@ class Transform:
         """Return what the arguments of a call from Python tell of the passes to make."""
         return
 
+    def item_hint(self, arguments):
+        """Return a hint for a call on one of several threads, which starts no further ones."""
+        return
+
     def __call__(self, *arguments, **keywords):
         return self.entry_point(self.hint(arguments))(*arguments, **keywords)
 

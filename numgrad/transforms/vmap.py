@@ -232,10 +232,14 @@ class Vmap(Transform):
         item_hint = None
         if isinstance(self.original, Transform):
             axes = axes_of(self.in_axes, arguments)
-            item_hint = self.original.hint(
+            item_hint = self.original.item_hint(
                 [first_item(*pair) for pair in zip(arguments, axes, strict=True)]
             )
         return may_share(sum(map(numbers_in, arguments))), item_hint
+
+    def item_hint(self, arguments):
+        _, item_hint = self.hint(arguments)
+        return False, item_hint
 
     def implementation(self, kinds, out, hint):
         axes = axes_of(self.in_axes, kinds)

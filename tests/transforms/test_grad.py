@@ -258,6 +258,7 @@ def test_singular_input_leaves_the_others_alone():
         (lambda: numgrad.grad(rosenbrock, ()), TypeError, "argnums must be"),
         (lambda: numgrad.grad(rosenbrock, True), TypeError, "argnums must be"),
         (lambda: numgrad.grad(product, (0, 0)), ValueError, "names an argument twice"),
+        (lambda: numgrad.grad(product, (1, -1))(1.0, 2.0), ValueError, "names an argument twice"),
         (lambda: numgrad.grad(rosenbrock, 1)(np.ones(3)), ValueError, "argnums has 1"),
         (lambda: numgrad.grad(product)(1, 2.0), TypeError, "argument 0 of product .* int64"),
         (lambda: numgrad.grad(product)(True, 2.0), TypeError, "argument 0 of product .* bool"),

@@ -82,3 +82,17 @@ assert right()
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_number_of_threads(threads):
     run(START + "assert right()", NUMBA_NUM_THREADS=threads)
+
+
+def test_items_start_no_threads_of_their_own():
+    # large enough to be shared among threads by themselves: then only the items are
+    program = """
+large = np.linspace(0.0, 1.0, 8_000).reshape(4, 2_000)
+assert np.array_equal(gradients(large), 2.0 * large)
+stacked = points.reshape(2, 5_000, 6)
+assert np.array_equal(numgrad.vmap(gradients)(stacked), 2.0 * stacked)
+wide = np.stack([x, x])
+assert np.array_equal(numgrad.vmap(slope)(wide), slope(wide))
+assert numba.threading_layer() == "workqueue"
+"""
+    run(START + program, NUMBA_THREADING_LAYER="workqueue")
