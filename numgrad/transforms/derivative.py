@@ -8,10 +8,12 @@ from numba import types
 
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
+from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import made, register
+from numgrad.transforms.twin import DRIVERS
 from numgrad.transforms.vmap import Mapping, may_share, numbers_in
 
 
@@ -29,7 +31,12 @@ class Derivative(Jacobian):
         return None
 
     def implementation(self, kinds, out, hint):
-        arrays = [k for k, kind in enumerate(kinds) if isinstance(kind, types.Array)]
+        # An argument of which the function takes items stays whole: it is no number.
+        effects = None if self.function in DRIVERS else effects_of(self.function)
+        whole = frozenset() if effects is None else effects.indexed
+        arrays = [
+            k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
+        ]
         if not arrays:
             return self.passes(kinds, out).implementation()
         at_point = self.driver("at a point")  # a driver of its own: one can't call itself

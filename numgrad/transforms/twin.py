@@ -13,21 +13,25 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import ir
+from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+from numba.np.ufunc.dufunc import DUFunc
 
-from numgrad.duals import allocations
+from numgrad.duals import activation, allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
+from numgrad.transforms import callees
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of callbacks
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -78,6 +82,30 @@ def carrier_of(function):
     return _stand_ins[function]
 
 
+def carrying(typingctx, function):
+    """Return what to use instead of any object where there may be duals: often itself."""
+    if isinstance(function, Dispatcher):
+        return function if function in DRIVERS else carrier_of(function)
+    if isinstance(function, tuple):
+        carriers = tuple(carrying(typingctx, each) for each in function)
+        return function if carriers == function else carriers
+    if not callable(function) or not hashable(function):
+        return function
+    if isinstance(function, DUFunc) and function not in TABLE:
+        return callees.elementwise(function, twin_of)
+    if isinstance(function, CFunc):
+        return twin_of(plain(function))
+    return callees.overloaded(typingctx, function, twin_of)
+
+
+def plain(function):
+    """Return a compiled function of the source of a ufunc or a callback."""
+    if function not in _plain:
+        source = function.__wrapped__
+        _plain.setdefault(function, numba.njit(source))
+    return _plain[function]
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class CarryDerivatives(FunctionPass):
     """Replace what a function calls and allocates by what carries derivatives."""
@@ -89,6 +117,7 @@ class CarryDerivatives(FunctionPass):
 
     def run_pass(self, state):
         function_ir, dual = state.func_ir, highest(state.args)
+        self.state, self.registered = state, False
         activity = Activity(function_ir)
         arguments = [
             name
@@ -96,33 +125,106 @@ class CarryDerivatives(FunctionPass):
             if dual_in(kind) is not None
         ]
         active = activity.active_variables(arguments)
-        known = len(_stand_ins)
         for block in function_ir.blocks.values():
             block.body = [
                 replaced
                 for statement in block.body
                 for replaced in self._replaced(block, statement, activity, active, dual)
             ]
-        if len(_stand_ins) > known:  # Numba takes in what is registered only when asked to
+        if self.registered:  # Numba takes in what is registered only when asked to
             state.typingctx.refresh()
             state.targetctx.refresh()
         return True
 
     def _replaced(self, block, statement, activity, active, dual):
         """Return the statements to stand in the place of one."""
+        if isinstance(statement, ir.Print):
+            return self._printed(block, statement, activity)
         if not isinstance(statement, ir.Assign):
             return [statement]
-        value = statement.value
-        if isinstance(value, ir.Expr) and value.op == "call":
-            return self._replaced_call(block, statement, activity, active, dual)
+        value, target = statement.value, statement.target.name
+        is_call = isinstance(value, ir.Expr) and value.op == "call"
+        if is_call:
+            replaced = self._replaced_call(block, statement, activity, active, dual)
+            if len(replaced) > 1:
+                return replaced
+        elif isinstance(value, ir.Expr) and value.op in ("build_list", "build_tuple"):
+            return self._displayed(block, statement, activity, active, dual)
+        if target in active and isinstance(value, ir.Expr | ir.Var | ir.Arg):
+            if value_is_array(value) and activity.to_convert(target):
+                return self._converted(block, statement, activity, dual)
+            if is_call:
+                return [statement]
         if isinstance(value, ir.Global | ir.FreeVar) or (
             isinstance(value, ir.Expr) and value.op == "getattr"
         ):
             function = activity.value_of(statement.target)
-            if isinstance(function, Dispatcher) and function not in DRIVERS:
-                constant = ir.Global(function.__name__, carrier_of(function), statement.loc)
-                self._set(activity.ir, statement, constant)
+            carrier = carrying(self.state.typingctx, function)
+            if carrier is not function:
+                name = getattr(function, "__name__", "functions")
+                self._set(activity.ir, statement, ir.Global(name, carrier, statement.loc))
+                self.registered = True
         return [statement]
+
+    def _constant(self, block, activity, name, value, loc):
+        """Return a new variable for an object, and the statement that assigns it."""
+        variable = block.scope.redefine(f"${name}", loc)
+        constant = ir.Global(name, value, loc)
+        activity.ir._definitions[variable.name] = [constant]
+        return variable, ir.Assign(constant, variable, loc)
+
+    def _called(self, block, activity, function, arguments, loc):
+        """Return a variable for what a function returns, and the statements that assign it."""
+        func, before = self._constant(block, activity, function.__name__, function, loc)
+        call = ir.Expr.call(func, arguments, (), loc)
+        result = block.scope.redefine(f"${function.__name__}.result", loc)
+        activity.ir._definitions[result.name] = [call]
+        return result, [before, ir.Assign(call, result, loc)]
+
+    def _printed(self, block, statement, activity):
+        """Print numbers without their derivatives."""
+        before, shown = [], []
+        for var in statement.args:
+            if activity.is_constant(var):
+                shown.append(var)
+                continue
+            result, added = self._called(block, activity, activation.shown, [var], statement.loc)
+            before += added
+            shown.append(result)
+        statement.args = shown
+        return [*before, statement]
+
+    def _converted(self, block, statement, activity, dual):
+        """Let a variable hold duals of what was assigned to it."""
+        loc, value = statement.loc, statement.value
+        plain = block.scope.redefine("$plain", loc)
+        activity.ir._definitions[plain.name] = [value]
+        kind, before = self._constant(block, activity, "dual", dual, loc)
+        func, named = self._constant(block, activity, "activated", activation.activated, loc)
+        call = ir.Expr.call(func, [kind, plain], (), loc)
+        self._set(activity.ir, statement, call)
+        return [ir.Assign(value, plain, loc), before, named, statement]
+
+    def _displayed(self, block, statement, activity, active, dual):
+        """Let the items of a list, or of a tuple that is gone through, all be duals."""
+        display, target = statement.value, statement.target.name
+        walked = display.op == "build_list" or target in activity.walked
+        if target not in active or not walked:
+            return [statement]
+        before, items = [], []
+        for item in display.items:
+            if item.name in activity.carrying:
+                items.append(item)
+                continue
+            kind, named = self._constant(block, activity, "dual", dual, statement.loc)
+            result, added = self._called(
+                block, activity, activation.activated_item, [kind, item], statement.loc
+            )
+            before += [named, *added]
+            items.append(result)
+        changed = ir.Expr(display.op, display.loc, **{**display._kws, "items": items})
+        self._set(activity.ir, statement, changed)
+        return [*before, statement]
 
     def _replaced_call(self, block, statement, activity, active, dual):
         """Replace NumPy's allocations and conversions of what may carry derivatives."""
@@ -167,6 +269,13 @@ class CarryDerivatives(FunctionPass):
         definitions = function_ir._definitions[statement.target.name]
         definitions[:] = [value if item is statement.value else item for item in definitions]
         statement.value = value
+
+
+def value_is_array(value):
+    """Return whether what is assigned may be an array: what isn't needs no conversion."""
+    if not isinstance(value, ir.Expr):
+        return True
+    return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
 
 def is_number_class(function):
