@@ -17,7 +17,14 @@ from numgrad.transforms.jacobian import jacobian
 from numgrad.transforms.passes import return_type
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import FLOATING, argument, leaves, rebuilt, structure_of
-from numgrad.transforms.transform import Transform, compiled, made, parameters_of, register
+from numgrad.transforms.transform import (
+    Transform,
+    compiled,
+    made,
+    original_of,
+    parameters_of,
+    register,
+)
 from numgrad.transforms.twin import DRIVERS, dual_in, highest, twin_of
 from numgrad.transforms.widths import FEWEST
 
@@ -30,7 +37,7 @@ class ImplicitRoot(Transform):
     takes_out = False
 
     def __init__(self, solve, residual):
-        residual = DRIVERS.get(residual, residual)
+        residual = original_of(residual)
         self.residual = compiled(residual)
         self.residual_name = getattr(residual, "__name__", repr(residual))
         super().__init__(solve, residual)
@@ -256,7 +263,7 @@ def solve_in_place(slopes, rows):
 
     A row is the memory of a dual: first its value, which is to be 0, then all its derivatives.
     """
-    size, width = rows.shape
+    size = rows.shape[0]
     if size == 0:
         return
     matrix = np.empty((size, size), rows.dtype)
@@ -264,15 +271,24 @@ def solve_in_place(slopes, rows):
         rows[i, 0] = 0.0
         for j in range(size):
             matrix[i, j] = slopes[i * size + j]
+    solved = False
     try:
-        steps = np.linalg.solve(matrix, rows)
-    except Exception:
-        raise np.linalg.LinAlgError(  # noqa: B904 - Numba knows no "from"
+        store_solution(matrix, rows)
+        solved = True
+    except Exception:  # raising here would make Numba fail
+        solved = False
+    if not solved:
+        raise np.linalg.LinAlgError(
             "implicit_root: the Jacobian of the residual by x is singular at the root, or not "
             "finite; the root then has no derivative"
         )
-    for i in range(size):
-        for j in range(width):
+
+
+@part
+def store_solution(matrix, rows):
+    steps = np.linalg.solve(matrix, rows)
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
             rows[i, j] = steps[i, j]
 
 

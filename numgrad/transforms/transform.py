@@ -22,7 +22,7 @@ from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.twin import DRIVERS
+from numgrad.transforms.twin import DRIVERS, hashable
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -58,7 +58,7 @@ class Transform:
     stores_results = False  # whether it has a parameter out for all of its results
 
     def __init__(self, function, *settings):
-        function = DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+        function = original_of(function)
         self.original = function
         self.settings = settings
         self.function = compiled(function)
@@ -126,6 +126,11 @@ class Transform:
         The tuple ``arguments`` begins with None; see `numgrad.transforms.structure.argument`.
         """
         raise NotImplementedError
+
+
+def original_of(function):
+    """Return the transform that a driver belongs to; any other thing is what it is."""
+    return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
 
 
 def parameters_of(function, dispatcher):
@@ -215,7 +220,7 @@ def typeof_transform(transform, c):
 
 def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
-    if getattr(function, "__hash__", None) is None:  # no function: the transform complains
+    if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
         transform = _made(kind, function, *settings)
