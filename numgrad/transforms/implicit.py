@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from numgrad.duals.numba_definitions import line_of
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
@@ -216,16 +217,18 @@ def check_returned(root, unknown, kind):
 def primals_of(array, element):
     """Return the numbers in an array of duals without any derivative."""
     numbers = allocate(array.shape, element)
-    for index, number in np.ndenumerate(array):
-        numbers[index] = primal(number)
+    source, target = line_of(array), flat(numbers)
+    for k in range(target.size):
+        target[k] = primal(source[k])
     return numbers
 
 
 @part
 def check_unwritten(array, primals):
     """Raise if a solver has stored anything in an array whose derivatives it didn't see."""
-    for index, number in np.ndenumerate(array):
-        before, after = primal(number), primals[index]
+    befores, afters = line_of(array), flat(primals)
+    for k in range(afters.size):
+        before, after = primal(befores[k]), afters[k]
         if before != after and not (np.isnan(before) and np.isnan(after)):
             raise DifferentiationError(
                 "implicit_root: the solver overwrites an array that carries derivatives, which "
@@ -249,47 +252,66 @@ def corrected_array(x, slopes, residual, element):
     if x.shape != residual.shape:
         raise ValueError("implicit_root: the residual has not the shape of the root")
     result = allocate(x.shape, element)
-    for index, number in np.ndenumerate(residual):
-        result[index] = number
-    solve_in_place(flat(slopes), rows_of_numbers(flat(result)))
-    for index, number in np.ndenumerate(x):
-        result[index] = number - result[index]
+    numbers, residuals, steps = line_of(x), line_of(residual), flat(result)
+    for k in range(steps.size):
+        steps[k] = residuals[k]
+    rows = rows_of_numbers(steps)
+    matrix, entries = allocate((steps.size, steps.size), rows), flat(slopes)
+    elements = flat(matrix)
+    for k in range(elements.size):
+        elements[k] = entries[k]
+    solve_in_place(matrix, rows)
+    for k in range(steps.size):
+        steps[k] = numbers[k] - steps[k]
     return result
 
 
 @part
-def solve_in_place(slopes, rows):
+def solve_in_place(matrix, rows):
     """Put the solution of linear equations in the place of their right sides.
 
     A row is the memory of a dual: first its value, which is to be 0, then all its derivatives.
+    By elimination with partial pivoting: NumPy's solver would ask for SciPy, and take Numba five
+    seconds. Zeros below the diagonal are passed over, so a banded Jacobian costs little.
     """
-    size = rows.shape[0]
-    if size == 0:
-        return
-    matrix = np.empty((size, size), rows.dtype)
-    for i in range(size):
-        rows[i, 0] = 0.0
-        for j in range(size):
-            matrix[i, j] = slopes[i * size + j]
-    solved = False
-    try:
-        store_solution(matrix, rows)
-        solved = True
-    except Exception:  # raising here would make Numba fail
-        solved = False
-    if not solved:
-        raise np.linalg.LinAlgError(
-            "implicit_root: the Jacobian of the residual by x is singular at the root, or not "
-            "finite; the root then has no derivative"
-        )
+    size, width = rows.shape
+    for k in range(size):
+        bring_pivot(matrix, rows, k)
+        for i in range(k + 1, size):
+            factor = matrix[i, k] / matrix[k, k]
+            if factor != 0.0:
+                for j in range(k + 1, size):
+                    matrix[i, j] -= factor * matrix[k, j]
+                for j in range(1, width):
+                    rows[i, j] -= factor * rows[k, j]
+    for k in range(size - 1, -1, -1):
+        rows[k, 0] = 0.0
+        for j in range(1, width):
+            rows[k, j] /= matrix[k, k]
+        for i in range(k):
+            factor = matrix[i, k]
+            if factor != 0.0:
+                for j in range(1, width):
+                    rows[i, j] -= factor * rows[k, j]
 
 
 @part
-def store_solution(matrix, rows):
-    steps = np.linalg.solve(matrix, rows)
-    for i in range(rows.shape[0]):
+def bring_pivot(matrix, rows, k):
+    """Exchange equations so that the largest number of a column stands on the diagonal."""
+    pivot = k
+    for i in range(k + 1, matrix.shape[0]):
+        if abs(matrix[i, k]) > abs(matrix[pivot, k]):
+            pivot = i
+    if matrix[pivot, k] == 0.0:
+        raise np.linalg.LinAlgError(
+            "implicit_root: the Jacobian of the residual by x is singular at the root, which then "
+            "has no derivative"
+        )
+    if pivot != k:
+        for j in range(k, matrix.shape[1]):
+            matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
         for j in range(rows.shape[1]):
-            rows[i, j] = steps[i, j]
+            rows[k, j], rows[pivot, j] = rows[pivot, j], rows[k, j]
 
 
 def implicit_root(solve: Callable[..., Any], residual: Callable[..., Any]) -> Callable[..., Any]:

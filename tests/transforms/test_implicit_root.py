@@ -10,6 +10,7 @@ from numba import njit, prange
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
+from numgrad.transforms.implicit import solve_in_place
 
 
 @njit
@@ -208,6 +209,22 @@ def test_matrix_unknown_and_named_tuple():
     tangent = np.array([[0.3, -1.0], [2.0, 0.7]])
     _, dx = numgrad.jvp(root, (matrix,), (Matrix(tangent, 2.0),))
     assert_allclose(dx @ x + x @ dx, tangent + 2.0 * np.eye(2), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_linear_equations(dtype):
+    """Against NumPy, with zeros on the diagonal and rows in any order."""
+    solve = njit(lambda matrix, rows: solve_in_place(matrix, rows))
+    random = np.random.default_rng(7)
+    for size in (0, 1, 2, 3, 5, 8, 40):
+        matrix = random.normal(size=(size, size)).astype(dtype)
+        matrix *= random.random((size, size)) < 0.6
+        matrix += 3.0 * np.eye(size)[random.permutation(size)]
+        rows = random.normal(size=(size, 4)).astype(dtype)
+        expected = np.linalg.solve(matrix, rows)
+        solve(matrix, rows)
+        assert_allclose(rows[:, 1:], expected[:, 1:], rtol=1e-10, atol=1e-12)
+        assert not rows[:, 0].any()
 
 
 # Where it is called
