@@ -117,7 +117,8 @@ class Activity:
                 if written is None or position in written:
                     self._store(argument.name, [each.name for each in arguments])
             return
-        if name in VIEWS or name is None:
+        if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
+            # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:
                 self._share(target, argument.name)
             if owner is not None:

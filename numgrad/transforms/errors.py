@@ -32,6 +32,14 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
     )
 
 
+def located(name: str, filename: str, line: int, reason: str, advice: str) -> DifferentiationError:
+    """Return the error to raise for a line of a function."""
+    source = linecache.getline(filename, line).strip()
+    return DifferentiationError(
+        f"{name} can't be differentiated:\n{filename}, line {line}: {source}\n{reason}\n{advice}"
+    )
+
+
 def reason_in(message: str) -> str:
     """Return what Numba says is wrong, without the pages about where it found it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
