@@ -123,7 +123,8 @@ class Activity:
                 self._share(target, argument.name)
             if owner is not None:
                 self._share(target, owner)
-        if name is None:  # nothing is known of it
+        if name is None or (owner is not None and self.value_of(expr.func) is None):
+            # nothing is known of it: a function out of sight, or a method, perhaps of a jitclass
             for argument in arguments:
                 self._store(argument.name, [each.name for each in arguments])
         if owner is not None and name in WRITING:

@@ -19,8 +19,8 @@ from numgrad.transforms.errors import located
 from numgrad.transforms.source import Body, function_of
 
 ADVICE = (
-    "They have the types of plain numbers and arrays, and derivatives would be lost. Keep the value "
-    "in a variable, or in a namedtuple, whose fields take any type."
+    "They have the types of plain numbers and arrays, and derivatives would be lost. Keep the "
+    "value in a variable, or in a namedtuple, whose fields take any type."
 )
 
 
@@ -90,7 +90,7 @@ def replaced_call(activity, active, kinds, statement, twin_of):
     name, owner = activity.name_of(call.func)
     if function is not None or owner is None:
         return None, []
-    for kind in classes_in(kinds):
+    for kind in classes_in([*kinds, *constructed_in(activity.ir)]):
         if name in kind.jit_methods or name in kind.jit_static_methods:
             owner = activity.ir._definitions[call.func.name][0].value
             method, itself = kind.jit_static_methods.get(name), []
@@ -147,6 +147,17 @@ def constructor(jitclass, caller, loc):
         return lambda *arguments: jitclass(*arguments)
 
     return construct
+
+
+def constructed_in(function_ir):
+    """Return the types of the objects of jitclasses that a function may construct."""
+    return [
+        statement.value.value.class_type.instance_type
+        for block in function_ir.blocks.values()
+        for statement in block.find_insts(ir.Assign)
+        if isinstance(statement.value, ir.Global | ir.FreeVar)
+        and isinstance(statement.value.value, JitClassType)
+    ]
 
 
 def classes_in(kinds):
