@@ -9,6 +9,7 @@ without need costs time, one that doesn't hold them would cost the derivative.
 
 from functools import cache
 
+import numpy as np
 from numba.core import ir
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.dispatcher import Dispatcher
@@ -123,8 +124,8 @@ class Activity:
                 self._share(target, argument.name)
             if owner is not None:
                 self._share(target, owner)
-        if name is None or (owner is not None and self.value_of(expr.func) is None):
-            # nothing is known of it: a function out of sight, or a method, perhaps of a jitclass
+        if name is None or (owner is not None and self._is_foreign(name, expr.func)):
+            # nothing is known of it: a function out of sight, or a method of a jitclass
             for argument in arguments:
                 self._store(argument.name, [each.name for each in arguments])
         if owner is not None and name in WRITING:
@@ -133,6 +134,11 @@ class Activity:
             if keyword == "out":
                 self._store(value.name, [argument.name for argument in arguments])
                 self._share(target, value.name)
+
+    def _is_foreign(self, name, func):
+        """Return whether what is called is a method that neither arrays nor containers have."""
+        known = any(hasattr(kind, name) for kind in (np.ndarray, list, dict, set, str))
+        return not known and self.value_of(func) is None
 
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""

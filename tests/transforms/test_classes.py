@@ -45,7 +45,7 @@ class Spring:
     def sum(self, x, scale=1.0):
         return self.energy(x) + scale * ruled(x)
 
-    def fill(self, out, x):
+    def store(self, out, x):
         out[0] = self.mass * x
 
     def weigh(self, mass):
@@ -97,7 +97,7 @@ def constructed(x):
 
 def filled_by_a_method(x, spring):
     out = np.zeros(1)
-    spring.fill(out, x)
+    spring.store(out, x)
     return out[0] * out[0]
 
 
