@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numgrad.transforms.errors import DifferentiationError
     from numgrad.transforms.grad import grad, value_and_grad
     from numgrad.transforms.hessian import hessian
+    from numgrad.transforms.implicit import implicit_root
     from numgrad.transforms.jacobian import jacobian
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.vmap import vmap
@@ -31,6 +32,7 @@ _NAMES_IN = {
     "numgrad.transforms.errors": ["DifferentiationError"],
     "numgrad.transforms.grad": ["grad", "value_and_grad"],
     "numgrad.transforms.hessian": ["hessian"],
+    "numgrad.transforms.implicit": ["implicit_root"],
     "numgrad.transforms.jacobian": ["jacobian"],
     "numgrad.transforms.products": ["hvp", "jvp"],
     "numgrad.transforms.vmap": ["vmap"],
@@ -46,6 +48,7 @@ __all__ = [
     "gradient",
     "hessian",
     "hvp",
+    "implicit_root",
     "jacobian",
     "jvp",
     "rule",

@@ -42,7 +42,6 @@ WRITING = frozenset(
     "fill append extend insert add sort update setdefault put itemset resize".split()
 )
 
-
 # Functions of NumPy with an output among their arguments, by its position; a ufunc's comes last.
 OUTPUTS = {"dot": 2, "outer": 2}
 
@@ -155,21 +154,23 @@ class Activity:
         arguments = [value.name for value in (*expr.args, *(value for _, value in expr.kws))]
         arguments += [expr.vararg.name] if expr.vararg is not None else []
         name, owner = self.name_of(expr.func)
-        if name in WITHOUT_DERIVATIVE:
+        if name in WITHOUT_DERIVATIVE and self.dispatcher_of(expr.func) is None:
             self.flows.pop()
             return
         callee = self.dispatcher_of(expr.func)
         if callee is not None:
             self._read_callee(target, callee, arguments, expr)
             return
-        if name in VIEWS or name is None:
+        if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
+            # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:
                 self._share(target, argument)
             if owner is not None:
                 self._share(target, owner)
         else:
             self.fresh[target] = [*arguments, *([owner] if owner is not None else [])]
-        if name is None:  # nothing is known of it
+        if name is None or (owner is not None and self._is_foreign(name, expr.func)):
+            # nothing is known of it: a function out of sight, or a method of a jitclass
             for argument in arguments:
                 self._store(argument, arguments)
         if owner is not None and name in WRITING:
@@ -203,6 +204,11 @@ class Activity:
             position = function.nin
         positional = [] if position is None else expr.args[position : position + 1]
         return [*positional, *(value for keyword, value in expr.kws if keyword == "out")]
+
+    def _is_foreign(self, name, func):
+        """Return whether what is called is a method that neither arrays nor containers have."""
+        known = any(hasattr(kind, name) for kind in (np.ndarray, list, dict, set, str))
+        return not known and self.value_of(func) is None
 
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""

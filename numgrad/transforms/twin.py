@@ -19,6 +19,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
 
@@ -26,7 +27,7 @@ from numgrad.duals import activation, allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
-from numgrad.transforms import callees
+from numgrad.transforms import callees, classes
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
@@ -231,7 +232,7 @@ class CarryDerivatives(FunctionPass):
         call = statement.value
         stand_in, owner = self._stand_in(activity, active, statement)
         if stand_in is None:
-            return [statement]
+            return self._replaced_method(block, statement, activity, active)
         before, variables = [], []
         for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
             variables.append(block.scope.redefine(f"${name}", statement.loc))
@@ -243,6 +244,22 @@ class CarryDerivatives(FunctionPass):
         replaced = ir.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
         return [*before, statement]
+
+    def _replaced_method(self, block, statement, activity, active):
+        """Replace methods of jitclasses, which may be given what carries derivatives."""
+        call = statement.value
+        function, arguments = classes.replaced_call(
+            activity, active, self.state.args, statement, twin_of
+        )
+        if function is None:
+            return [statement]
+        self.registered = True
+        variable = block.scope.redefine(f"${function.__name__}", statement.loc)
+        constant = ir.Global(function.__name__, function, statement.loc)
+        activity.ir._definitions[variable.name] = [constant]
+        replaced = ir.Expr.call(variable, arguments, (), call.loc, call.vararg)
+        self._set(activity.ir, statement, replaced)
+        return [ir.Assign(constant, variable, statement.loc), statement]
 
     def _stand_in(self, activity, active, statement):
         """Return what to call instead of what a statement calls, and the object of a method."""
@@ -290,12 +307,13 @@ def hashable(thing):
 
 
 class TwinCompiler(CompilerBase):
-    """Numba's pipeline with one pass more."""
+    """Numba's pipeline with two passes more."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         last = ReconstructSSA if self.state.flags.enable_ssa else LiteralUnroll
         manager.add_pass_after(CarryDerivatives, last)
+        manager.add_pass_after(classes.CheckFields, NopythonTypeInference)
         manager.finalize()
         return [manager]
 
