@@ -259,15 +259,15 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
         It shows itself as text in a terminal and as HTML in a notebook; ``print(report)`` in a
         script. The first line tells how many inputs there are, how many partials a pass carries and
         how many passes are made when `grad` or `jacobian` is called with these arguments. Then
-        comes the source of `f`. A star stands before every line that computes with numbers that
-        carry derivatives. Notes tell which allocations hold duals and which remain what they were,
-        and which functions are compiled on duals, called as they are, or differentiated by a
-        `rule`. The functions compiled on duals follow, each once.
+        comes the source of `f`. A star stands before every line that computes numbers with
+        derivatives, or hands them to a compiled function. Notes tell which allocations hold duals
+        and which remain what they were, and which functions are compiled on duals, called as they
+        are, or differentiated by a `rule`. The functions compiled on duals follow, each once.
 
     Raises
     ------
     TypeError
-        If `f` is no function, or a derivative made by numgrad; or as `jacobian`.
+        If `f` is no function of your own, or its arguments don't fit; and as `jacobian`.
     ValueError
         If there is no argument at one of `argnums`.
     DifferentiationError
@@ -291,7 +291,7 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
     ...     terms = np.zeros(steps)
     ...     for k in range(steps):
     ...         terms[k] = np.sin(x[0] * grid[k]) * x[1]
-    ...     return terms.sum()
+    ...     return np.sum(terms)
     >>> report = numgrad.explain(weighted, np.array([0.5, 2.0]), 100)
     >>> print(report)  # doctest: +ELLIPSIS
     weighted by x: 2 inputs, 8 partials a pass, 1 pass
@@ -301,11 +301,12 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
     *    3      terms = np.zeros(steps)              <- np.zeros of duals
          4      for k in range(steps):
     *    5          terms[k] = np.sin(x[0] * grid[k]) * x[1]
-    *    6      return terms.sum()
+    *    6      return np.sum(terms)
     """
     if isinstance(f, Transform) or f in DRIVERS:
         raise TypeError(
-            f"explain takes the function itself and argnums, not a derivative of it: {f!r}"
+            f"explain shows a function of your own, not what numgrad made of one: {f!r}; pass the "
+            "function, and argnums"
         )
     transform: Any = jacobian(f, argnums)
     arguments = arguments_of(transform, args)

@@ -117,7 +117,7 @@ def compared(x):
 
 @njit
 def summed(x, y):
-    return x.sum() + y.sum()
+    return np.sum(x) + np.sum(y)
 
 
 @pytest.mark.parametrize("size", [0, 8, 70])
@@ -164,7 +164,7 @@ def test_what_stops_the_derivative_is_an_error():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((numgrad.grad(inner), 2.0), "takes the function itself"),
+        ((numgrad.grad(inner), 2.0), "a function of your own"),
         ((3, 2.0), "a function was expected"),
         ((inner,), "missing a required argument"),
         ((inner, object()), "argument 0 of inner is of type object"),
