@@ -175,7 +175,8 @@ def note_of_allocation(key: Any, place: Any, returned: Any) -> str:
     if not names or not isinstance(returned, types.Array):
         return ""
     text = linecache.getline(place.filename, place.line)
-    name = next((name for name in names if name.split(".")[-1] in text), names[0])
+    # Numba has its own way with some, such as np.array of a list: they have no name in the source
+    name = next((name for name in names if name.split(".")[-1] in text), "array")
     return f"{name} of {'duals' if is_dual(returned.dtype) else returned.dtype}"
 
 

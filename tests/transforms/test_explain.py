@@ -59,7 +59,8 @@ def everything(x, table, steps=3):  #: *
     without = ruled(table[0])  #: ruled as it is
     slope = numgrad.grad(inner)(x)  #: * grad(inner) on duals
     as_array = np.ascontiguousarray(slope)  #: * np.ascontiguousarray of duals
-    constants = weights.sum() + rounded[0] + scratch[0] + without
+    literal = np.array([steps, 1.0])  #: array of float64
+    constants = literal[0] + weights.sum() + rounded[0] + scratch[0] + without
     powers = power(x[0], 2)  #: * power on duals
     return total(copied) + by_rule + powers + as_array[0] + constants  #: * total on duals
 
