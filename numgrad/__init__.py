@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
     from numgrad.transforms.errors import DifferentiationError
+    from numgrad.transforms.explain import explain
     from numgrad.transforms.grad import grad, value_and_grad
     from numgrad.transforms.hessian import hessian
     from numgrad.transforms.implicit import implicit_root
@@ -30,6 +31,7 @@ _NAMES_IN = {
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
     "numgrad.transforms.errors": ["DifferentiationError"],
+    "numgrad.transforms.explain": ["explain"],
     "numgrad.transforms.grad": ["grad", "value_and_grad"],
     "numgrad.transforms.hessian": ["hessian"],
     "numgrad.transforms.implicit": ["implicit_root"],
@@ -44,6 +46,7 @@ __all__ = [
     "Dual",
     "check_grad",
     "derivative",
+    "explain",
     "grad",
     "gradient",
     "hessian",

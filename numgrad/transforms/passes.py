@@ -160,7 +160,8 @@ class Passes:
             kinds.append(active)
         twin = self.name(self.twin, "twin")
         self.call = f"{twin}({', '.join(expressions)})"
-        self.returned = return_type(self.twin, kinds)
+        self.compiled = overload_of(self.twin, kinds)
+        self.returned = self.compiled.signature.return_type
 
     def _argument(self, position, kind, remaining):
         """Return the expression and the type of an argument of the twin."""

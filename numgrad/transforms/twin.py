@@ -71,7 +71,9 @@ def twin_of(function):
 
 def calling(function):
     """Return a compiled function that calls a function with a rule, and so follows the rule."""
-    return numba.njit(lambda *arguments: function(*arguments))
+    caller = numba.njit(lambda *arguments: function(*arguments))
+    caller.stands_for = function
+    return caller
 
 
 def carrier_of(function):
