@@ -59,6 +59,7 @@ FLOATING = types.Float | types.Complex
 # With NumPy's error model a division by zero gives inf or nan, as the function itself would.
 OPTIONS = {
     "error_model": "numpy",
+    "fastmath": False,  # or what a fastmath function calls first would be fast for all others
     "nogil": True,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,

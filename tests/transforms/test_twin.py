@@ -284,3 +284,22 @@ def test_a_rule_wins_over_the_body():
     assert numgrad.derivative(f)(0.5) == pytest.approx(6.0 * math.exp(-1.0), rel=1e-15)
     assert numgrad.derivative(step)(0.5) == pytest.approx(math.exp(-0.25), rel=1e-15)
     assert f(0.5) == 3.0
+
+
+@njit(fastmath=True)
+def fast_powers(x):
+    return 0.1 - x[0] ** 13
+
+
+@njit
+def exact_powers(x):
+    return 0.1 - x[0] ** 13
+
+
+def test_fastmath_stays_with_its_function():
+    # both share the compiled power, which rounds otherwise where it may be fused with what follows
+    for point in np.linspace(0.5, 1.0, 20):
+        x = np.array([point])
+        numgrad.grad(fast_powers)(x)
+        value, _ = numgrad.value_and_grad(exact_powers)(x)
+        assert value == exact_powers(x)
