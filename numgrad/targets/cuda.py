@@ -1,8 +1,26 @@
-"""The only file that imports numba.cuda, and only when CUDA is asked for."""
+"""The only file that imports numba.cuda, and only when CUDA is asked for.
 
+numba-cuda is in maintenance. For its successor, numba-cuda-mlir, this file would be written anew;
+what differs there: the module is ``numba_cuda_mlir`` and not ``numba.cuda``; it has no simulator,
+so that `simulated` is always False; types, typing templates and data models have registries of
+their own, which `register` must fill; a kernel is compiled through MLIR, which takes the flag
+against contraction as an option of the kernel, so that `_compiled` shrinks to its decorator.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 INSTALL = "pip install 'numba-numgrad[cuda]'"
+
+THREADS = 256  # a block
+BLOCKS = 8  # a multiprocessor: as many threads as one holds
+SIMULATED_GRID = (2, 4)  # blocks and threads: the simulator starts a thread of Python for each
 
 
 def availability() -> tuple[bool, str]:
@@ -29,4 +47,259 @@ def _one_line(message: object) -> str:
 
 
 def _name(device: object) -> str:
-    return str(getattr(device, "name", "Numba's simulator of CUDA"))
+    name = getattr(device, "name", "Numba's simulator of CUDA")
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def loaded() -> ModuleType:
+    """Return ``numba.cuda``, which knows our functions from then on.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the extra for CUDA isn't installed.
+    """
+    if find_spec("numba_cuda") is None:
+        raise ModuleNotFoundError(f"target='cuda' needs numba-cuda: {INSTALL}")
+    from numba import cuda
+
+    module: ModuleType = cuda
+    return module
+
+
+def ready() -> ModuleType:
+    """Return ``numba.cuda`` if there is a device to run on.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the extra for CUDA isn't installed.
+    RuntimeError
+        If there is no device, with the reason.
+    """
+    module = loaded()
+    available, reason = _availability()
+    if not available:
+        raise RuntimeError(f"target='cuda' needs a GPU: {reason}")
+    return module
+
+
+@cache
+def _availability() -> tuple[bool, str]:
+    return availability()
+
+
+@cache
+def simulated() -> bool:
+    """Return whether kernels run in Numba's simulator (NUMBA_ENABLE_CUDASIM=1)."""
+    loaded()
+    import numba
+
+    return bool(numba.config.ENABLE_CUDASIM)
+
+
+# Kernels
+
+
+class Kernel:
+    """A function that a grid of threads runs, compiled for each combination of argument types.
+
+    `numba.cuda.jit` would let the device contract a product and a sum to one rounding, which NumPy
+    doesn't; nothing but the option of the compiler below turns that off.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._kernels: dict[Any, Any] = {}
+
+    def launch(self, count: int, stream: Any, *arguments: Any) -> None:
+        """Let a grid run that is fit for so many items, each thread every so many of them."""
+        cuda = ready()
+        if simulated():
+            cuda.jit(self.function)[SIMULATED_GRID](*arguments)
+            return
+        from numba.cuda.cudadrv.driver import _to_core_stream
+        from numba.cuda.typing.typeof import typeof
+
+        device = cuda.get_current_device()
+        kinds = tuple(typeof(argument) for argument in arguments)
+        key = kinds, device.id
+        if key not in self._kernels:
+            self._kernels.setdefault(key, self._kernel(kinds, device.compute_capability))
+        blocks = min(-(-count // THREADS), BLOCKS * device.MULTIPROCESSOR_COUNT)
+        stream = _to_core_stream(stream)
+        self._kernels[key].launch(arguments, (blocks, 1, 1), (THREADS, 1, 1), stream)
+
+    def _kernel(self, kinds: tuple[Any, ...], capability: tuple[int, int]) -> Any:
+        from numba.cuda.dispatcher import _Kernel
+
+        compiled = code_of(self.function, kinds, capability)
+        kernel = _Kernel._rebuild(  # as one is rebuilt that comes from a cache on disk
+            cooperative=False,
+            name=compiled.library._entry_name,
+            signature=compiled.signature,
+            codelibrary=compiled.library,
+            debug=False,
+            lineinfo=False,
+            call_helper=compiled.call_helper,
+            extensions=[],
+        )
+        kernel.bind()
+        return kernel
+
+
+def code_of(function: Callable[..., Any], kinds: tuple[Any, ...], capability: Any) -> Any:
+    """Return what the compiler of CUDA makes of a kernel: its ``library`` holds LLVM IR and PTX.
+
+    No device is needed, if none of the functions called are `device` functions.
+    """
+    loaded()
+    from numba.cuda.compiler import compile_cuda, kernel_fixup
+    from numba.cuda.cudadrv import nvvm
+    from numba.cuda.types import void
+
+    compiled = compile_cuda(
+        function, void, kinds, nvvm_options={"opt": 3, "fma": False}, cc=capability
+    )
+    library = compiled.library
+    kernel = library.get_function(compiled.fndesc.llvm_func_name)
+    library._entry_name = compiled.fndesc.llvm_func_name
+    kernel_fixup(kernel, False)
+    nvvm.set_launch_bounds(kernel, None)
+    return compiled
+
+
+def device(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call."""
+    return loaded().jit(device=True)(function)
+
+
+def define(function: Callable[..., Any], typed: Callable[..., Any]) -> None:
+    """Define a function in kernels as an overload does elsewhere.
+
+    The compiler of CUDA can't take in an overload of Numba's that says ``inline="always"``.
+    """
+    loaded()
+    if not simulated():
+        from numba.cuda.extending import overload
+
+        overload(function)(typed)
+
+
+# Arrays
+
+
+def is_on_device(array: Any) -> bool:
+    """Return whether an object is an array that lies on a GPU."""
+    if isinstance(array, np.ndarray | np.generic | int | float | complex | list | tuple):
+        return False
+    return getattr(array, "__cuda_ndarray__", False) or interface_of(array) is not None
+
+
+def interface_of(array: Any) -> dict[str, Any] | None:
+    """Return what an array says of its memory on a GPU, or None."""
+    try:
+        interface: dict[str, Any] | None = getattr(array, "__cuda_array_interface__", None)
+    except TypeError:  # PyTorch of a tensor that lies elsewhere
+        return None
+    return interface
+
+
+class _Described:
+    """An object that tells NumPy where an array lies."""
+
+    def __init__(self, interface: dict[str, Any]) -> None:
+        self.__array_interface__ = interface
+
+
+def shadow_of(array: Any) -> np.ndarray[Any, Any]:
+    """Return an array of NumPy with the shape, the strides and the address of one on a GPU.
+
+    It serves to reckon with addresses. Its elements can't be read.
+    """
+    interface = interface_of(array)
+    if interface is None:
+        return array._ary  # type: ignore[no-any-return] # of the simulator
+    if interface.get("mask") is not None:
+        raise TypeError("an array with a mask can't be derived on a GPU")
+    address, read_only = interface["data"]
+    described = {
+        "shape": tuple(interface["shape"]),
+        "strides": interface.get("strides"),
+        "typestr": interface["typestr"],
+        "data": (address or 0, read_only),
+        "version": 3,
+    }
+    if 0 in described["shape"]:
+        return np.empty(described["shape"], described["typestr"])
+    return np.asarray(_Described(described))
+
+
+class _OnDevice:
+    """An object that tells Numba where an array of one dimension lies on a GPU."""
+
+    def __init__(self, shadow: np.ndarray[Any, Any], owner: Any) -> None:
+        self.owner = owner  # lives as long as the view
+        self.__cuda_array_interface__ = {
+            "shape": shadow.shape,
+            "strides": None,
+            "typestr": shadow.dtype.str,
+            "data": (shadow.ctypes.data, False),
+            "version": 3,
+        }
+
+
+def line_at(shadow: np.ndarray[Any, Any], owner: Any) -> Any:
+    """Return the memory that a contiguous shadow of one dimension stands for, for a kernel."""
+    cuda = ready()
+    if simulated():
+        from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+        return FakeCUDAArray(shadow)
+    return cuda.as_cuda_array(_OnDevice(shadow, owner), sync=False)
+
+
+def empty_like(array: Any, dtype: np.dtype[Any], strides: tuple[int, ...], stream: Any) -> Any:
+    """Return a new array like one on a GPU, of the same library.
+
+    The strides are for Numba's own arrays; other libraries have a rule of their own.
+    """
+    library: Any = sys.modules.get(type(array).__module__.partition(".")[0])
+    if getattr(array, "__cuda_ndarray__", False) or not hasattr(library, "empty_like"):
+        return ready().device_array(array.shape, dtype=dtype, strides=strides, stream=stream)
+    return library.empty_like(array, dtype=getattr(library, dtype.name))
+
+
+def to_device(array: np.ndarray[Any, Any], stream: Any) -> Any:
+    """Return a copy of a contiguous array on the GPU."""
+    return ready().to_device(array, stream=stream)
+
+
+def empty(count: int, dtype: np.dtype[Any], stream: Any) -> Any:
+    """Return a new array of one dimension on the GPU."""
+    return ready().device_array(count, dtype=dtype, stream=stream)
+
+
+def free_bytes() -> float:
+    """Return how much memory of the device is free."""
+    return float(ready().current_context().get_memory_info().free)
+
+
+# Streams
+
+
+def stream_of(stream: Any, arrays: Sequence[Any]) -> Any:
+    """Return a stream of Numba's for one of any library; without one, that of the arrays.
+
+    Streams are those of Numba, CuPy and PyTorch, or their addresses. An array whose library says on
+    which stream it is written is read on that one, so that nobody needs to wait.
+    """
+    cuda = ready()
+    if simulated():
+        return 0
+    if stream is None:
+        given = [(interface_of(array) or {}).get("stream") for array in arrays]
+        stream = next((one for one in given if one is not None), 0)
+    for attribute in ("cuda_stream", "ptr"):  # of PyTorch, of CuPy
+        stream = getattr(stream, attribute, stream)
+    return cuda.external_stream(stream) if type(stream) is int and stream else stream

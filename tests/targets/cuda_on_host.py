@@ -1,0 +1,168 @@
+"""Run the code that numba-cuda generates for a kernel, on a machine without a GPU.
+
+numba-cuda lowers a kernel to LLVM IR, from which NVVM makes PTX. Here the same IR is taken to the
+host: pointers to types become plain pointers, the registers that number threads and blocks become
+variables, calls of libdevice become calls of the C library. LLVM compiles it and a loop plays the
+grid, one thread after the other. Unlike Numba's simulator, which interprets Python, this runs what
+types and rules are really lowered to. No barriers, no shared memory.
+"""
+
+import ctypes
+import itertools
+import re
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+
+pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+
+import numba.cuda.dispatcher
+from numba.cuda import types
+from numba.cuda.typing.typeof import typeof
+
+from numgrad.targets.cuda import code_of
+
+CAPABILITY = (9, 0)
+CAPABILITIES = [(7, 5), (8, 0), (9, 0), (10, 0)]
+REGISTERS = [f"{name}.{axis}" for name in ("tid", "ntid", "ctaid", "nctaid") for axis in "xyz"]
+
+# What libdevice calls otherwise than the C library.
+RENAMED = {"dsqrt_rn": "sqrt", "fsqrt_rn": "sqrtf", "llabs": "llabs", "abs": "abs"}
+
+
+@contextmanager
+def no_device():
+    """Let numba-cuda compile device functions as if there were a device."""
+    stand_in = SimpleNamespace(compute_capability=CAPABILITY, id=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: stand_in)
+        yield
+
+
+def code_for(function, arguments):
+    """Return what is compiled of a kernel for arguments."""
+    with no_device():
+        return code_of(function, tuple(map(typeof, arguments)), CAPABILITY)
+
+
+class HostKernel:
+    """A kernel that runs on the host, for arguments of the types of some examples."""
+
+    def __init__(self, function, arguments):
+        initialize()
+        self.code = code_for(function, arguments)
+        self.ir = self.code.library.llvm_strs
+        module = llvm.parse_assembly(on_host(self.ir[0]))
+        for other in self.ir[1:]:
+            module.link_in(llvm.parse_assembly(on_host(other)))
+        module.verify()
+        machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+        self.engine = llvm.create_mcjit_compiler(module, machine)
+        self.engine.finalize_object()
+        self.address = self.engine.get_function_address(self.code.library._entry_name)
+        self.registers = {
+            name: ctypes.c_int32.from_address(self.engine.get_global_value_address(f"sreg.{name}"))
+            for name in REGISTERS
+        }
+
+    def __call__(self, blocks, threads, *arguments):
+        """Run the kernel on a grid; both shapes are tuples of up to three lengths."""
+        flat = [item for argument in arguments for item in flattened(argument)]
+        function = ctypes.CFUNCTYPE(None, *map(type, flat))(self.address)
+        grid, block = filled(blocks), filled(threads)
+        self._set("nctaid", grid)
+        self._set("ntid", block)
+        for place in itertools.product(*map(range, grid)):
+            self._set("ctaid", place)
+            for thread in itertools.product(*map(range, block)):
+                self._set("tid", thread)
+                function(*flat)
+
+    def _set(self, name, numbers):
+        for axis, number in zip("xyz", numbers, strict=True):
+            self.registers[f"{name}.{axis}"].value = number
+
+
+def filled(shape):
+    return (*shape, 1, 1, 1)[:3]
+
+
+def initialize():
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+def flattened(argument):
+    """Yield an argument as the numbers that a kernel takes."""
+    if isinstance(argument, tuple):
+        for item in argument:
+            yield from flattened(item)
+        return
+    if isinstance(argument, np.ndarray):
+        head = [0, 0, argument.size, argument.itemsize, argument.ctypes.data]
+        yield from map(ctypes.c_int64, [*head, *argument.shape, *argument.strides])
+        return
+    kind = typeof(argument)
+    if isinstance(kind, types.Complex):
+        number = ctypes.c_float if kind == types.complex64 else ctypes.c_double
+        yield from (number(argument.real), number(argument.imag))
+    elif isinstance(kind, types.Float):
+        yield (ctypes.c_float if kind == types.float32 else ctypes.c_double)(argument)
+    else:
+        yield getattr(ctypes, f"c_{kind}" if str(kind) != "bool" else "c_bool")(argument)
+
+
+def on_host(module):
+    """Return a module of LLVM IR as one for the host."""
+    module = re.sub(r"target triple.*", f'target triple = "{llvm.get_process_triple()}"', module)
+    module = re.sub(r"target datalayout.*", "", module)
+    module = re.sub(r"!nvvm.*", "", module)
+    module = opaque(module)
+    for name in REGISTERS:
+        read = f'@"llvm.nvvm.read.ptx.sreg.{name}"()'
+        module = module.replace(f"declare i32 {read}", "")
+        module = module.replace(f"call i32 {read}", f'load i32, ptr @"sreg.{name}"')
+    module += "\n".join(f'\n@"sreg.{name}" = common global i32 0' for name in REGISTERS)
+    return re.sub(r'@"?__nv_(\w+)"?', lambda m: f'@"{library_name(m[1])}"', module)
+
+
+def library_name(name):
+    return RENAMED.get(name, name)
+
+
+SIMPLE = re.compile(
+    r'(\bptr|\bi\d+|\bdouble|\bfloat|\bhalf|\bvoid \([^()]*\)|%"?[\w.]+"?(?= ?\*))'
+    r"\s?(addrspace\(\d+\))?\*"
+)
+AGGREGATES = [re.compile(r) for r in (r"\{[^{}]*\}\*", r"\[[^\[\]{}]*\]\*", r"<[^<>]*>\*")]
+
+
+def opaque(module):
+    """Return a module whose pointers don't say what they point to."""
+    before = None
+    while before != module:
+        before = module
+        module = SIMPLE.sub("ptr", module)
+        for pattern in AGGREGATES:
+            module = pattern.sub("ptr", module)
+        module = nested(module)
+    return module
+
+
+def nested(module):
+    """Replace pointers to aggregates of aggregates."""
+    start = 0
+    while match := re.search(r"[}\]>]\*", module[start:]):
+        end = first = start + match.start()
+        depth = 0
+        while first >= 0:
+            depth += {"}": 1, "]": 1, ">": 1, "{": -1, "[": -1, "<": -1}.get(module[first], 0)
+            if depth == 0:
+                break
+            first -= 1
+        module = module[:first] + "ptr" + module[end + 2 :]
+        start = first
+    return module
