@@ -166,3 +166,63 @@ def nested(module):
         module = module[:first] + "ptr" + module[end + 2 :]
         start = first
     return module
+
+
+# A device made of the host
+
+
+class DeviceArray:
+    """An array on a device that is really the host, as another library would have it."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape = array.shape
+
+    @property
+    def __cuda_array_interface__(self):
+        return {**self.array.__array_interface__, "version": 3, "stream": None}
+
+
+class Line(np.ndarray):
+    """Memory on the device for a kernel."""
+
+    def copy_to_host(self, target):
+        target[...] = self
+
+
+def empty_like(array, dtype, strides, stream):
+    size = int(np.prod(array.shape))
+    memory = np.full(size, 7, dtype)
+    return DeviceArray(np.lib.stride_tricks.as_strided(memory, array.shape, strides))
+
+
+@contextmanager
+def on_host_as_device():
+    """Run kernels on the host wherever numgrad would launch them on a device.
+
+    Yield the kernels run, by their functions and the types of their arguments.
+    """
+    from numgrad.targets import cuda
+
+    kernels = {}
+
+    def launch(self, count, stream, *arguments):
+        key = self.function, tuple(map(typeof, arguments))
+        if key not in kernels:
+            kernels[key] = HostKernel(self.function, arguments)
+        kernels[key](GRID, BLOCK, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuda.Kernel, "launch", launch)
+        patch.setattr(cuda, "ready", lambda: numba.cuda)
+        patch.setattr("numgrad.fields.gradient.ready", lambda: numba.cuda)
+        patch.setattr(cuda, "line_at", lambda shadow, owner: shadow)
+        patch.setattr(cuda, "to_device", lambda array, stream: array.copy().view(Line))
+        patch.setattr(cuda, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
+        patch.setattr(cuda, "empty_like", empty_like)
+        patch.setattr(cuda, "free_bytes", lambda: 1e12)
+        patch.setattr(cuda, "stream_of", lambda stream, arrays: 0)
+        yield kernels
+
+
+GRID, BLOCK = (3,), (7,)  # neither divides what there is to do
