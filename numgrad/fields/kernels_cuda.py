@@ -36,6 +36,7 @@ from numgrad.targets.cuda import Kernel, define, device, loaded
 
 cuda = loaded()  # as a global of this file, where the simulator looks for it
 
+index = np.uint64  # a signed place would be tested for counting from the end
 for function, typed in OVERLOADS.items():
     define(function, typed)
 
@@ -100,23 +101,28 @@ def derivation_inside(kind):
 
     def by_quotient(samples, at, step, i, spacing):
         return difference_quotient(
-            samples[at + step], samples[at - step], spacing[0][tables.TWICE_SPACING]
+            samples[index(at + step)], samples[index(at - step)], spacing[0][tables.TWICE_SPACING]
         )
 
     def by_table(samples, at, step, i, spacing, table):
         inside = table.size // 3
         return weighted_sum(
-            table[i - 1],
-            samples[at - step],
-            table[i - 1 + inside],
-            samples[at],
-            table[i - 1 + 2 * inside],
-            samples[at + step],
+            table[index(i - 1)],
+            samples[index(at - step)],
+            table[index(i - 1 + inside)],
+            samples[index(at)],
+            table[index(i - 1 + 2 * inside)],
+            samples[index(at + step)],
         )
 
     def by_coordinates(samples, at, step, i, spacing, x):
         return sum_between(
-            x[i - 1], samples[at - step], x[i], samples[at], x[i + 1], samples[at + step]
+            x[index(i - 1)],
+            samples[index(at - step)],
+            x[index(i)],
+            samples[index(at)],
+            x[index(i + 1)],
+            samples[index(at + step)],
         )
 
     uniform = device(by_quotient)
@@ -157,25 +163,27 @@ def derivation_along(kind, edge_order):
         if first_order:
             if i == 0:
                 return difference_quotient(
-                    samples[at + step], samples[at], row[tables.FIRST_SPACING]
+                    samples[index(at + step)], samples[index(at)], row[tables.FIRST_SPACING]
                 )
-            return difference_quotient(samples[at], samples[at - step], row[tables.LAST_SPACING])
+            return difference_quotient(
+                samples[index(at)], samples[index(at - step)], row[tables.LAST_SPACING]
+            )
         if i == 0:
             return weighted_sum(
                 row[first],
-                samples[at],
+                samples[index(at)],
                 row[first + 1],
-                samples[at + step],
+                samples[index(at + step)],
                 row[first + 2],
-                samples[at + 2 * step],
+                samples[index(at + 2 * step)],
             )
         return weighted_sum(
             row[last],
-            samples[at - 2 * step],
+            samples[index(at - 2 * step)],
             row[last + 1],
-            samples[at - step],
+            samples[index(at - step)],
             row[last + 2],
-            samples[at],
+            samples[index(at)],
         )
 
     return device(derive)
@@ -195,7 +203,7 @@ def derivation_of_all(axes, kinds, edge_order, strided, count):
         if axis == 0:
             i += first
         to = results[k][1] + place(position, point, results[k][2])
-        results[k][0][to] = derive(
+        results[k][0][index(to)] = derive(
             samples, at, steps[axis], i, dimensions[axis][LENGTH], spacings[k]
         )
 

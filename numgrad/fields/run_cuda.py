@@ -207,7 +207,9 @@ def dimensions_of(arrays: Sequence[Array], order: list[int], axes: tuple[int, ..
         joinable = not is_axis
         places[d] = len(lengths) - 1
     return Dimensions(
-        lengths, [list(column) for column in zip(*rows, strict=True)], tuple(places[a] for a in axes)
+        lengths,
+        [list(column) for column in zip(*rows, strict=True)],
+        tuple(places[a] for a in axes),
     )
 
 
