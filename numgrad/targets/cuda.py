@@ -1,10 +1,11 @@
-"""The only file that imports numba.cuda, and only when CUDA is asked for.
+"""All that is known of CUDA, with `cuda_functions`: no other file imports numba.cuda.
 
-numba-cuda is in maintenance. For its successor, numba-cuda-mlir, this file would be written anew;
-what differs there: the module is ``numba_cuda_mlir`` and not ``numba.cuda``; it has no simulator,
-so that `simulated` is always False; types, typing templates and data models have registries of
-their own, which `register` must fill; a kernel is compiled through MLIR, which takes the flag
-against contraction as an option of the kernel, so that `_compiled` shrinks to its decorator.
+Nothing of it is loaded before CUDA is asked for.
+
+numba-cuda is in maintenance. For its successor, numba-cuda-mlir, these two files would be written
+anew. What differs there: the module is ``numba_cuda_mlir`` and not ``numba.cuda``; there is no
+simulator, so `simulated` is always False; it has registries of its own for typing, lowering and
+data models, which `define` and `register` must fill.
 """
 
 import sys
@@ -105,11 +106,12 @@ class Kernel:
     """A function that a grid of threads runs, compiled for each combination of argument types.
 
     `numba.cuda.jit` would let the device contract a product and a sum to one rounding, which NumPy
-    doesn't; nothing but the option of the compiler below turns that off.
+    doesn't; nothing but an option of the compiler turns that off.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, contraction: bool = False) -> None:
         self.function = function
+        self.contraction = contraction
         self._kernels: dict[Any, Any] = {}
 
     def launch(self, count: int, stream: Any, *arguments: Any) -> None:
@@ -133,7 +135,7 @@ class Kernel:
     def _kernel(self, kinds: tuple[Any, ...], capability: tuple[int, int]) -> Any:
         from numba.cuda.dispatcher import _Kernel
 
-        compiled = code_of(self.function, kinds, capability)
+        compiled = code_of(self.function, kinds, capability, contraction=self.contraction)
         kernel = _Kernel._rebuild(  # as one is rebuilt that comes from a cache on disk
             cooperative=False,
             name=compiled.library._entry_name,
@@ -148,19 +150,24 @@ class Kernel:
         return kernel
 
 
-def code_of(function: Callable[..., Any], kinds: tuple[Any, ...], capability: Any) -> Any:
+def code_of(
+    function: Callable[..., Any],
+    kinds: tuple[Any, ...],
+    capability: tuple[int, int],
+    *,
+    contraction: bool = False,
+) -> Any:
     """Return what the compiler of CUDA makes of a kernel: its ``library`` holds LLVM IR and PTX.
 
     No device is needed, if none of the functions called are `device` functions.
     """
-    loaded()
-    from numba.cuda.compiler import compile_cuda, kernel_fixup
+    from numba.cuda.compiler import kernel_fixup
     from numba.cuda.cudadrv import nvvm
     from numba.cuda.types import void
 
-    compiled = compile_cuda(
-        function, void, kinds, nvvm_options={"opt": 3, "fma": False}, cc=capability
-    )
+    from numgrad.targets import cuda_functions
+
+    compiled = cuda_functions.compiled(function, kinds, void, capability, contraction=contraction)
     library = compiled.library
     kernel = library.get_function(compiled.fndesc.llvm_func_name)
     library._entry_name = compiled.fndesc.llvm_func_name
@@ -174,7 +181,39 @@ def device(function: Callable[..., Any]) -> Any:
     return loaded().jit(device=True)(function)
 
 
-def define(function: Callable[..., Any], typed: Callable[..., Any]) -> None:
+def function_in_kernels(
+    function: Callable[..., Any],
+    source: Callable[[tuple[Any, ...]], Callable[..., Any]],
+    carry: Callable[[tuple[Any, ...]], Callable[[Any], bool] | None] = lambda _: None,
+) -> Any:
+    """Return what kernels call in place of a function compiled by rules of ours.
+
+    ``source`` gives its source for arguments of some types; ``carry`` a pass to run over it once
+    every variable has one definition, or None.
+    """
+    loaded()
+    from numgrad import cuda_extension
+    from numgrad.targets import cuda_functions
+
+    cuda_extension.register()
+    return cuda_functions.DeviceFunction(function, source, carry)
+
+
+def in_kernel() -> bool:
+    """Return whether Numba is compiling for CUDA."""
+    from numba.core.target_extension import current_target
+
+    return bool(current_target() == "cuda")
+
+
+def return_type(function: Any, kinds: Any) -> Any:
+    """Return the type of what a function returns in a kernel for arguments of some types."""
+    from numgrad.targets import cuda_functions
+
+    return cuda_functions.return_type(function, tuple(kinds))
+
+
+def define(function: Callable[..., Any], typed: Callable[..., Any], **options: Any) -> None:
     """Define a function in kernels as an overload does elsewhere.
 
     The compiler of CUDA can't take in an overload of Numba's that says ``inline="always"``.
@@ -183,7 +222,41 @@ def define(function: Callable[..., Any], typed: Callable[..., Any]) -> None:
     if not simulated():
         from numba.cuda.extending import overload
 
-        overload(function)(typed)
+        overload(function, strict=False, **options)(typed)
+
+
+def define_attributes(kind: type, attributes: dict[str, Any], methods: dict[str, Any]) -> None:
+    """Define attributes and methods of a type in kernels."""
+    from numba.cuda.extending import overload_attribute, overload_method
+
+    for name, typed in attributes.items():
+        overload_attribute(kind, name)(typed)
+    for name, typed in methods.items():
+        overload_method(kind, name)(typed)
+
+
+def add_loops(loops: dict[Any, dict[str, Any]]) -> None:
+    """Let kernels call functions of NumPy's with single numbers, where numba-cuda can't yet."""
+    from numba.cuda.ufuncs import ufunc_db
+
+    def lowered(function: Callable[..., Any]) -> Callable[..., Any]:
+        def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+            return context.compile_internal(builder, function, sig, arguments)
+
+        return lower
+
+    known = ufunc_db()
+    for function, bodies in loops.items():
+        known.setdefault(function, {loop: lowered(body) for loop, body in bodies.items()})
+
+
+def refresh() -> None:
+    """Let numba-cuda take in what was registered since it last looked."""
+    if not simulated():
+        from numba.cuda.descriptor import cuda_target
+
+        cuda_target.typing_context.refresh()
+        cuda_target.target_context.refresh()
 
 
 # Arrays

@@ -7,9 +7,9 @@ them makes the whole group active. Both err on the side of too many: an array th
 without need costs time, one that doesn't hold them would cost the derivative.
 """
 
+import sys
 from functools import cache
 
-from numba.core import ir
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
@@ -58,6 +58,7 @@ class Activity:
 
     def __init__(self, function_ir):
         self.ir = function_ir
+        self.nodes = sys.modules[type(function_ir).__module__]  # Numba's own, or numba-cuda's
         self.groups = Groups()
         self.flows = []  # from some variables to one
         self.stores = []  # of some variables through one
@@ -66,30 +67,34 @@ class Activity:
                 self._read(statement)
 
     def _read(self, statement):
-        if isinstance(statement, ir.Assign):
+        if isinstance(statement, self.nodes.Assign):
             self._read_assignment(statement.target.name, statement.value)
-        elif isinstance(statement, ir.SetItem | ir.StaticSetItem | ir.SetAttr):
+        elif isinstance(
+            statement, self.nodes.SetItem | self.nodes.StaticSetItem | self.nodes.SetAttr
+        ):
             self._store(statement.target.name, [statement.value.name])
-        elif isinstance(statement, ir.StoreMap):
+        elif isinstance(statement, self.nodes.StoreMap):
             self._store(statement.dct.name, [statement.key.name, statement.value.name])
 
     def _read_assignment(self, target, value):
-        if isinstance(value, ir.Arg):
+        if isinstance(value, self.nodes.Arg):
             # the variable holds the argument, under its name without a version
             self._share(target, f"arg.{value.name}")
             self.flows.append(([f"arg.{value.name}"], target))
-        elif isinstance(value, ir.Var):
+        elif isinstance(value, self.nodes.Var):
             self._share(target, value.name)
             self.flows.append(([value.name], target))
-        elif isinstance(value, ir.Yield):
+        elif isinstance(value, self.nodes.Yield):
             self.flows.append(([value.value.name], target))
-        elif isinstance(value, ir.Expr):
+        elif isinstance(value, self.nodes.Expr):
             self._read_expression(target, value)
 
     def _read_expression(self, target, expr):
         operands = [var.name for var in expr.list_vars()]
         if expr.op == "phi":
-            operands = [value.name for value in expr.incoming_values if isinstance(value, ir.Var)]
+            operands = [
+                value.name for value in expr.incoming_values if isinstance(value, self.nodes.Var)
+            ]
         if expr.op == "getattr" and expr.attr in ("shape", "size", "ndim", "dtype", "strides"):
             return
         self.flows.append((operands, target))
@@ -135,9 +140,9 @@ class Activity:
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""
         definition = guard(get_definition, self.ir, func)
-        if isinstance(definition, ir.Expr) and definition.op == "getattr":
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             return definition.attr, definition.value.name
-        if isinstance(definition, ir.Global | ir.FreeVar):
+        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
             return getattr(definition.value, "__name__", None), None
         return None, None
 
@@ -149,11 +154,11 @@ class Activity:
     def value_of(self, var):
         """Return the object that a variable always stands for, or None."""
         definition = guard(get_definition, self.ir, var)
-        if isinstance(definition, ir.Global | ir.FreeVar):
+        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
             return definition.value
-        if isinstance(definition, ir.Expr) and definition.op == "getattr":
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             owner = self.value_of(definition.value)
-            if owner is not None and not isinstance(owner, ir.Var):
+            if owner is not None and not isinstance(owner, self.nodes.Var):
                 return getattr(owner, definition.attr, None)
         return None
 

@@ -13,6 +13,7 @@ from numba import types
 
 from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
+from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.source import Body
@@ -331,6 +332,8 @@ def written_arguments(function, count):
 
 def return_type(function, kinds):
     """Return the type of what a compiled function returns for arguments of given types."""
+    if cuda.in_kernel():
+        return cuda.return_type(function, kinds)
     return overload_of(function, kinds).signature.return_type
 
 

@@ -6,13 +6,13 @@ twin, and the allocations of arrays that will hold derivatives by allocations of
 is called without any dual is the function itself.
 """
 
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
 from numba import types
-from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
@@ -24,6 +24,7 @@ from numgrad.duals import allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
+from numgrad.targets import cuda
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
@@ -110,17 +111,19 @@ class CarryDerivatives(FunctionPass):
 
     def _replaced(self, block, statement, activity, active, dual):
         """Return the statements to stand in the place of one."""
-        if not isinstance(statement, ir.Assign):
+        if not isinstance(statement, activity.nodes.Assign):
             return [statement]
         value = statement.value
-        if isinstance(value, ir.Expr) and value.op == "call":
+        if isinstance(value, activity.nodes.Expr) and value.op == "call":
             return self._replaced_call(block, statement, activity, active, dual)
-        if isinstance(value, ir.Global | ir.FreeVar) or (
-            isinstance(value, ir.Expr) and value.op == "getattr"
+        if isinstance(value, activity.nodes.Global | activity.nodes.FreeVar) or (
+            isinstance(value, activity.nodes.Expr) and value.op == "getattr"
         ):
             function = activity.value_of(statement.target)
             if isinstance(function, Dispatcher) and function not in DRIVERS:
-                constant = ir.Global(function.__name__, carrier_of(function), statement.loc)
+                constant = activity.nodes.Global(
+                    function.__name__, carrier_of(function), statement.loc
+                )
                 self._set(activity.ir, statement, constant)
         return [statement]
 
@@ -133,12 +136,12 @@ class CarryDerivatives(FunctionPass):
         before, variables = [], []
         for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
             variables.append(block.scope.redefine(f"${name}", statement.loc))
-            constant = ir.Global(name, value, statement.loc)
+            constant = activity.nodes.Global(name, value, statement.loc)
             activity.ir._definitions[variables[-1].name] = [constant]
-            before.append(ir.Assign(constant, variables[-1], statement.loc))
+            before.append(activity.nodes.Assign(constant, variables[-1], statement.loc))
         function, kind = variables
         arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
-        replaced = ir.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
+        replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
         return [*before, statement]
 
@@ -180,6 +183,11 @@ def hashable(thing):
     return getattr(type(thing), "__hash__", None) is not None
 
 
+def carrying(state):
+    """Make a twin of a function that is compiled for a kernel."""
+    return CarryDerivatives().run_pass(state)
+
+
 class TwinCompiler(CompilerBase):
     """Numba's pipeline with one pass more."""
 
@@ -201,6 +209,13 @@ class Twin(CPUDispatcher):
         }
         options |= {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
+
+    @cached_property
+    def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
+        """The function that kernels call in place of this one."""
+        return cuda.function_in_kernels(
+            self.py_func, lambda _: self.py_func, lambda kinds: highest(kinds) and carrying
+        )
 
     def compile(self, sig):
         """Compile the function on duals; raise an error that names the user's line."""

@@ -23,6 +23,7 @@ import numba.cuda.dispatcher
 from numba.cuda import types
 from numba.cuda.typing.typeof import typeof
 
+from numgrad.targets import cuda_functions
 from numgrad.targets.cuda import code_of
 
 CAPABILITY = (9, 0)
@@ -38,7 +39,8 @@ def no_device():
     """Let numba-cuda compile device functions as if there were a device."""
     stand_in = SimpleNamespace(compute_capability=CAPABILITY, id=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: stand_in)
+        for module in (numba.cuda.dispatcher, cuda_functions):
+            patch.setattr(module, "get_current_device", lambda: stand_in)
         yield
 
 
