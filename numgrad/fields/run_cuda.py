@@ -140,7 +140,7 @@ def _measured(x: Any, spacing: Spacing, stream: Any) -> Ready:
         raise TypeError("a spacing without dimensions must be a number, not an array on a GPU")
     if not (shadow.flags.c_contiguous and shadow.flags.aligned and shadow.dtype.isnative):
         raise ValueError("coordinates on a GPU must be contiguous and aligned; pass a copy")
-    points = cuda.line_at(shadow, x)
+    points = cuda.array_at(shadow, x)
     entries = 3 * (shadow.size - 2) if shadow.size <= TABLE_POINTS else 0
     row = cuda.empty(tables.SPACING_COLUMNS, spacing.precision, stream)
     varies = cuda.empty(1, np.dtype(np.int32), stream)
@@ -228,7 +228,7 @@ def _derive(
     lines = []
     for array in (samples, *results):
         memory, origin = memory_of(array)
-        lines.append((cuda.line_at(memory, owner), origin))
+        lines.append((cuda.array_at(memory, owner), origin))
     whole = Part(0, dimensions.lengths[0], lines[0][1], [origin for _, origin in lines[1:]])
     arguments = [line for line, _ in lines]
     _launch(plan, dimensions, arguments, whole, spacings, strided, stream)

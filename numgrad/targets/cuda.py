@@ -9,7 +9,8 @@ data models, which `define` and `register` must fill.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
@@ -199,6 +200,16 @@ def function_in_kernels(
     return cuda_functions.DeviceFunction(function, source, carry)
 
 
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Let the types of functions be those that they have in kernels."""
+    from numba.core.target_extension import target_override
+
+    loaded()
+    with target_override("cuda"):
+        yield
+
+
 def in_kernel() -> bool:
     """Return whether Numba is compiling for CUDA."""
     from numba.core.target_extension import current_target
@@ -309,21 +320,21 @@ def shadow_of(array: Any) -> np.ndarray[Any, Any]:
 
 
 class _OnDevice:
-    """An object that tells Numba where an array of one dimension lies on a GPU."""
+    """An object that tells Numba where an array lies on a GPU."""
 
     def __init__(self, shadow: np.ndarray[Any, Any], owner: Any) -> None:
         self.owner = owner  # lives as long as the view
         self.__cuda_array_interface__ = {
             "shape": shadow.shape,
-            "strides": None,
+            "strides": None if shadow.flags.c_contiguous else shadow.strides,
             "typestr": shadow.dtype.str,
             "data": (shadow.ctypes.data, False),
             "version": 3,
         }
 
 
-def line_at(shadow: np.ndarray[Any, Any], owner: Any) -> Any:
-    """Return the memory that a contiguous shadow of one dimension stands for, for a kernel."""
+def array_at(shadow: np.ndarray[Any, Any], owner: Any) -> Any:
+    """Return the array that a shadow stands for, as kernels take it."""
     cuda = ready()
     if simulated():
         from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
@@ -341,6 +352,16 @@ def empty_like(array: Any, dtype: np.dtype[Any], strides: tuple[int, ...], strea
     if getattr(array, "__cuda_ndarray__", False) or not hasattr(library, "empty_like"):
         return ready().device_array(array.shape, dtype=dtype, strides=strides, stream=stream)
     return library.empty_like(array, dtype=getattr(library, dtype.name))
+
+
+def empty_of(array: Any, shape: tuple[int, ...], dtype: np.dtype[Any], stream: Any) -> Any:
+    """Return a new array of some shape, of the library of one on a GPU."""
+    library: Any = sys.modules.get(type(array).__module__.partition(".")[0])
+    if getattr(array, "__cuda_ndarray__", False) or not hasattr(library, "empty"):
+        return ready().device_array(shape, dtype=dtype, stream=stream)
+    if hasattr(array, "new_empty"):  # of PyTorch, on the same device
+        return array.new_empty(shape, dtype=getattr(library, dtype.name))
+    return library.empty(shape, dtype=getattr(library, dtype.name))
 
 
 def to_device(array: np.ndarray[Any, Any], stream: Any) -> Any:

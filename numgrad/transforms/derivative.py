@@ -1,7 +1,7 @@
 """``numgrad.derivative``."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba import types
@@ -11,14 +11,33 @@ from numgrad.transforms import chunks
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import made, register
-from numgrad.transforms.vmap import Mapping, may_share, numbers_in
+from numgrad.transforms.transform import Transform, made, register
+from numgrad.transforms.vmap import (
+    Mapping,
+    bound,
+    check_target,
+    may_share,
+    numbers_in,
+    on_cuda,
+    runs_on_cuda,
+)
 
 
 class Derivative(Jacobian):
     """The derivative of a function of numbers, at one point or at all of an array."""
 
     summary = "the derivative"
+    out_argnum = None
+
+    @property
+    def target(self):
+        return self.settings[1]
+
+    def __call__(self, *arguments, **keywords):
+        if runs_on_cuda(self.target, arguments):
+            arguments, out = bound(self, arguments, keywords)
+            return on_cuda().map_points(self.driver("at a point"), arguments, out)
+        return Transform.__call__(self, *arguments, **keywords)
 
     def hint(self, arguments):
         if any(isinstance(argument, np.ndarray) for argument in arguments):
@@ -134,7 +153,11 @@ def lines_of(kind):
     return line_of(kind)
 
 
-def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def derivative(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    target: Literal["auto", "cpu", "cuda"] = "auto",
+) -> Callable[..., Any]:
     """Return the function that computes the derivative of a function of numbers.
 
     Parameters
@@ -145,6 +168,8 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats
         or complex numbers.
+    target : {"auto", "cpu", "cuda"}, optional
+        Where to take the derivatives at the points of arrays: see `vmap`.
 
     Returns
     -------
@@ -161,7 +186,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
         differentiate by holds no floats
         or ``out`` doesn't fit in number, dtype or rank.
     ValueError
-        When called, if there is no argument at one of `argnums`, arrays
+        If `target` is unknown; when called, if there is no argument at one of `argnums`, arrays
         don't broadcast, or ``out`` doesn't fit in shape.
     DifferentiationError
         When called, if something in `f` can't be differentiated: the message names the line.
@@ -197,7 +222,8 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     >>> numgrad.derivative(slope)(2.0)
     64.0
     """
-    return made(Derivative, f, checked_argnums(argnums))
+    check_target(target)
+    return made(Derivative, f, checked_argnums(argnums), target)
 
 
 register(derivative, Derivative)

@@ -188,8 +188,10 @@ class DeviceArray:
 class Line(np.ndarray):
     """Memory on the device for a kernel."""
 
-    def copy_to_host(self, target):
+    def copy_to_host(self, target=None):
+        target = np.empty_like(self) if target is None else target
         target[...] = self
+        return target
 
 
 def empty_like(array, dtype, strides, stream):
@@ -214,14 +216,17 @@ def on_host_as_device():
             kernels[key] = HostKernel(self.function, arguments)
         kernels[key](GRID, BLOCK, *arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with no_device(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuda.Kernel, "launch", launch)
         patch.setattr(cuda, "ready", lambda: numba.cuda)
         patch.setattr("numgrad.fields.gradient.ready", lambda: numba.cuda)
-        patch.setattr(cuda, "line_at", lambda shadow, owner: shadow)
+        patch.setattr(cuda, "array_at", lambda shadow, owner: shadow)
         patch.setattr(cuda, "to_device", lambda array, stream: array.copy().view(Line))
         patch.setattr(cuda, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
         patch.setattr(cuda, "empty_like", empty_like)
+        patch.setattr(
+            cuda, "empty_of", lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype))
+        )
         patch.setattr(cuda, "free_bytes", lambda: 1e12)
         patch.setattr(cuda, "stream_of", lambda stream, arrays: 0)
         yield kernels
