@@ -15,7 +15,8 @@ import numpy as np
 from numba import types
 
 from numgrad.duals import in_numba, rules
-from numgrad.duals.numba_type import DualType, is_dual
+from numgrad.duals.conversions import converted_like
+from numgrad.duals.numba_type import DualType, is_complex, is_dual
 from numgrad.targets import cuda
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -25,15 +26,16 @@ REAL = "bBhHiIlLqQfd"
 ALL = REAL + "FD"
 
 
+def in_precision(name, number):
+    """Return a function of libdevice for numbers of a type."""
+    return getattr(cuda.loaded().libdevice, f"{name}f" if number is np.float32 else name)
+
+
 def libdevice(name):
     """Return the function that makes one of libdevice's for numbers of either precision."""
-    functions = {
-        np.float32: getattr(cuda.loaded().libdevice, f"{name}f"),
-        np.float64: getattr(cuda.loaded().libdevice, name),
-    }
 
     def made(number):
-        function = functions[number]
+        function = in_precision(name, number)
         return lambda x: function(x)
 
     return made
@@ -78,7 +80,7 @@ def logaddexp(number):
 
 def logaddexp2(number):
     log_2, one = number(math.log(2)), number(1)
-    exp2 = libdevice("exp2")(number)
+    exp2 = in_precision("exp2", number)
 
     def body(x, y):
         if x == y:
@@ -168,6 +170,14 @@ def where(condition, x, y):
     return lambda condition, x, y: x if condition else y
 
 
+def real(dual):
+    return None if is_complex(dual.number) else lambda dual: dual
+
+
+def imag(dual):
+    return None if is_complex(dual.number) else lambda dual: converted_like(dual, 0)
+
+
 @cache
 def register() -> None:
     """Teach numba-cuda the functions of the table and the dual number."""
@@ -183,8 +193,8 @@ def register() -> None:
 
     attributes = {
         "partials": builtins._partials,
-        "real": builtins._real,
-        "imag": builtins._imag,
+        "real": real,  # np.real, of which numba-cuda makes this again
+        "imag": imag,
     }
     cuda.define_attributes(DualType, attributes, {"conjugate": builtins._conjugate})
     cuda.refresh()

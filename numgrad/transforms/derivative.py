@@ -36,7 +36,7 @@ class Derivative(Jacobian):
     def __call__(self, *arguments, **keywords):
         if runs_on_cuda(self.target, arguments):
             arguments, out = bound(self, arguments, keywords)
-            return on_cuda().map_points(self.driver("at a point"), arguments, out)
+            return on_cuda().map_points(self, arguments, out)
         return Transform.__call__(self, *arguments, **keywords)
 
     def hint(self, arguments):

@@ -18,6 +18,7 @@ from numgrad.transforms.passes import return_type
 from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
+from numgrad.transforms.transform import Transform
 from numgrad.transforms.twin import DRIVERS, twin_of
 
 
@@ -195,9 +196,11 @@ def shadow_of(argument):
     return cuda.shadow_of(argument) if cuda.is_on_device(argument) else argument
 
 
-def map_items(function, arguments, axes, out):
-    """Return the results for all items, each beside the next."""
+def map_items(transform, arguments, axes, out):
+    """Return the results of a mapped function for all items, each beside the next."""
     cuda.ready()
+    if cuda.simulated():
+        return simulated(transform, arguments, out)
     counts = []
     described = tuple(along(*pair, counts) for pair in zip(arguments, axes, strict=True))
     if not counts:
@@ -206,7 +209,7 @@ def map_items(function, arguments, axes, out):
         )
     if len(set(counts)) > 1:
         raise ValueError("vmap: the arrays have different lengths along their axes")
-    return run(function, described, arguments, (counts[0],), out)
+    return run(transform.function, described, arguments, (counts[0],), out)
 
 
 def along(argument, axis, counts):
@@ -227,9 +230,11 @@ def along(argument, axis, counts):
     return Along(typeof(shadow), axis, sizes)
 
 
-def map_points(function, arguments, out):
-    """Return the results at all points of arrays, broadcast together."""
+def map_points(transform, arguments, out):
+    """Return a derivative at all points of arrays, broadcast together."""
     cuda.ready()
+    if cuda.simulated() or not any(map(is_array, arguments)):
+        return simulated(transform, arguments, out)
     shape = np.broadcast_shapes(*(shadow_of(a).shape for a in arguments if is_array(a)))
     described, spread = [], []
     for argument in arguments:
@@ -244,7 +249,26 @@ def map_points(function, arguments, out):
             shadow = np.broadcast_to(shadow, shape)
         described.append(Points(typeof(shadow), shape))
         spread.append(Spread(argument, shadow))
-    return run(function, tuple(described), spread, shape, out)
+    return run(transform.driver("at a point"), tuple(described), spread, shape, out)
+
+
+def simulated(transform, arguments, out):
+    """Return what the host computes: the simulator runs kernels as Python, and duals are none."""
+    host = [mapped_arrays(shadow_of, argument) for argument in arguments]
+    keywords = {} if out is None else {"out": mapped_arrays(shadow_of, out)}
+    results = Transform.__call__(transform, *host, **keywords)
+    if out is not None:
+        return out
+    if first_on_device(arguments) is None:
+        return results
+    return mapped_arrays(lambda array: cuda.to_device(np.asarray(array), 0), results)
+
+
+def mapped_arrays(function, argument):
+    """Return an argument with something in the place of each of its members."""
+    if isinstance(argument, tuple):
+        return tuple(mapped_arrays(function, member) for member in argument)
+    return function(argument)
 
 
 @dataclass(frozen=True)

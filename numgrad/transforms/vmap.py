@@ -238,7 +238,7 @@ class Vmap(Transform):
         if runs_on_cuda(self.target, arguments):
             arguments, out = bound(self, arguments, keywords)
             axes = axes_of(self.in_axes, arguments)
-            return on_cuda().map_items(self.function, arguments, axes, out)
+            return on_cuda().map_items(self, arguments, axes, out)
         return super().__call__(*arguments, **keywords)
 
     def hint(self, arguments):

@@ -9,6 +9,7 @@ types and rules are really lowered to. No barriers, no shared memory.
 
 import ctypes
 import itertools
+import math
 import re
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -30,8 +31,38 @@ CAPABILITY = (9, 0)
 CAPABILITIES = [(7, 5), (8, 0), (9, 0), (10, 0)]
 REGISTERS = [f"{name}.{axis}" for name in ("tid", "ntid", "ctaid", "nctaid") for axis in "xyz"]
 
-# What libdevice calls otherwise than the C library.
-RENAMED = {"dsqrt_rn": "sqrt", "fsqrt_rn": "sqrtf", "llabs": "llabs", "abs": "abs"}
+# What libdevice calls otherwise than the C library, and what that one doesn't have.
+RENAMED = {"dsqrt_rn": "sqrt", "fsqrt_rn": "sqrtf"}
+
+
+def power(number):
+    """Return a function of C that gives a number's power with an integer exponent."""
+    return ctypes.CFUNCTYPE(number, number, ctypes.c_int32)(lambda x, n: np.float64(x) ** n)
+
+
+def tests_number(number, function):
+    """Return a function of C that tells something of a number."""
+    return ctypes.CFUNCTYPE(ctypes.c_int32, number)(lambda x: int(function(x)))
+
+
+OWN = {"powi": power(ctypes.c_double), "powif": power(ctypes.c_float)}
+for suffix, number in (("d", ctypes.c_double), ("f", ctypes.c_float)):
+    OWN[f"isinf{suffix}"] = tests_number(number, math.isinf)
+    OWN[f"isnan{suffix}"] = tests_number(number, math.isnan)
+OWN["isfinited"] = tests_number(ctypes.c_double, math.isfinite)
+OWN["finitef"] = tests_number(ctypes.c_float, math.isfinite)
+
+
+def check_library(module):
+    """Raise if a module calls a function that is nowhere: it would be called at address 0."""
+    for function in module.functions:
+        name = function.name
+        if function.is_declaration and not name.startswith("llvm."):
+            if name in OWN:
+                address = ctypes.cast(OWN[name], ctypes.c_void_p).value
+                llvm.add_symbol(name, address)
+            if llvm.address_of_symbol(name) is None:
+                raise NotImplementedError(f"{name} of libdevice is not on the host")
 
 
 @contextmanager
@@ -61,6 +92,7 @@ class HostKernel:
         for other in self.ir[1:]:
             module.link_in(llvm.parse_assembly(on_host(other)))
         module.verify()
+        check_library(module)
         machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
         self.engine = llvm.create_mcjit_compiler(module, machine)
         self.engine.finalize_object()
