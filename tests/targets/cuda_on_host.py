@@ -21,9 +21,12 @@ import pytest
 pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
 
 import numba.cuda.dispatcher
+from numba import cuda
 from numba.cuda import types
 from numba.cuda.typing.typeof import typeof
 
+from numgrad import cuda_extension
+from numgrad.targets import cuda as targets
 from numgrad.targets import cuda_functions
 from numgrad.targets.cuda import code_of
 
@@ -68,6 +71,7 @@ def check_library(module):
 @contextmanager
 def no_device():
     """Let numba-cuda compile device functions as if there were a device."""
+    cuda_extension.register()  # tests before may have loaded numgrad's names without numba.cuda
     stand_in = SimpleNamespace(compute_capability=CAPABILITY, id=0)
     with pytest.MonkeyPatch.context() as patch:
         for module in (numba.cuda.dispatcher, cuda_functions):
@@ -238,8 +242,6 @@ def on_host_as_device():
 
     Yield the kernels run, by their functions and the types of their arguments.
     """
-    from numgrad.targets import cuda
-
     kernels = {}
 
     def launch(self, count, stream, *arguments):
@@ -249,18 +251,18 @@ def on_host_as_device():
         kernels[key](GRID, BLOCK, *arguments)
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda.Kernel, "launch", launch)
-        patch.setattr(cuda, "ready", lambda: numba.cuda)
+        patch.setattr(targets.Kernel, "launch", launch)
+        patch.setattr(targets, "ready", lambda: numba.cuda)
         patch.setattr("numgrad.fields.gradient.ready", lambda: numba.cuda)
-        patch.setattr(cuda, "array_at", lambda shadow, owner: shadow)
-        patch.setattr(cuda, "to_device", lambda array, stream: array.copy().view(Line))
-        patch.setattr(cuda, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
-        patch.setattr(cuda, "empty_like", empty_like)
+        patch.setattr(targets, "array_at", lambda shadow, owner: shadow)
+        patch.setattr(targets, "to_device", lambda array, stream: array.copy().view(Line))
+        patch.setattr(targets, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
+        patch.setattr(targets, "empty_like", empty_like)
         patch.setattr(
             cuda, "empty_of", lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype))
         )
-        patch.setattr(cuda, "free_bytes", lambda: 1e12)
-        patch.setattr(cuda, "stream_of", lambda stream, arrays: 0)
+        patch.setattr(targets, "free_bytes", lambda: 1e12)
+        patch.setattr(targets, "stream_of", lambda stream, arrays: 0)
         yield kernels
 
 
