@@ -6,10 +6,22 @@ import re
 import numpy as np
 import pytest
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 import numgrad
-from numgrad.targets import cuda
 from tests.fields.reference import assert_same
-from tests.targets.cuda_on_host import CAPABILITIES, DeviceArray, on_host_as_device
+from tests.fields.test_gradient import STRIDED
+from tests.targets.cuda_on_host import (
+    CAPABILITIES,
+    DeviceArray,
+    on_host_as_device,
+    ptx_of,
+    resources,
+)
+
+run_cuda = pytest.importorskip("numgrad.fields.run_cuda")
+from numgrad.fields.kernels_cuda import reciprocal  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -75,3 +87,86 @@ def test_coordinates(generator, dtype, x_dtype, edge_order):
     f = random_samples(generator, (6, 5), dtype)
     check(f, coordinates(generator, 6, x_dtype), axis=0, edge_order=edge_order)
     check(f, np.arange(6).astype(x_dtype), axis=0, edge_order=edge_order)
+
+
+@pytest.mark.parametrize("x_dtype", ["i4", "i8"])
+def test_integer_coordinates(generator, x_dtype):
+    f = random_samples(generator, 6, "f4")
+    check(f, coordinates(generator, 6, x_dtype), edge_order=2)
+
+
+def test_coordinates_too_many_to_tabulate(generator, monkeypatch):
+    monkeypatch.setattr(run_cuda, "TABLE_POINTS", 0)
+    for dtype in ("f8", "f4"):
+        f = random_samples(generator, (6, 3), dtype)
+        check(f, coordinates(generator, 6, dtype), axis=0, edge_order=2)
+
+
+@pytest.mark.parametrize("name", STRIDED)
+def test_any_layout(generator, name):
+    f = STRIDED[name](random_samples(generator, (4, 5), "f8"))
+    expected = np.gradient(f)
+    # on a device there is no memory of the host's order to follow, only values
+    for ours, theirs in zip(numgrad.gradient(DeviceArray(f)), expected, strict=True):
+        np.testing.assert_array_equal(ours.array, theirs)
+    out = DeviceArray(np.zeros((5, 4)).T), DeviceArray(np.zeros((8, 10))[::2, ::2])
+    assert numgrad.gradient(DeviceArray(f), out=out)[1] is out[1]
+    for ours, theirs in zip(out, expected, strict=True):
+        np.testing.assert_array_equal(ours.array, theirs)
+
+
+def test_more_positions_than_one_launch_has(generator, monkeypatch):
+    monkeypatch.setattr(run_cuda, "MOST_POSITIONS", 40)
+    f = random_samples(generator, (11, 3, 5), "f8")
+    check(f, coordinates(generator, 11, "f8"), 0.5, 2.0)
+    f = STRIDED["all reversed"](f)
+    for ours, theirs in zip(numgrad.gradient(DeviceArray(f)), np.gradient(f), strict=True):
+        np.testing.assert_array_equal(ours.array, theirs)
+
+
+def test_spacings_of_different_precision_go_in_one_pass(generator):
+    f = random_samples(generator, (4, 5), "f4")
+    check(f, np.float64(0.3), coordinates(generator, 5, "f4"))
+
+
+@given(st.integers(1, 2**31 - 1), st.integers(0, 2**31 - 1))
+@example(2**31 - 1, 2**31 - 1)
+@example(2**30 + 1, 2**31 - 1)
+@example(3, 2**31 - 1)
+def test_reciprocals_divide(divisor, number):
+    multiplier, shift = reciprocal(divisor)
+    assert number * multiplier < 2**63
+    assert number * multiplier >> shift == number // divisor
+    assert (number // divisor * divisor * multiplier) >> shift == number // divisor
+
+
+# The code of the kernels
+
+# Registers that a thread of each kernel takes on each device, as its assembler tells. No kernel may
+# take more than 128: then fewer than 512 threads would fit on a multiprocessor.
+MOST_REGISTERS = 128
+CASES = {
+    "line": ((40,), "f4", (), 1),
+    "cube": ((4, 5, 6), "f4", (), 1),
+    "cube, second order": ((4, 5, 6), "f4", (0.3,), 2),
+    "cube, double": ((4, 5, 6), "f8", (), 2),
+    "plane, complex": ((4, 5), "c16", (), 2),
+    "plane, coordinates": ((4, 4), "f8", (np.array([0.0, 1.0, 3.0, 4.0]),) * 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_machine_code(generator, device, name):
+    shape, dtype, spacings, edge_order = CASES[name]
+    f = random_samples(generator, shape, dtype)
+    before = set(device)
+    check(f, *spacings, edge_order=edge_order)
+    made = [kernel for key, kernel in device.items() if key not in before] or device.values()
+    for kernel, capability in itertools.product(list(made)[:1], CAPABILITIES):
+        ptx = ptx_of(kernel, capability)
+        assert not re.findall(r"\bfma\.|\bmad\.[a-z.]*f|div\.(approx|full)|\.ftz", ptx)
+        if np.dtype(dtype) == np.float32:
+            assert not re.findall(r"\.f64\b", ptx)
+        registers, spilled = resources(ptx, capability)
+        assert spilled == 0
+        assert registers <= MOST_REGISTERS

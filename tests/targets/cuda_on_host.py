@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
 
 import numba.cuda.dispatcher
+from cuda.bindings import nvjitlink
 from numba import cuda
 from numba.cuda import types
 from numba.cuda.typing.typeof import typeof
@@ -206,6 +207,28 @@ def nested(module):
     return module
 
 
+# What the assembler says
+
+
+def ptx_of(kernel, capability):
+    (ptx,) = kernel.code.library.get_asm_strs(cc=capability)
+    return ptx
+
+
+def resources(ptx, capability):
+    """Return how many registers a thread takes, and how many bytes of them are spilled."""
+    options = [f"-arch=sm_{capability[0]}{capability[1]}", "-verbose", "-Xptxas=-v"]
+    handle = nvjitlink.create(len(options), options)
+    nvjitlink.add_data(handle, nvjitlink.InputType.PTX, ptx.encode(), len(ptx), "kernel")
+    nvjitlink.complete(handle)
+    text = bytearray(nvjitlink.get_info_log_size(handle))
+    nvjitlink.get_info_log(handle, text)
+    nvjitlink.destroy(handle)
+    (registers,) = re.findall(r"Used (\d+) registers", text.decode())
+    stores, loads = re.findall(r"(\d+) bytes spill", text.decode())
+    return int(registers), int(stores) + int(loads)
+
+
 # A device made of the host
 
 
@@ -259,7 +282,7 @@ def on_host_as_device():
         patch.setattr(targets, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
         patch.setattr(targets, "empty_like", empty_like)
         patch.setattr(
-            cuda, "empty_of", lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype))
+            targets, "empty_of", lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype))
         )
         patch.setattr(targets, "free_bytes", lambda: 1e12)
         patch.setattr(targets, "stream_of", lambda stream, arrays: 0)
