@@ -224,7 +224,7 @@ def return_type(function: Any, kinds: Any) -> Any:
     return cuda_functions.return_type(function, tuple(kinds))
 
 
-def define(function: Callable[..., Any], typed: Callable[..., Any], **options: Any) -> None:
+def define(function: Any, typed: Any, **options: Any) -> None:
     """Define a function in kernels as an overload does elsewhere.
 
     The compiler of CUDA can't take in an overload of Numba's that says ``inline="always"``.

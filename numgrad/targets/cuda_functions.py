@@ -24,7 +24,7 @@ from numba.cuda.flags import CUDAFlags  # noqa: E402
 from numba.cuda.utils import numba_target_override  # noqa: E402
 
 
-@global_compiler_lock
+@global_compiler_lock  # type: ignore[untyped-decorator]
 def compiled(
     function: Callable[..., Any],
     kinds: tuple[Any, ...],

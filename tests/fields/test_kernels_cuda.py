@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -20,10 +20,9 @@ import pytest
 
 pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
 
-import numba.cuda.dispatcher
 from cuda.bindings import nvjitlink
 from numba import cuda
-from numba.cuda import types
+from numba.cuda import dispatcher, types
 from numba.cuda.typing.typeof import typeof
 
 from numgrad import cuda_extension
@@ -75,7 +74,7 @@ def no_device():
     cuda_extension.register()  # tests before may have loaded numgrad's names without numba.cuda
     stand_in = SimpleNamespace(compute_capability=CAPABILITY, id=0)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (numba.cuda.dispatcher, cuda_functions):
+        for module in (dispatcher, cuda_functions):
             patch.setattr(module, "get_current_device", lambda: stand_in)
         yield
 
@@ -275,14 +274,16 @@ def on_host_as_device():
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets.Kernel, "launch", launch)
-        patch.setattr(targets, "ready", lambda: numba.cuda)
-        patch.setattr("numgrad.fields.gradient.ready", lambda: numba.cuda)
+        patch.setattr(targets, "ready", lambda: cuda)
+        patch.setattr("numgrad.fields.gradient.ready", lambda: cuda)
         patch.setattr(targets, "array_at", lambda shadow, owner: shadow)
         patch.setattr(targets, "to_device", lambda array, stream: array.copy().view(Line))
         patch.setattr(targets, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
         patch.setattr(targets, "empty_like", empty_like)
         patch.setattr(
-            targets, "empty_of", lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype))
+            targets,
+            "empty_of",
+            lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype)),
         )
         patch.setattr(targets, "free_bytes", lambda: 1e12)
         patch.setattr(targets, "stream_of", lambda stream, arrays: 0)

@@ -3,15 +3,18 @@
 Here kernels are Python, so sizes are small and dtypes few.
 """
 
+import math
+
 import numpy as np
 import pytest
-from numba import cuda
+from numba import cuda, njit
 
 import numgrad
 from numgrad.fields import run_cuda
 from numgrad.targets import cuda as targets
 from tests.fields.reference import assert_same
 from tests.fields.test_gradient import STRIDED, theirs
+from tests.test_readme import README, blocks
 
 numpy_tests = pytest.importorskip("numpy.lib.tests.test_function_base")
 
@@ -122,6 +125,17 @@ def test_functions_over_arrays(generator):
     out = cuda.device_array_like(line)
     assert numgrad.vmap(square)(line, out=out) is out
     np.testing.assert_array_equal(out.copy_to_host(), x[0] ** 2)
+
+
+def test_the_tour_of_the_readme():
+    wave, *on_device = [b for b in blocks("python") if "def wave" in b or "cuda" in b]
+    names = {"np": np, "njit": njit, "numgrad": numgrad, "math": math}
+    names["gradient"] = lambda x: x[0] * x[1]
+    tour = [wave.split("curvature")[0], *on_device]
+    exec(compile("\n".join(tour).replace("1_000", "1").replace("1000", "9"), README, "exec"), names)
+    x = names["x"].copy_to_host()
+    expected = np.exp(-x * x) * (np.cos(x) - 2.0 * x * np.sin(x))
+    np.testing.assert_allclose(names["results"].copy_to_host(), expected, rtol=1e-13)
 
 
 def test_the_simulator_is_called_by_its_name():

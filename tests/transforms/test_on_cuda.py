@@ -61,7 +61,7 @@ def second(x, results):
 def directional(x, results):
     i = cuda.grid(1)
     if i < x.size:
-        value, tangent = numgrad.jvp(wave, (x[i],), (2.0,))
+        _, tangent = numgrad.jvp(wave, (x[i],), (2.0,))
         results[i] = tangent / 2.0
 
 
