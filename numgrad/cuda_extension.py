@@ -11,8 +11,11 @@ from functools import cache
 @cache
 def register() -> None:
     """Teach numba-cuda the dual number, and the names of numgrad inside kernels."""
-    from numgrad.duals import on_cuda
     from numgrad.targets import cuda
+
+    if not cuda.is_installed():  # Numba comes with a remnant of numba.cuda
+        return
+    from numgrad.duals import on_cuda
     from numgrad.transforms.products import compiled_hvp, compiled_jvp, hvp, jvp
     from numgrad.transforms.transform import MADE_IN_COMPILED_CODE
 

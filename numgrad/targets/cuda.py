@@ -33,7 +33,7 @@ def availability() -> tuple[bool, str]:
     tuple of bool and str
         True and the names of the devices, or False and the reason.
     """
-    if find_spec("numba_cuda") is None:
+    if not is_installed():
         return False, f"numba-cuda isn't installed: {INSTALL}"
     try:
         from numba import cuda
@@ -42,6 +42,11 @@ def availability() -> tuple[bool, str]:
     if not cuda.is_available():
         return False, _one_line(cuda.cuda_error() or "no device found")
     return True, ", ".join(_name(device) for device in cuda.list_devices())
+
+
+def is_installed() -> bool:
+    """Return whether numba-cuda is there."""
+    return find_spec("numba_cuda") is not None
 
 
 def _one_line(message: object) -> str:
@@ -61,7 +66,7 @@ def loaded() -> ModuleType:
     ModuleNotFoundError
         If the extra for CUDA isn't installed.
     """
-    if find_spec("numba_cuda") is None:
+    if not is_installed():
         raise ModuleNotFoundError(f"target='cuda' needs numba-cuda: {INSTALL}")
     from numba import cuda
 
@@ -186,18 +191,19 @@ def function_in_kernels(
     function: Callable[..., Any],
     source: Callable[[tuple[Any, ...]], Callable[..., Any]],
     carry: Callable[[tuple[Any, ...]], Callable[[Any], bool] | None] = lambda _: None,
+    explained: Callable[[Exception], Exception] | None = None,
 ) -> Any:
     """Return what kernels call in place of a function compiled by rules of ours.
 
     ``source`` gives its source for arguments of some types; ``carry`` a pass to run over it once
-    every variable has one definition, or None.
+    every variable has one definition, or None; ``explained`` the error to raise for the compiler's.
     """
     loaded()
     from numgrad import cuda_extension
     from numgrad.targets import cuda_functions
 
     cuda_extension.register()
-    return cuda_functions.DeviceFunction(function, source, carry)
+    return cuda_functions.DeviceFunction(function, source, carry, explained)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from numgrad.targets.cuda import loaded
 
 cuda = loaded()
 
+from numba.core.errors import NumbaError  # noqa: E402
 from numba.cuda.compiler import CUDACompiler, compile_extra  # noqa: E402
 from numba.cuda.core import untyped_passes  # noqa: E402
 from numba.cuda.core.callconv import CUDACallConv  # noqa: E402
@@ -69,29 +70,38 @@ class DeviceFunction(CUDADispatcher):  # type: ignore[misc]
         function: Callable[..., Any],
         source: Callable[[tuple[Any, ...]], Callable[..., Any]],
         carry: Callable[[tuple[Any, ...]], Callable[[Any], bool] | None],
+        explained: Callable[[Exception], Exception] | None,
     ) -> None:
         super().__init__(function, {"device": True, "opt": True})
-        self._source, self._carry = source, carry
+        self._source, self._carry, self._explained = source, carry, explained
 
     def compile_device(self, args: tuple[Any, ...], return_type: Any = None) -> Any:
         """Return what is compiled for arguments of some types, once for each combination."""
         args = tuple(args)
         if args not in self.overloads:
-            carry = self._carry(args)
-            with self._compiling_counter:
-                result = compiled(
-                    self._source(args),
-                    args,
-                    return_type,
-                    get_current_device().compute_capability,
-                    contraction=True,
-                    pipeline=CUDACompiler if carry is None else compiler_with(carry),
-                )
+            try:
+                with self._compiling_counter:
+                    result = self._compiled(args, return_type)
+            except NumbaError as error:
+                if self._explained is None:
+                    raise
+                raise self._explained(error) from error
             self.overloads[args] = result
             result.target_context.insert_user_function(
                 result.entry_point, result.fndesc, [result.library]
             )
         return self.overloads[args]
+
+    def _compiled(self, args: tuple[Any, ...], return_type: Any) -> Any:
+        carry = self._carry(args)
+        return compiled(
+            self._source(args),
+            args,
+            return_type,
+            get_current_device().compute_capability,
+            contraction=True,
+            pipeline=CUDACompiler if carry is None else compiler_with(carry),
+        )
 
 
 @cache

@@ -214,7 +214,10 @@ class Twin(CPUDispatcher):
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
         return cuda.function_in_kernels(
-            self.py_func, lambda _: self.py_func, lambda kinds: highest(kinds) and carrying
+            self.py_func,
+            lambda _: self.py_func,
+            lambda kinds: highest(kinds) and carrying,
+            self.explained,
         )
 
     def compile(self, sig):
@@ -222,9 +225,12 @@ class Twin(CPUDispatcher):
         try:
             return super().compile(sig)
         except NumbaError as error:
-            function = self.original.py_func
-            name, filename = function.__name__, function.__code__.co_filename
-            raise explained(error, name, filename) from error
+            raise self.explained(error) from error
+
+    def explained(self, error):
+        """Return the error to raise for one of the compiler's."""
+        function = self.original.py_func
+        return explained(error, function.__name__, function.__code__.co_filename)
 
     def get_call_template(self, args, kws):
         _, folded = self._compiler.fold_argument_types(args, kws)
