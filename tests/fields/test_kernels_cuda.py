@@ -14,6 +14,7 @@ from tests.fields.test_gradient import STRIDED
 from tests.targets.cuda_on_host import (
     CAPABILITIES,
     DeviceArray,
+    TracedKernel,
     on_host_as_device,
     ptx_of,
     resources,
@@ -169,3 +170,30 @@ def test_the_machine_code(generator, device, name):
         registers, spilled = resources(ptx, capability)
         assert spilled == 0
         assert registers <= MOST_REGISTERS
+
+
+def addresses_of(array):
+    start = array.ctypes.data
+    return set(range(start, start + array.nbytes, array.itemsize))
+
+
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_the_traffic_is_the_least_possible_and_coalesced(generator, axis):
+    f = random_samples(generator, (6, 64), "f4")
+    with on_host_as_device(TracedKernel, (2,), (32,)) as kernels:
+        results = of_host(numgrad.gradient(DeviceArray(f), axis=axis))
+    np.testing.assert_array_equal(results, np.gradient(f, axis=axis))
+    results = results if axis is None else (results,)
+    (kernel,) = kernels.values()
+    accesses = [access for thread in kernel.accesses.values() for access in thread]
+    # from memory comes every sample once and nothing else: what is read again is in the caches
+    assert {address for address, written in accesses if not written} == addresses_of(f)
+    written = [address for address, written in accesses if written]
+    assert sorted(written) == sorted(set().union(*map(addresses_of, results)))
+    # at no time do the threads of a warp access more than 32 neighbours, and one more at an edge
+    for warp in range(2):
+        threads = [kernel.accesses[warp, lane] for lane in range(32)]
+        for at_once in zip(*threads, strict=True):
+            addresses = [address for address, _ in at_once]
+            assert len({written for _, written in at_once}) == 1
+            assert max(addresses) - min(addresses) <= 32 * f.itemsize

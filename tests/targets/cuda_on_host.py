@@ -95,9 +95,10 @@ class HostKernel:
         module = llvm.parse_assembly(on_host(self.ir[0]))
         for other in self.ir[1:]:
             module.link_in(llvm.parse_assembly(on_host(other)))
+        machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+        module = self.prepared(module, machine)
         module.verify()
         check_library(module)
-        machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
         self.engine = llvm.create_mcjit_compiler(module, machine)
         self.engine.finalize_object()
         self.address = self.engine.get_function_address(self.code.library._entry_name)
@@ -119,9 +120,38 @@ class HostKernel:
                 self._set("tid", thread)
                 function(*flat)
 
+    def prepared(self, module, machine):
+        return module
+
     def _set(self, name, numbers):
         for axis, number in zip("xyz", numbers, strict=True):
             self.registers[f"{name}.{axis}"].value = number
+
+
+class TracedKernel(HostKernel):
+    """A kernel that notes which memory each of its threads reads and writes."""
+
+    ACCESS = re.compile(r"^ +(?:%\S+ = load|store) ([\w.]+).*, ptr (%[\w.]+),", re.M)
+    NOTE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
+
+    def prepared(self, module, machine):
+        """Return a module that notes every access which optimization has left."""
+        self.accesses = {}  # of each thread, in turn: the address, and whether it is written
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+        passes = llvm.create_pass_builder(machine, options)
+        passes.getModulePassManager().run(module, passes)
+        noted = self.ACCESS.sub(
+            lambda m: f"  call void @note(ptr {m[2]}, i32 {int('store' in m[0])})\n{m[0]}",
+            str(module),
+        )
+        self.note = self.NOTE(self._note)
+        llvm.add_symbol("note", ctypes.cast(self.note, ctypes.c_void_p).value)
+        return llvm.parse_assembly(noted + "\ndeclare void @note(ptr, i32)\n")
+
+    def _note(self, address, written):
+        thread = self.registers["ctaid.x"].value, self.registers["tid.x"].value
+        self.accesses.setdefault(thread, []).append((address, bool(written)))
 
 
 def filled(shape):
@@ -259,18 +289,19 @@ def empty_like(array, dtype, strides, stream):
 
 
 @contextmanager
-def on_host_as_device():
+def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
     """Run kernels on the host wherever numgrad would launch them on a device.
 
-    Yield the kernels run, by their functions and the types of their arguments.
+    Yield the kernels run, by their functions and the types of their arguments. Neither the grid
+    nor the block divides what there is to do, if not told otherwise.
     """
     kernels = {}
 
     def launch(self, count, stream, *arguments):
         key = self.function, tuple(map(typeof, arguments))
         if key not in kernels:
-            kernels[key] = HostKernel(self.function, arguments)
-        kernels[key](GRID, BLOCK, *arguments)
+            kernels[key] = kernel_class(self.function, arguments)
+        kernels[key](grid, block, *arguments)
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets.Kernel, "launch", launch)
@@ -288,6 +319,3 @@ def on_host_as_device():
         patch.setattr(targets, "free_bytes", lambda: 1e12)
         patch.setattr(targets, "stream_of", lambda stream, arrays: 0)
         yield kernels
-
-
-GRID, BLOCK = (3,), (7,)  # neither divides what there is to do
