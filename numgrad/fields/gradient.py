@@ -45,10 +45,10 @@ def gradient(
         result, in any memory layout. Nothing is written unless every argument passes its checks.
     target : {"auto", "cpu", "cuda"}, optional
         Where to compute. With ``"auto"`` that is where `f` lies: arrays on a GPU (of Numba, CuPy,
-        PyTorch and whatever has ``__cuda_array_interface__``) are derived there and their
-        derivatives stay there, arrays of the host are derived on the CPU. ``"cuda"`` copies arrays
-        of the host to the GPU and the derivatives back, in parts where memory is short. ``"cpu"``
-        never touches CUDA.
+        PyTorch, whatever has ``__cuda_array_interface__`` or ``__dlpack__``) are derived there and
+        their derivatives stay there, arrays of the host are derived on the CPU. ``"cuda"`` copies
+        arrays of the host to the GPU and the derivatives back, in parts where memory is short.
+        ``"cpu"`` never touches CUDA.
     stream : stream of Numba, CuPy or PyTorch, or its address, optional
         Where to launch the kernels for arrays on a GPU; by default the stream that the array of `f`
         names, if any. The call doesn't wait for them.

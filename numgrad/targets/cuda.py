@@ -22,6 +22,8 @@ INSTALL = "pip install 'numba-numgrad[cuda]'"
 
 THREADS = 256  # a block
 BLOCKS = 8  # a multiprocessor: as many threads as one holds
+DLPACK_DEVICES = (2, 13)  # memory of CUDA, and managed memory
+DEFAULT_STREAM = 1  # as DLPack numbers it
 SIMULATED_GRID = (2, 4)  # blocks and threads: the simulator starts a thread of Python for each
 
 
@@ -242,6 +244,29 @@ def define(function: Any, typed: Any, **options: Any) -> None:
         overload(function, strict=False, **options)(typed)
 
 
+def type_local_arrays(typed: Callable[[Any, tuple[int, ...]], Any]) -> None:
+    """Let local arrays have types of ours, which know their sizes.
+
+    numba-cuda has the sizes at hand when it types one, and drops them.
+    """
+    from numba.cuda import types
+    from numba.cuda.cudadecl import Cuda_array_decl, Cuda_local_array
+
+    def generic(self: Any) -> Callable[..., Any]:
+        typer = Cuda_array_decl.generic(self)
+
+        def sized(shape: Any, dtype: Any, alignment: Any = None) -> Any:
+            array = typer(shape, dtype, alignment)
+            if array is None:
+                return None
+            sizes = shape if isinstance(shape, types.BaseTuple) else (shape,)
+            return typed(array, tuple(size.literal_value for size in sizes))
+
+        return sized
+
+    Cuda_local_array.generic = generic
+
+
 def define_attributes(kind: type, attributes: dict[str, Any], methods: dict[str, Any]) -> None:
     """Define attributes and methods of a type in kernels."""
     from numba.cuda.extending import overload_attribute, overload_method
@@ -292,7 +317,35 @@ def interface_of(array: Any) -> dict[str, Any] | None:
         interface: dict[str, Any] | None = getattr(array, "__cuda_array_interface__", None)
     except TypeError:  # PyTorch of a tensor that lies elsewhere
         return None
+    if interface is None and _kind_of_device(array) in DLPACK_DEVICES:
+        return _interface_by_dlpack(array)
     return interface
+
+
+def _kind_of_device(array: Any) -> int | None:
+    """Return where DLPack says that an array lies, if it says."""
+    tell = getattr(array, "__dlpack_device__", None)
+    return int(tell()[0]) if callable(tell) and hasattr(array, "__dlpack__") else None
+
+
+def _interface_by_dlpack(array: Any) -> dict[str, Any]:
+    """Return what DLPack says of an array, in the words of the other interface.
+
+    The library lets the default stream wait for whatever still writes the array.
+    """
+    ready()
+    from cuda.core.utils import StridedMemoryView
+
+    view = StridedMemoryView.from_dlpack(array, stream_ptr=DEFAULT_STREAM)
+    dtype = np.dtype(view.dtype)
+    strides = view.strides and tuple(stride * dtype.itemsize for stride in view.strides)
+    return {
+        "shape": tuple(view.shape),
+        "strides": strides,
+        "typestr": dtype.str,
+        "data": (view.ptr, view.readonly),
+        "version": 3,
+    }
 
 
 class _Described:

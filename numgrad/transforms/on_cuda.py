@@ -19,7 +19,7 @@ from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform
-from numgrad.transforms.twin import DRIVERS, twin_of
+from numgrad.transforms.twin import DRIVERS
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class Tuple:
 class Writer:
     """The source of a kernel's loop over items, as it is written."""
 
-    def __init__(self, carrier):
-        self.names = {"function": carrier, "cuda": cuda.loaded()}
+    def __init__(self, function):
+        self.names = {"function": function, "cuda": cuda.loaded()}
         self.before = []  # the loop
         self.lines = []
         self.copies = 0
@@ -123,12 +123,11 @@ def kernel_of(function, arguments):
 
     It takes the number of items, the arguments and the arrays of the results.
     """
-    carrier = function if function in DRIVERS else twin_of(function)
     items = [argument.item for argument in arguments]
     with cuda.compiling():
-        structure = results_of(function, carrier, items)
+        structure = results_of(function, items)
     results = leaves(structure)
-    writer = Writer(carrier)
+    writer = Writer(function)
     call = ", ".join(argument.source(f"a{k}", writer) for k, argument in enumerate(arguments))
     lines = writer.lines
     if any(leaf.is_array for leaf in results):
@@ -147,7 +146,7 @@ def kernel_of(function, arguments):
     return kernel, structure
 
 
-def results_of(function, carrier, items):
+def results_of(function, items):
     """Return the structure of what a function returns for an item."""
     transform = DRIVERS.get(function)
     if transform is not None and transform.stores_results and has_arrays(items):
@@ -157,7 +156,7 @@ def results_of(function, carrier, items):
             return found
     name = getattr(function, "py_func", function).__name__
     try:
-        structure = structure_of("item", return_type(carrier, items))
+        structure = structure_of("item", return_type(function, items))
     except NumbaError as error:
         if "returning of array" not in str(error) and "NRT required" not in str(error):
             raise

@@ -50,7 +50,8 @@ def local_like(typingctx, array, element):
     if not isinstance(array, SizedArray):
         raise TypeError(
             "in a kernel an array to differentiate by must have a shape that is known while "
-            "compiling: pass its numbers as a tuple, or map the derivative by numgrad.vmap"
+            "compiling: make it by cuda.local.array, pass its numbers as a tuple, or map the "
+            "derivative by numgrad.vmap"
         )
     result = SizedArray(element.instance_type, array.sizes, "C")
 

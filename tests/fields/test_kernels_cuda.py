@@ -129,6 +129,28 @@ def test_spacings_of_different_precision_go_in_one_pass(generator):
     check(f, np.float64(0.3), coordinates(generator, 5, "f4"))
 
 
+class Exported:
+    """An array on the device of a library that knows DLPack alone."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape = array.shape
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def __dlpack__(self, *, max_version=None, stream=None):
+        assert stream == 1
+        return self.array.__dlpack__(max_version=max_version)
+
+
+def test_dlpack(generator):
+    f = random_samples(generator, (4, 5), "f8")
+    x = coordinates(generator, 4, "f8")
+    along = numgrad.gradient(Exported(f.T), Exported(x), axis=1)
+    np.testing.assert_array_equal(along.array, np.gradient(f.T, x, axis=1))
+
+
 @given(st.integers(1, 2**31 - 1), st.integers(0, 2**31 - 1))
 @example(2**31 - 1, 2**31 - 1)
 @example(2**30 + 1, 2**31 - 1)

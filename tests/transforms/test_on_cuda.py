@@ -106,12 +106,32 @@ def weighed_hessian(x):
     return 1200 * x**2 - 400 * 2.0 + 2 + 10 * -400 * x + 100 * -400 * x + 1000 * 200
 
 
+def of_a_local_array(x, results):
+    i = cuda.grid(1)
+    if i < x.size:
+        point, slopes = cuda.local.array(3, np.float64), cuda.local.array(3, np.float64)
+        point[0], point[1], point[2] = x[i], 2.0, x[i]
+        gradient(point, out=slopes)
+        results[i] = slopes[0] + 10.0 * slopes[1] + 100.0 * slopes[2]
+
+
+def along_a_local_array(x, results):
+    i = cuda.grid(1)
+    if i < x.size:
+        point, tangent = cuda.local.array(3, np.float64), cuda.local.array(3, np.float64)
+        point[0], point[1], point[2] = x[i], 2.0, x[i]
+        tangent[0], tangent[1], tangent[2] = 1.0, 10.0, 100.0
+        _, results[i] = numgrad.jvp(rosenbrock, (point,), (tangent,))
+
+
 KERNELS = [
     (first, slopes_of_wave),
     (second, lambda x: curvature(x)),
     (directional, slopes_of_wave),
     (made_inside, slopes_of_wave),
     (of_a_tuple, weighed),
+    (of_a_local_array, weighed),
+    (along_a_local_array, weighed),
     (with_value, by_hand),
     (second_of_a_tuple, weighed_hessian),
 ]
@@ -148,8 +168,14 @@ def test_an_array_in_a_kernel_is_refused():
     def kernel(x, results):
         numgrad.grad(rosenbrock)(x, out=results)
 
+    def without_a_place(x, results):
+        point = cuda.local.array(3, np.float64)
+        results[0] = gradient(point)[0]
+
     with no_device(), pytest.raises(Exception, match="pass its numbers as a tuple"):
         HostKernel(kernel, (X, X.copy()))
+    with no_device(), pytest.raises(TypeError, match="needs a place to go to: pass out="):
+        HostKernel(without_a_place, (X, X.copy()))
 
 
 # Over arrays
