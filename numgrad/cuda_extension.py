@@ -17,14 +17,14 @@ def register() -> None:
         return
     from numgrad.duals import on_cuda
     from numgrad.transforms.products import compiled_hvp, compiled_jvp, hvp, jvp
-    from numgrad.transforms.sized import SizedArray
+    from numgrad.transforms.sized import sized
     from numgrad.transforms.transform import MADE_IN_COMPILED_CODE
 
     on_cuda.register()
     for function, typed in MADE_IN_COMPILED_CODE.items():
         cuda.define(function, typed, prefer_literal=True)
     if not cuda.simulated():
-        cuda.type_local_arrays(lambda array, sizes: SizedArray(array.dtype, sizes, "C"))
+        cuda.type_local_arrays(sized)
     cuda.define(jvp, compiled_jvp)
     cuda.define(hvp, compiled_hvp)
     cuda.refresh()

@@ -237,7 +237,9 @@ def gradient_kernel(axes, kinds, edge_order, strided, count):
             at = origin + place(position, point, steps)
             derive(memory, at, steps, results, position, point, first, dimensions, spacings)
 
-    return Kernel(gradient)
+    simple = len(axes) <= 3 and not strided and MEASURED not in kinds
+    # which leaves a thread 80 registers, and the others as many as there are: none spills any
+    return Kernel(gradient, resident=3 if simple else 1)
 
 
 # Coordinates that lie on the GPU are measured there: the host need not wait for them.

@@ -46,6 +46,7 @@ def availability() -> tuple[bool, str]:
     return True, ", ".join(_name(device) for device in cuda.list_devices())
 
 
+@cache
 def is_installed() -> bool:
     """Return whether numba-cuda is there."""
     return find_spec("numba_cuda") is not None
@@ -114,12 +115,15 @@ class Kernel:
     """A function that a grid of threads runs, compiled for each combination of argument types.
 
     `numba.cuda.jit` would let the device contract a product and a sum to one rounding, which NumPy
-    doesn't; nothing but an option of the compiler turns that off.
+    doesn't; nothing but an option of the compiler turns that off. ``resident`` is how many blocks
+    at least a multiprocessor should hold, which bounds the registers of a thread.
     """
 
-    def __init__(self, function: Callable[..., Any], *, contraction: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, contraction: bool = False, resident: int = 1
+    ) -> None:
         self.function = function
-        self.contraction = contraction
+        self.options = {"contraction": contraction, "resident": resident}
         self._kernels: dict[Any, Any] = {}
 
     def launch(self, count: int, stream: Any, *arguments: Any) -> None:
@@ -143,7 +147,7 @@ class Kernel:
     def _kernel(self, kinds: tuple[Any, ...], capability: tuple[int, int]) -> Any:
         from numba.cuda.dispatcher import _Kernel
 
-        compiled = code_of(self.function, kinds, capability, contraction=self.contraction)
+        compiled = code_of(self.function, kinds, capability, **self.options)
         kernel = _Kernel._rebuild(  # as one is rebuilt that comes from a cache on disk
             cooperative=False,
             name=compiled.library._entry_name,
@@ -164,6 +168,7 @@ def code_of(
     capability: tuple[int, int],
     *,
     contraction: bool = False,
+    resident: int = 1,
 ) -> Any:
     """Return what the compiler of CUDA makes of a kernel: its ``library`` holds LLVM IR and PTX.
 
@@ -180,7 +185,7 @@ def code_of(
     kernel = library.get_function(compiled.fndesc.llvm_func_name)
     library._entry_name = compiled.fndesc.llvm_func_name
     kernel_fixup(kernel, False)
-    nvvm.set_launch_bounds(kernel, None)
+    nvvm.set_launch_bounds(kernel, (THREADS, resident))
     return compiled
 
 

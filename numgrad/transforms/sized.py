@@ -29,6 +29,11 @@ class SizedArray(types.Array):
         return *super().key, self.sizes
 
 
+def sized(array: types.Array, sizes: tuple[int, ...]) -> types.Array:
+    """Return the type of an array in C order with its sizes."""
+    return SizedArray(array.dtype, sizes, "C")
+
+
 register_model(SizedArray)(ArrayModel)
 
 

@@ -79,18 +79,18 @@ def no_device():
         yield
 
 
-def code_for(function, arguments):
+def code_for(function, arguments, **options):
     """Return what is compiled of a kernel for arguments."""
     with no_device():
-        return code_of(function, tuple(map(typeof, arguments)), CAPABILITY)
+        return code_of(function, tuple(map(typeof, arguments)), CAPABILITY, **options)
 
 
 class HostKernel:
     """A kernel that runs on the host, for arguments of the types of some examples."""
 
-    def __init__(self, function, arguments):
+    def __init__(self, function, arguments, **options):
         initialize()
-        self.code = code_for(function, arguments)
+        self.code = code_for(function, arguments, **options)
         self.ir = self.code.library.llvm_strs
         module = llvm.parse_assembly(on_host(self.ir[0]))
         for other in self.ir[1:]:
@@ -300,7 +300,7 @@ def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
     def launch(self, count, stream, *arguments):
         key = self.function, tuple(map(typeof, arguments))
         if key not in kernels:
-            kernels[key] = kernel_class(self.function, arguments)
+            kernels[key] = kernel_class(self.function, arguments, **self.options)
         kernels[key](grid, block, *arguments)
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
