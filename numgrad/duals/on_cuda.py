@@ -101,7 +101,7 @@ OF_ALL = {
     np.negative: (lambda x: -x, ALL),
     np.positive: (lambda x: x, ALL),
     np.square: (lambda x: x * x, ALL),
-    np.absolute: (lambda x: abs(x), REAL),
+    np.absolute: (lambda x: abs(x), ALL),
     np.remainder: (lambda x, y: x % y, REAL),
     np.floor_divide: (lambda x, y: x // y, REAL),
     np.power: (lambda x, y: x**y, ALL),

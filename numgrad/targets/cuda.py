@@ -123,7 +123,7 @@ class Kernel:
         self, function: Callable[..., Any], *, contraction: bool = False, resident: int = 1
     ) -> None:
         self.function = function
-        self.options = {"contraction": contraction, "resident": resident}
+        self.options: dict[str, Any] = {"contraction": contraction, "resident": resident}
         self._kernels: dict[Any, Any] = {}
 
     def launch(self, count: int, stream: Any, *arguments: Any) -> None:

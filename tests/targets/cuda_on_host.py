@@ -253,9 +253,11 @@ def resources(ptx, capability):
     text = bytearray(nvjitlink.get_info_log_size(handle))
     nvjitlink.get_info_log(handle, text)
     nvjitlink.destroy(handle)
-    (registers,) = re.findall(r"Used (\d+) registers", text.decode())
-    stores, loads = re.findall(r"(\d+) bytes spill", text.decode())
-    return int(registers), int(stores) + int(loads)
+    registers, spilled = (
+        [int(number) for number in re.findall(pattern, text.decode())]
+        for pattern in (r"Used (\d+) registers", r"(\d+) bytes spill")
+    )
+    return max(registers), sum(spilled)  # of the kernel and of what it calls
 
 
 # A device made of the host
