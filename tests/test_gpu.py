@@ -51,7 +51,7 @@ def test_gradient(generator, shape, dtype):
 
 def test_parts(generator, monkeypatch):
     f = random_samples(generator, (400, 300), "f8")
-    monkeypatch.setattr("numgrad.targets.cuda.free_bytes", lambda: 1e6)
+    monkeypatch.setattr("numgrad.targets.cuda_arrays.free_bytes", lambda: 1e6)
     assert_same(numgrad.gradient(f, target="cuda"), np.gradient(f))
 
 

@@ -33,7 +33,7 @@ from numgrad.fields.layout import (
 )
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.plan import Coordinates, Plan, Spacing, make_plan
-from numgrad.targets import cuda
+from numgrad.targets import cuda, cuda_arrays
 
 HALO = 2  # rows beside a part of an array that its derivatives may need
 MEMORY_SHARE = 0.8  # of what is free, at most
@@ -53,19 +53,19 @@ def gradient_on_device(
 ) -> Any:
     """Return the gradient of an array that lies on the GPU, as arrays of the same library."""
     cuda.ready()
-    samples = cuda.shadow_of(f)
+    samples = cuda_arrays.shadow_of(f)
     plan = _plan(samples, varargs, axis, edge_order)
-    given = [f, *(argument for argument in varargs if cuda.is_on_device(argument))]
-    stream = cuda.stream_of(stream, given)
+    given = [f, *(argument for argument in varargs if cuda_arrays.is_on_device(argument))]
+    stream = cuda_arrays.stream_of(stream, given)
     order = flat_order([samples])
     if out is None:
         itemsize = plan.result_dtype.itemsize
         strides = tuple(itemsize * step for step in flat_strides(samples.shape, order))
-        outputs = [cuda.empty_like(f, plan.result_dtype, strides, stream) for _ in plan.axes]
-        results = [cuda.shadow_of(output) for output in outputs]
+        outputs = [cuda_arrays.empty_like(f, plan.result_dtype, strides, stream) for _ in plan.axes]
+        results = [cuda_arrays.shadow_of(output) for output in outputs]
     else:
         outputs = list(out) if isinstance(out, tuple) else [out]
-        results = _checked(out, plan, [cuda.shadow_of(array) for array in given])
+        results = _checked(out, plan, [cuda_arrays.shadow_of(array) for array in given])
     if samples.size:
         _check_strides(samples, results)
         spacings = _on_device(plan, varargs, stream)
@@ -76,8 +76,8 @@ def gradient_on_device(
 def _plan(samples: Array, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Plan:
     """Return the plan for samples on the GPU, or raise NumPy's error."""
     stand_ins = tuple(
-        np.zeros(argument.shape, cuda.shadow_of(argument).dtype)
-        if cuda.is_on_device(argument)
+        np.zeros(argument.shape, cuda_arrays.shadow_of(argument).dtype)
+        if cuda_arrays.is_on_device(argument)
         else argument
         for argument in varargs
     )
@@ -103,11 +103,11 @@ def _checked(out: Any, plan: Plan, inputs: Sequence[Array]) -> list[Array]:
     """Return the shadows of the caller's arrays if the results fit into them."""
     arrays = out if isinstance(out, tuple) else (out,)
     for array in arrays:
-        if not cuda.is_on_device(array):
+        if not cuda_arrays.is_on_device(array):
             raise TypeError(
                 f"out must lie on the GPU as the samples do, but a {type(array).__name__} came"
             )
-    shadows = tuple(cuda.shadow_of(array) for array in arrays)
+    shadows = tuple(cuda_arrays.shadow_of(array) for array in arrays)
     checked = shadows if isinstance(out, tuple) else shadows[0]
     dtype, count = plan.result_dtype, len(plan.axes)
     return list(checked_outputs(checked, plan.samples.shape, dtype, count, inputs))
@@ -127,7 +127,7 @@ def _on_device(plan: Plan, varargs: tuple[Any, ...], stream: Any) -> list[Ready]
     given = varargs * len(plan.axes) if len(varargs) == 1 else varargs
     return [
         _measured(given[k], spacing, stream)
-        if given and cuda.is_on_device(given[k])
+        if given and cuda_arrays.is_on_device(given[k])
         else _from_host(spacing, stream)
         for k, spacing in enumerate(plan.spacings)
     ]
@@ -135,16 +135,16 @@ def _on_device(plan: Plan, varargs: tuple[Any, ...], stream: Any) -> list[Ready]
 
 def _measured(x: Any, spacing: Spacing, stream: Any) -> Ready:
     """Return the spacing of coordinates on the GPU, measured there."""
-    shadow = cuda.shadow_of(x)
+    shadow = cuda_arrays.shadow_of(x)
     if not isinstance(spacing, Coordinates):
         raise TypeError("a spacing without dimensions must be a number, not an array on a GPU")
     if not (shadow.flags.c_contiguous and shadow.flags.aligned and shadow.dtype.isnative):
         raise ValueError("coordinates on a GPU must be contiguous and aligned; pass a copy")
-    points = cuda.array_at(shadow, x)
+    points = cuda_arrays.array_at(shadow, x)
     entries = 3 * (shadow.size - 2) if shadow.size <= TABLE_POINTS else 0
-    row = cuda.empty(tables.SPACING_COLUMNS, spacing.precision, stream)
-    varies = cuda.empty(1, np.dtype(np.int32), stream)
-    table = cuda.empty(entries, spacing.precision, stream)
+    row = cuda_arrays.empty(tables.SPACING_COLUMNS, spacing.precision, stream)
+    varies = cuda_arrays.empty(1, np.dtype(np.int32), stream)
+    table = cuda_arrays.empty(entries, spacing.precision, stream)
     for kernel, count in zip(
         measuring_kernels(spacing.weights_dtype), (1, shadow.size, 1), strict=True
     ):
@@ -166,8 +166,8 @@ def _from_host(spacing: Spacing, stream: Any) -> Ready:
     if axis[tables.UNIFORM]:
         return Ready(UNIFORM, (row,))
     if table.size:
-        return Ready(TABULATED, (row, cuda.to_device(table, stream)))
-    return Ready(VARYING, (row, cuda.to_device(spacing.values, stream)))
+        return Ready(TABULATED, (row, cuda_arrays.to_device(table, stream)))
+    return Ready(VARYING, (row, cuda_arrays.to_device(spacing.values, stream)))
 
 
 # Launches
@@ -228,7 +228,7 @@ def _derive(
     lines = []
     for array in (samples, *results):
         memory, origin = memory_of(array)
-        lines.append((cuda.array_at(memory, owner), origin))
+        lines.append((cuda_arrays.array_at(memory, owner), origin))
     whole = Part(0, dimensions.lengths[0], lines[0][1], [origin for _, origin in lines[1:]])
     arguments = [line for line, _ in lines]
     _launch(plan, dimensions, arguments, whole, spacings, strided, stream)
@@ -316,7 +316,7 @@ def _parts(
     """Return the parts of dimension 0 that fit into the device's memory one at a time."""
     length, row = dimensions.lengths[0], dimensions.row
     row_bytes = row * (samples.itemsize + sum(result.itemsize for result in results))
-    free = min(cuda.free_bytes() * MEMORY_SHARE, row_bytes * (length + 2.0 * HALO))
+    free = min(cuda_arrays.free_bytes() * MEMORY_SHARE, row_bytes * (length + 2.0 * HALO))
     places = max(1, int(free // row_bytes) - 2 * HALO)
     return [(start, min(start + places, length)) for start in range(0, length, places)]
 
@@ -333,8 +333,8 @@ def _derive_part(
     """Copy a part with its halo to the GPU, derive it, and copy its results back."""
     row = dimensions.row
     low, high = max(0, start - HALO), min(dimensions.lengths[0], stop + HALO)
-    lines = [cuda.to_device(samples[low * row : high * row], STREAM)]
-    lines += [cuda.empty((stop - start) * row, result.dtype, STREAM) for result in results]
+    lines = [cuda_arrays.to_device(samples[low * row : high * row], STREAM)]
+    lines += [cuda_arrays.empty((stop - start) * row, result.dtype, STREAM) for result in results]
     part = Part(start, stop, (start - low) * row, [0] * len(results))
     _launch(plan, dimensions, lines, part, spacings, False, STREAM)
     for line, result in zip(lines[1:], results, strict=True):

@@ -13,7 +13,7 @@ import numpy as np
 from numba import typeof, types
 from numba.core.errors import NumbaError
 
-from numgrad.targets import cuda
+from numgrad.targets import cuda, cuda_arrays
 from numgrad.transforms.passes import return_type
 from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
@@ -188,11 +188,11 @@ def shaped(result):
 
 
 def is_array(argument):
-    return isinstance(argument, np.ndarray) or cuda.is_on_device(argument)
+    return isinstance(argument, np.ndarray) or cuda_arrays.is_on_device(argument)
 
 
 def shadow_of(argument):
-    return cuda.shadow_of(argument) if cuda.is_on_device(argument) else argument
+    return cuda_arrays.shadow_of(argument) if cuda_arrays.is_on_device(argument) else argument
 
 
 def map_items(transform, arguments, axes, out):
@@ -260,7 +260,7 @@ def simulated(transform, arguments, out):
         return out
     if first_on_device(arguments) is None:
         return results
-    return mapped_arrays(lambda array: cuda.to_device(np.asarray(array), 0), results)
+    return mapped_arrays(lambda array: cuda_arrays.to_device(np.asarray(array), 0), results)
 
 
 def mapped_arrays(function, argument):
@@ -284,22 +284,22 @@ def run(function, described, arguments, shape, out):
     elements = [leaf.element for leaf in leaves(structure)]
     sizes = [leaf.kind.sizes if leaf.is_array else () for leaf in leaves(structure)]
     of_device = first_on_device(arguments)
-    stream = cuda.stream_of(None, [] if of_device is None else [of_device])
+    stream = cuda_arrays.stream_of(None, [] if of_device is None else [of_device])
     shapes = [(*shape, *size) for size in sizes]
     dtypes = [np.dtype(str(element)) for element in elements]
     outputs = checked(out, shapes, dtypes)
     if outputs is None:
         outputs = [
-            np.empty(*each) if of_device is None else cuda.empty_of(of_device, *each, stream)
+            np.empty(*each) if of_device is None else cuda_arrays.empty_of(of_device, *each, stream)
             for each in zip(shapes, dtypes, strict=True)
         ]
     count = reduce(operator.mul, shape, 1)
     if count:
         given = [loaded(argument, stream) for argument in arguments]
         results = [
-            cuda.array_at(cuda.shadow_of(output), output)
-            if cuda.is_on_device(output)
-            else cuda.empty(reduce(operator.mul, whole, 1), dtype, stream).reshape(whole)
+            cuda_arrays.array_at(cuda_arrays.shadow_of(output), output)
+            if cuda_arrays.is_on_device(output)
+            else cuda_arrays.empty(reduce(operator.mul, whole, 1), dtype, stream).reshape(whole)
             for output, whole, dtype in zip(outputs, shapes, dtypes, strict=True)
         ]
         lines = [
@@ -307,7 +307,7 @@ def run(function, described, arguments, shape, out):
         ]
         kernel.launch(count, stream, count, *given, *lines)
         for output, result in zip(outputs, results, strict=True):
-            if not cuda.is_on_device(output):
+            if not cuda_arrays.is_on_device(output):
                 output[...] = result.copy_to_host()
     if out is not None:
         return out
@@ -322,7 +322,7 @@ def first_on_device(arguments):
             found = first_on_device(argument)
             if found is not None:
                 return found
-        elif cuda.is_on_device(argument):
+        elif cuda_arrays.is_on_device(argument):
             return argument
     return None
 
@@ -334,11 +334,13 @@ def loaded(argument, stream):
     array, shadow = argument, None
     if isinstance(argument, Spread):
         array, shadow = argument.array, argument.shadow
-    if cuda.is_on_device(array):
-        return cuda.array_at(cuda.shadow_of(array) if shadow is None else shadow, array)
+    if cuda_arrays.is_on_device(array):
+        return cuda_arrays.array_at(
+            cuda_arrays.shadow_of(array) if shadow is None else shadow, array
+        )
     if not isinstance(array, np.ndarray):
         return array
-    return cuda.to_device(array if shadow is None else shadow, stream)
+    return cuda_arrays.to_device(array if shadow is None else shadow, stream)
 
 
 def checked(out, shapes, dtypes):
@@ -357,7 +359,7 @@ def checked(out, shapes, dtypes):
             raise TypeError(f"out must be an array of {dtype}")
         if shadow.shape != shape:
             raise ValueError(f"out has shape {shadow.shape}, but the result has shape {shape}")
-        if cuda.is_on_device(output) and not shadow.flags.c_contiguous:
+        if cuda_arrays.is_on_device(output) and not shadow.flags.c_contiguous:
             raise ValueError("out on a GPU must be contiguous")
     return outputs
 

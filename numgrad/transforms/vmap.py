@@ -11,7 +11,7 @@ from numba import get_num_threads, prange, types
 
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
-from numgrad.targets.cuda import is_on_device
+from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import overload_of, return_type
 from numgrad.transforms.source import Body, function_of

@@ -27,7 +27,7 @@ from numba.cuda.typing.typeof import typeof
 
 from numgrad import cuda_extension
 from numgrad.targets import cuda as targets
-from numgrad.targets import cuda_functions
+from numgrad.targets import cuda_arrays, cuda_functions
 from numgrad.targets.cuda import code_of
 
 CAPABILITY = (9, 0)
@@ -307,17 +307,20 @@ def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets.Kernel, "launch", launch)
+        patch.setattr(cuda_arrays, "ready", lambda: cuda)
         patch.setattr(targets, "ready", lambda: cuda)
         patch.setattr("numgrad.fields.gradient.ready", lambda: cuda)
-        patch.setattr(targets, "array_at", lambda shadow, owner: shadow)
-        patch.setattr(targets, "to_device", lambda array, stream: array.copy().view(Line))
-        patch.setattr(targets, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line))
-        patch.setattr(targets, "empty_like", empty_like)
+        patch.setattr(cuda_arrays, "array_at", lambda shadow, owner: shadow)
+        patch.setattr(cuda_arrays, "to_device", lambda array, stream: array.copy().view(Line))
         patch.setattr(
-            targets,
+            cuda_arrays, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line)
+        )
+        patch.setattr(cuda_arrays, "empty_like", empty_like)
+        patch.setattr(
+            cuda_arrays,
             "empty_of",
             lambda a, shape, dtype, stream: DeviceArray(np.full(shape, 7, dtype)),
         )
-        patch.setattr(targets, "free_bytes", lambda: 1e12)
-        patch.setattr(targets, "stream_of", lambda stream, arrays: 0)
+        patch.setattr(cuda_arrays, "free_bytes", lambda: 1e12)
+        patch.setattr(cuda_arrays, "stream_of", lambda stream, arrays: 0)
         yield kernels

@@ -12,6 +12,7 @@ from numba import cuda, njit
 import numgrad
 from numgrad.fields import run_cuda
 from numgrad.targets import cuda as targets
+from numgrad.targets import cuda_arrays
 from tests.fields.reference import assert_same
 from tests.fields.test_gradient import STRIDED, theirs
 from tests.test_readme import README, blocks
@@ -69,7 +70,7 @@ def test_parts_with_halos_where_memory_is_short(generator, monkeypatch):
     f, x = generator.normal(size=(11, 3)), np.cumsum(generator.random(11) + 0.1)
     parts = []
     derive = run_cuda._derive_part
-    monkeypatch.setattr(targets, "free_bytes", lambda: 8 * 3 * 2 * 6 / run_cuda.MEMORY_SHARE)
+    monkeypatch.setattr(cuda_arrays, "free_bytes", lambda: 8 * 3 * 2 * 6 / run_cuda.MEMORY_SHARE)
     monkeypatch.setattr(
         run_cuda, "_derive_part", lambda *arguments: (parts.append(arguments), derive(*arguments))
     )
