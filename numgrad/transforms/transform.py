@@ -87,6 +87,8 @@ class Transform:
     @property
     def _numba_type_(self):
         """The type that numba-cuda gives a transform in a kernel."""
+        if not cuda.is_installed():
+            raise AttributeError("only numba-cuda asks for this type")
         return self.driver()._CUDATypingContext__dispatcher._numba_type_
 
     def __repr__(self):

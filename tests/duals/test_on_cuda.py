@@ -9,6 +9,9 @@ import pytest
 
 from numgrad import Dual
 from numgrad.duals import rules
+
+pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+
 from tests.targets.cuda_on_host import HostKernel, cuda, no_device
 
 POINTS = [0.3, 0.7, 1.0, -0.4, 2.5]

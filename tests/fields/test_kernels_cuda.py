@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 import numgrad
 from tests.fields.reference import assert_same
 from tests.fields.test_gradient import STRIDED
+
+pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+
+from numgrad.fields import run_cuda
+from numgrad.fields.kernels_cuda import reciprocal
 from tests.targets.cuda_on_host import (
     CAPABILITIES,
     DeviceArray,
@@ -19,9 +24,6 @@ from tests.targets.cuda_on_host import (
     ptx_of,
     resources,
 )
-
-run_cuda = pytest.importorskip("numgrad.fields.run_cuda")
-from numgrad.fields.kernels_cuda import reciprocal  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("device")
 

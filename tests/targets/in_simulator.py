@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+
 from numba import cuda, njit
 
 import numgrad

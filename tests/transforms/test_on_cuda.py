@@ -7,6 +7,9 @@ import pytest
 from numba import njit
 
 import numgrad
+
+pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+
 from tests.targets.cuda_on_host import (
     CAPABILITIES,
     DeviceArray,
