@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel.models import ArrayModel
-from numba.extending import intrinsic, register_model
+from numba.extending import intrinsic, lower_cast, register_model
 
 from numgrad.transforms.chunks import populate
 
@@ -35,6 +35,12 @@ def sized(array: types.Array, sizes: tuple[int, ...]) -> types.Array:
 
 
 register_model(SizedArray)(ArrayModel)
+
+
+@lower_cast(SizedArray, types.Array)
+def forget_sizes(context, builder, source, result, array):
+    """A variable that holds arrays of several sizes is an array of any size."""
+    return array
 
 
 @cache

@@ -167,6 +167,36 @@ def test_device_functions():
     np.testing.assert_allclose(results, np.sin(X) + X * np.cos(X), rtol=1e-14)
 
 
+def test_local_arrays_are_still_arrays():
+    @cuda.jit(device=True)
+    def total(numbers):
+        result = 0.0
+        for number in numbers:
+            result += number
+        return result
+
+    def kernel(x, results):
+        i = cuda.grid(1)
+        if i < x.size:
+            steps = cuda.local.array(3, np.float64)
+            for j in range(3):
+                steps[j] = x[i] * j
+            if x[i] > 0.5:  # of one size or another
+                chosen = cuda.local.array(4, np.float64)
+                for j in range(4):
+                    chosen[j] = 1.0
+            else:
+                chosen = steps
+            matrix = cuda.local.array((2, 2), np.float64)
+            matrix[0, 1] = total(steps[1:])
+            results[i] = total(steps) + total(chosen) + matrix[0, -1] + matrix.shape[1]
+
+    results = np.zeros(X.size)
+    with no_device():
+        HostKernel(kernel, (X, results))((2,), (3,), X, results)
+    np.testing.assert_allclose(results, 3 * X + np.where(X > 0.5, 4.0, 3 * X) + 3 * X + 2)
+
+
 def test_an_array_in_a_kernel_is_refused():
     def kernel(x, results):
         numgrad.grad(rosenbrock)(x, out=results)
