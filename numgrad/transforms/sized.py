@@ -39,7 +39,7 @@ register_model(SizedArray)(ArrayModel)
 
 @lower_cast(SizedArray, types.Array)
 def forget_sizes(context, builder, source, result, array):
-    """A variable that holds arrays of several sizes is an array of any size."""
+    """Return an array as one of any size, for a variable that holds several."""
     return array
 
 
