@@ -1,25 +1,18 @@
 """Derivatives of functions, by numgrad, by hand, and by JAX where it is installed."""
 
-from benchmarks.problems import problems
-
-
-def calls():
-    """Return every means of every problem, by a name for both."""
-    return {
-        f"{problem.name}: {means}": call
-        for problem in problems(quick=True)
-        for means, call in problem.calls.items()
-    }
+from benchmarks.problems import calls_of, problems
 
 
 class Functions:
     """Every problem of the table by every means."""
 
     param_names = ("derivative",)
-    params = (list(calls()),)
+    params = (list(calls_of(problems(quick=True))),)
 
     def setup(self, name):
-        self.call = calls()[name]
+        problem, self.call = calls_of(problems(quick=True))[name]
+        if name.endswith(": numgrad"):
+            problem.check()
         self.call()
 
     def time_derivative(self, *_):

@@ -2,6 +2,7 @@
 
     python benchmarks/peers.py                 the table of speed
     python benchmarks/peers.py --functions     derivatives of functions, by hand and by JAX
+    python benchmarks/peers.py --gradbench     problems of GradBench and ADBench
     python benchmarks/peers.py --sweep         every size from 10 to 1e8 against NumPy
     python benchmarks/peers.py --memory        peak memory beyond the results
     python benchmarks/peers.py --first-call    import and first call, with an empty and a full cache
@@ -31,6 +32,7 @@ import numpy as np
 import numgrad
 from benchmarks.bandwidth import candidates
 from benchmarks.contestants import PEERS, installed, peer_calls
+from benchmarks.gradbench import suite
 from benchmarks.inputs import coordinates, samples, spacings, warmed
 from benchmarks.memory import peak_beyond_results
 from benchmarks.problems import problems
@@ -188,6 +190,24 @@ def functions(quick: bool) -> None:
                 print_row([problem.name, *figures, f"{times[name] / own:.2f}", f"≥ {aim:.2f}"])
 
 
+def gradbench(quick: bool) -> None:
+    """Print GradBench's problems beside their derivatives by hand and by JAX."""
+    print(f"{machine()}.\n")
+    means = ["the function", "by hand", "JAX"]
+    over = ["numgrad / the function", "numgrad / by hand", "JAX / numgrad"]
+    print_header(["derivative", *(f"{name} µs" for name in ["numgrad", *means]), *over])
+    for problem in suite(quick=quick):
+        problem.check()
+        for call in problem.calls.values():
+            call()
+        times = turn_about(problem.calls, rounds=5 if quick else 31)
+        own = times["numgrad"]
+        figures = [f"{times[name] * 1e6:.4g}" if name in times else "–" for name in means]
+        ratios = [f"{own / times[name]:.2f}" for name in means[:2]]
+        ratios.append(f"{times['JAX'] / own:.2f}" if "JAX" in times else "–")
+        print_row([problem.name, f"{own * 1e6:.4g}", *figures, *ratios])
+
+
 def sweep(quick: bool) -> None:
     """Print numgrad against NumPy for every size, and flag whatever is slower."""
     largest = 6 if quick else 8
@@ -285,6 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="numgrad beside its peers")
     table = parser.add_mutually_exclusive_group()
     table.add_argument("--functions", action="store_const", const=functions, dest="table")
+    table.add_argument("--gradbench", action="store_const", const=gradbench, dest="table")
     table.add_argument("--sweep", action="store_const", const=sweep, dest="table")
     table.add_argument("--memory", action="store_const", const=memory, dest="table")
     table.add_argument("--first-call", action="store_const", const=start, dest="table")

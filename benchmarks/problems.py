@@ -26,6 +26,30 @@ class Problem:
     calls: dict[str, Call]
     bars: dict[str, float]  # how many times numgrad's time each of the others should take
 
+    def check(self):
+        """Raise if numgrad's derivative isn't the one written by hand, where there is one."""
+        if "by hand" not in self.calls:
+            return
+        for result, right in zip(
+            parts(self.calls["numgrad"]()), parts(self.calls["by hand"]()), strict=True
+        ):
+            scale = np.abs(right).max()
+            np.testing.assert_allclose(result, right, rtol=1e-10, atol=1e-10 * scale)
+
+
+def parts(results):
+    """Return the arrays that a result consists of."""
+    return results if isinstance(results, tuple) else (results,)
+
+
+def calls_of(problems):
+    """Return every means of every problem, by a name for both, with its problem."""
+    return {
+        f"{problem.name}: {means}": (problem, call)
+        for problem in problems
+        for means, call in problem.calls.items()
+    }
+
 
 # Rosenbrock's function
 

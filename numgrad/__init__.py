@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
     from numgrad.transforms.errors import DifferentiationError
+    from numgrad.transforms.explain import explain
     from numgrad.transforms.grad import grad, value_and_grad
     from numgrad.transforms.hessian import hessian
+    from numgrad.transforms.implicit import implicit_root
     from numgrad.transforms.jacobian import jacobian
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.vmap import vmap
@@ -30,8 +32,10 @@ _NAMES_IN = {
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
     "numgrad.transforms.errors": ["DifferentiationError"],
+    "numgrad.transforms.explain": ["explain"],
     "numgrad.transforms.grad": ["grad", "value_and_grad"],
     "numgrad.transforms.hessian": ["hessian"],
+    "numgrad.transforms.implicit": ["implicit_root"],
     "numgrad.transforms.jacobian": ["jacobian"],
     "numgrad.transforms.products": ["hvp", "jvp"],
     "numgrad.transforms.vmap": ["vmap"],
@@ -43,10 +47,12 @@ __all__ = [
     "Dual",
     "check_grad",
     "derivative",
+    "explain",
     "grad",
     "gradient",
     "hessian",
     "hvp",
+    "implicit_root",
     "jacobian",
     "jvp",
     "rule",

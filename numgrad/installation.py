@@ -89,6 +89,8 @@ def forks() -> str:
         return "this system has none"
     if _layer() == "omp" and _openmp_vendor() == "GNU":
         return "safe in numgrad, which runs serial in a forked child; GNU OpenMP itself isn't"
+    if _layer() == "tbb":
+        return "safe in numgrad, which runs serial in a forked child; TBB itself may hang there"
     return "safe"
 
 

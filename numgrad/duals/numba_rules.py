@@ -316,6 +316,7 @@ def stand_in(dispatcher):
     def call(*arguments):
         return dispatcher(*arguments)
 
+    call.stands_for = dispatcher
     register(call, dispatcher, StandInEntry)
     return call
 

@@ -15,15 +15,15 @@ PARALLEL_RESULTS = 1 << 17
 # What to reckon with where the system doesn't tell.
 USUAL_CACHE_BYTES = 32 << 20
 
-_forked_with_threads = False
+_forked_after_launch = False
 
 
 def thread_count(results: int) -> int:
     """Return how many of Numba's threads may derive so many results.
 
     One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process
-    when two Python threads launch at once, and GNU OpenMP when a child launches that was forked
-    after its parent had used it.
+    when two Python threads launch at once. In a child forked after its parent had launched, GNU
+    OpenMP aborts, and TBB waits for ever if another thread held one of its locks at the fork.
     """
     if results < PARALLEL_RESULTS:
         return 1
@@ -33,7 +33,7 @@ def thread_count(results: int) -> int:
     layer = numba.threading_layer()
     if layer == "workqueue" and not _alone():
         return 1
-    if layer == "omp" and _forked_with_threads:
+    if layer != "workqueue" and _forked_after_launch:
         return 1
     return threads
 
@@ -48,7 +48,7 @@ def _alone() -> bool:
 
 
 def _note_fork() -> None:
-    global _forked_with_threads
+    global _forked_after_launch
     if "numba" not in sys.modules:
         return
     import numba
@@ -57,7 +57,7 @@ def _note_fork() -> None:
         numba.threading_layer()
     except ValueError:  # not started yet
         return
-    _forked_with_threads = True
+    _forked_after_launch = True
 
 
 if hasattr(os, "register_at_fork"):

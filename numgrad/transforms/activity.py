@@ -2,14 +2,21 @@
 
 Two relations between variables are followed until nothing changes. *Flow*: what is computed from an
 active variable is active. *Sharing*: variables that may share memory are one group (a view and its
-array, a row and its matrix, an item and its tuple); an active value that is stored through one of
-them makes the whole group active. Both err on the side of too many: an array that holds duals
-without need costs time, one that doesn't hold them would cost the derivative.
+array, a row and its matrix, an item and its tuple); a group that is written to and has an active
+member is active as a whole. Both err on the side of too many: an array that holds duals without
+need costs time, one that doesn't hold them would cost the derivative.
+
+A third relation goes back: what meets in one variable, in one list or in what a function returns
+has one type there, so that a *join* with an active member makes the others active too. What is
+active without any derivative flowing into it, such as a copy of constants that is written to later,
+is *to be converted* to duals.
 """
 
 import sys
+from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
@@ -34,6 +41,14 @@ SHARING = frozenset(
 WRITING = frozenset(
     "fill append extend insert add sort update setdefault put itemset resize".split()
 )
+
+# Functions of NumPy with an output among their arguments, by its position; a ufunc's comes last.
+OUTPUTS = {"dot": 2, "outer": 2}
+
+RETURNED = "$returned"  # all that a function returns
+
+# Calls whose result has no derivative, whatever is given to them.
+WITHOUT_DERIVATIVE = ("len", "range", "isinstance", "shape", "ndim", "size")
 
 
 class Groups:
@@ -62,9 +77,33 @@ class Activity:
         self.groups = Groups()
         self.flows = []  # from some variables to one
         self.stores = []  # of some variables through one
-        for block in function_ir.blocks.values():
-            for statement in block.body:
-                self._read(statement)
+        self.joins = []  # variables of one type
+        self.fresh = {}  # the operands of what shares memory with nothing that was there before
+        self.walked = set()  # tuples that are gone through, or whose items are picked
+        self.indexed = set()  # arguments of which items are taken
+        self.carrying = set()
+        self._written = None
+        statements = [each for block in function_ir.blocks.values() for each in block.body]
+        for statement in statements:
+            if isinstance(statement, self.nodes.Assign) and isinstance(
+                statement.value, self.nodes.Expr
+            ):
+                self._find_walks(statement.value)
+        for statement in statements:
+            self._read(statement)
+
+    def _find_walks(self, expr):
+        if expr.op not in ("getitem", "static_getitem", "getiter"):
+            return
+        name = expr.value.name
+        definition = guard(get_definition, self.ir, expr.value)
+        if isinstance(definition, self.nodes.Arg):
+            self.indexed.add(f"arg.{definition.name}")
+        if expr.op != "static_getitem":
+            self.walked.add(name)
+            for each in self.ir._definitions.get(name, ()):
+                if isinstance(each, self.nodes.Var):
+                    self.walked.add(each.name)
 
     def _read(self, statement):
         if isinstance(statement, self.nodes.Assign):
@@ -75,6 +114,10 @@ class Activity:
             self._store(statement.target.name, [statement.value.name])
         elif isinstance(statement, self.nodes.StoreMap):
             self._store(statement.dct.name, [statement.key.name, statement.value.name])
+        elif isinstance(statement, self.nodes.Return):
+            self._share(RETURNED, statement.value.name)
+            self.flows.append(([statement.value.name], RETURNED))
+            self.joins.append([RETURNED, statement.value.name])
 
     def _read_assignment(self, target, value):
         if isinstance(value, self.nodes.Arg):
@@ -84,6 +127,7 @@ class Activity:
         elif isinstance(value, self.nodes.Var):
             self._share(target, value.name)
             self.flows.append(([value.name], target))
+            self.joins.append([target, value.name])
         elif isinstance(value, self.nodes.Yield):
             self.flows.append(([value.value.name], target))
         elif isinstance(value, self.nodes.Expr):
@@ -101,6 +145,12 @@ class Activity:
         if expr.op in SHARING:
             for operand in operands:
                 self._share(target, operand)
+        elif expr.op in ("binop", "unary"):
+            self.fresh[target] = operands
+        if expr.op in ("phi", "build_list", "cast"):
+            self.joins.append([target, *operands])
+        if expr.op == "build_tuple" and target in self.walked:
+            self.joins.append([target, *operands])
         if expr.op == "inplace_binop":
             self._share(target, expr.lhs.name)
             self._store(expr.lhs.name, operands)
@@ -108,34 +158,64 @@ class Activity:
             self._read_call(target, expr)
 
     def _read_call(self, target, expr):
-        arguments = [*expr.args, *(value for _, value in expr.kws)]
-        arguments += [expr.vararg] if expr.vararg is not None else []
+        arguments = [value.name for value in (*expr.args, *(value for _, value in expr.kws))]
+        arguments += [expr.vararg.name] if expr.vararg is not None else []
         name, owner = self.name_of(expr.func)
-        if name in ("len", "range", "isinstance", "shape", "ndim", "size"):
+        if name in WITHOUT_DERIVATIVE and self.dispatcher_of(expr.func) is None:
             self.flows.pop()
             return
         callee = self.dispatcher_of(expr.func)
         if callee is not None:
-            written = arguments_written(callee)
-            for position, argument in enumerate(arguments):
-                self._share(target, argument.name)
-                if written is None or position in written:
-                    self._store(argument.name, [each.name for each in arguments])
+            self._read_callee(target, callee, arguments, expr)
             return
-        if name in VIEWS or name is None:
+        if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
+            # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:
-                self._share(target, argument.name)
+                self._share(target, argument)
             if owner is not None:
                 self._share(target, owner)
-        if name is None:  # nothing is known of it
+        else:
+            self.fresh[target] = [*arguments, *([owner] if owner is not None else [])]
+        if name is None or (owner is not None and self._is_foreign(name, expr.func)):
+            # nothing is known of it: a function out of sight, or a method of a jitclass
             for argument in arguments:
-                self._store(argument.name, [each.name for each in arguments])
+                self._store(argument, arguments)
         if owner is not None and name in WRITING:
-            self._store(owner, [argument.name for argument in arguments])
-        for keyword, value in expr.kws:
-            if keyword == "out":
-                self._store(value.name, [argument.name for argument in arguments])
-                self._share(target, value.name)
+            self._store(owner, arguments)
+        for output in self._outputs(expr):
+            self._store(output.name, arguments)
+            self._share(target, output.name)
+            self.fresh.pop(target, None)
+
+    def _read_callee(self, target, callee, arguments, expr):
+        """Follow what a compiled function does with its arguments."""
+        effects = effects_of(callee) if not (expr.kws or expr.vararg) else None
+        if effects is None or effects.returned is None:
+            returned = range(len(arguments))
+        else:
+            returned = effects.returned
+        shared = [name for k, name in enumerate(arguments) if k in returned]
+        for name in shared:
+            self._share(target, name)
+        if not shared:
+            self.fresh[target] = arguments
+        for position, argument in enumerate(arguments):
+            if effects is None or position in effects.written:
+                self._store(argument, arguments)
+
+    def _outputs(self, expr):
+        """Return the arguments that a function of NumPy writes its result to."""
+        function = self.value_of(expr.func)
+        position = OUTPUTS.get(getattr(function, "__name__", None))
+        if isinstance(function, np.ufunc):
+            position = function.nin
+        positional = [] if position is None else expr.args[position : position + 1]
+        return [*positional, *(value for keyword, value in expr.kws if keyword == "out")]
+
+    def _is_foreign(self, name, func):
+        """Return whether what is called is a method that neither arrays nor containers have."""
+        known = any(hasattr(kind, name) for kind in (np.ndarray, list, dict, set, str))
+        return not known and self.value_of(func) is None
 
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""
@@ -162,6 +242,11 @@ class Activity:
                 return getattr(owner, definition.attr, None)
         return None
 
+    def is_constant(self, var):
+        """Return whether a variable stands for a constant of the source."""
+        definition = guard(get_definition, self.ir, var)
+        return isinstance(definition, self.nodes.Const | self.nodes.Global | self.nodes.FreeVar)
+
     def _share(self, name, other):
         self.groups.join(name, other)
 
@@ -170,55 +255,109 @@ class Activity:
 
     def active_variables(self, arguments):
         """Return the variables that may carry derivatives if some arguments do."""
-        active = {f"arg.{name}" for name in arguments}
+        self.carrying = {f"arg.{name}" for name in arguments}  # a derivative flows into them
+        active = set(self.carrying)
+        stored = [(self.groups.find(target), sources) for sources, target in self.stores]
+        members = {}
+        for name in self._names():
+            members.setdefault(self.groups.find(name), []).append(name)
+        touched = set()
         while True:
             before = len(active)
             for sources, target in self.flows:
                 if target not in active and not active.isdisjoint(sources):
                     active.add(target)
-            touched = {
-                self.groups.find(target)
-                for sources, target in self.stores
-                if not active.isdisjoint(sources)
-            }
-            if touched:
-                active |= {name for name in self._names() if self.groups.find(name) in touched}
+            for group, sources in stored:
+                if group in touched:
+                    continue
+                if not (active.isdisjoint(sources) and active.isdisjoint(members.get(group, ()))):
+                    touched.add(group)
+                    active.update(members.get(group, ()))
+            for names in self.joins:
+                if names[0] in active:
+                    active.update(names)
             if len(active) == before:
+                self._follow_flows()
                 return active
+
+    def _follow_flows(self):
+        """Find what derivatives flow into without any store or join."""
+        while True:
+            before = len(self.carrying)
+            for sources, target in self.flows:
+                if not self.carrying.isdisjoint(sources):
+                    self.carrying.add(target)
+            if len(self.carrying) == before:
+                return
+
+    def to_convert(self, target):
+        """Return whether what is assigned to an active variable may still have to become duals.
+
+        A fresh array may, wherever it is from; what shares memory with others only where nobody
+        writes to them, since the copy would not be written to.
+        """
+        if target in self.fresh:
+            return self.is_written(target) or self.carrying.isdisjoint(self.fresh[target])
+        return target not in self.carrying and not self.is_written(target)
+
+    def is_written(self, name):
+        """Return whether the memory of a variable may be written to."""
+        if self._written is None:
+            self._written = {self.groups.find(target) for _, target in self.stores}
+        return self.groups.find(name) in self._written
 
     def _names(self):
         names = {target for _, target in self.flows} | {target for _, target in self.stores}
         names |= {source for sources, _ in self.flows + self.stores for source in sources}
         return names
 
-    def arguments_written(self):
-        """Return the positions of arguments whose memory may be written."""
-        written = {self.groups.find(target) for _, target in self.stores}
-        names = self.ir.arg_names
-        return frozenset(
-            position
-            for position, name in enumerate(names)
-            if self.groups.find(f"arg.{name}") in written
+    def effects(self):
+        """Return what the function does with its arguments' memory."""
+        groups = [self.groups.find(f"arg.{name}") for name in self.ir.arg_names]
+        result = self.groups.find(RETURNED)
+        return Effects(
+            frozenset(
+                k for k, name in enumerate(self.ir.arg_names) if self.is_written(f"arg.{name}")
+            ),
+            frozenset(k for k, group in enumerate(groups) if group == result),
+            frozenset(
+                k for k, name in enumerate(self.ir.arg_names) if f"arg.{name}" in self.indexed
+            ),
         )
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a function does with its arguments, by their positions."""
+
+    written: frozenset[int]  # whose memory may be written
+    returned: frozenset[int]  # whose memory may be that of the result
+    indexed: frozenset[int]  # of which the function takes items, so that they are no numbers
 
 
 _being_read: set[object] = set()
 
 
 @cache
-def _arguments_written(function):
+def _effects_of(function):
     _being_read.add(function)
     try:
         identity = FunctionIdentity.from_function(function)
         function_ir = Interpreter(identity).interpret(ByteCode(func_id=identity))
-        return Activity(function_ir).arguments_written()
+        return Activity(function_ir).effects()
     finally:
         _being_read.discard(function)
 
 
-def arguments_written(dispatcher):
-    """Return the positions of the arguments whose memory a function may write; None: unknown."""
+def effects_of(dispatcher):
+    """Return what a function does with its arguments; None: unknown."""
     function = dispatcher.py_func
     if function in _being_read:  # it calls itself
         return None
-    return _arguments_written(function)
+    return _effects_of(function)
+
+
+def arguments_written(dispatcher):
+    """Return the positions of the arguments whose memory a function may write; None: unknown."""
+    effects = effects_of(dispatcher)
+    return None if effects is None else effects.written

@@ -8,10 +8,12 @@ from numba import types
 
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
-from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.activity import effects_of
+from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, made, register
+from numgrad.transforms.twin import DRIVERS
 from numgrad.transforms.vmap import (
     Mapping,
     bound,
@@ -47,8 +49,19 @@ class Derivative(Jacobian):
     def item_hint(self, arguments):  # noqa: ARG002 - it is serial, whatever they are
         return None
 
+    def _whole(self, count):
+        """Return which arguments stay whole: tables, of which the function takes items."""
+        if self.function in DRIVERS:
+            return frozenset()
+        effects = effects_of(self.function)
+        by, _ = positions_of(self.function, self.argnums, count)
+        return frozenset() if effects is None else effects.indexed - set(by)
+
     def implementation(self, kinds, out, hint):
-        arrays = [k for k, kind in enumerate(kinds) if isinstance(kind, types.Array)]
+        whole = self._whole(len(kinds))
+        arrays = [
+            k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
+        ]
         if not arrays:
             return self.passes(kinds, out).implementation()
         at_point = self.driver("at a point")  # a driver of its own: one can't call itself

@@ -32,10 +32,22 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
     )
 
 
+def located(name: str, filename: str, line: int, reason: str, advice: str) -> DifferentiationError:
+    """Return the error to raise for a line of a function."""
+    source = linecache.getline(filename, line).strip()
+    return DifferentiationError(
+        f"{name} can't be differentiated:\n{filename}, line {line}: {source}\n{reason}\n{advice}"
+    )
+
+
 def reason_in(message: str) -> str:
     """Return what Numba says is wrong, without the pages about where it found it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(SURROUNDINGS)]
+    stored = re.search(r"setitem\((Record|(?:\w+ )?array)", message)
+    if stored is not None:
+        what = "a record" if stored[1] == "Record" else "this array"
+        return f"What is stored carries derivatives, which {what} can't hold."
     for line in reversed(told):
         if line.startswith(REASONS):
             return line

@@ -76,17 +76,21 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
-        most = hint if isinstance(hint, int) else None
-        if most is None and cuda.in_kernel():
+        if hint is None and cuda.in_kernel():
             positions, _ = positions_of(self.function, self.argnums, len(kinds))
-            most = sum(inputs_in(kinds[position]) for position in positions)
-        passes = self.passes(kinds, out, most, shared=hint == SHARED)
-        if most is not None or hint == SHARED or not passes.has_arrays:
+            hint = sum(inputs_in(kinds[position]) for position in positions)
+        passes = self.chosen_passes(kinds, out, hint)
+        if hint is not None or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
         if passes.dual.count <= few:
             return passes.implementation(value=self.with_value)
         return by_size(self.passes(kinds, out, few), passes, value=self.with_value)
+
+    def chosen_passes(self, kinds, out, hint):
+        """Return the passes for arguments of some types, and of which a hint is known."""
+        most = hint if isinstance(hint, int) else None
+        return self.passes(kinds, out, most, shared=hint == SHARED)
 
     def passes(self, kinds, out=None, most=None, *, shared=False):
         """Return the passes for arguments of some types, with so many partials at most."""

@@ -7,6 +7,7 @@ that Numba then compiles; what isn't, the lengths of arrays, is left to its loop
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import types
@@ -18,7 +19,15 @@ from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.sized import SizedArray, local_like
 from numgrad.transforms.source import Body
-from numgrad.transforms.structure import Leaf, argument, leaves, mapped, source_of, structure_of
+from numgrad.transforms.structure import (
+    Leaf,
+    argument,
+    leaves,
+    mapped,
+    rebuilt,
+    source_of,
+    structure_of,
+)
 from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 
@@ -153,7 +162,8 @@ class Passes:
             kinds.append(active)
         twin = self.name(self.twin, "twin")
         self.call = f"{twin}({', '.join(expressions)})"
-        self.returned = return_type(self.twin, kinds)
+        self.compiled = overload_of(self.twin, kinds)
+        self.returned = self.compiled.signature.return_type
 
     def _argument(self, position, kind, remaining):
         """Return the expression and the type of an argument of the twin."""
@@ -163,21 +173,11 @@ class Passes:
                 return argument(position), kind
             twin = twin_of(function)
             return self.name(twin, "twin"), types.Dispatcher(twin)
-        return self._active(argument(position), kind, remaining)
+        replace = partial(self._active, remaining)
+        return rebuilt(argument(position), kind, replace, self.name)
 
-    def _active(self, expression, kind, remaining):
-        """Return an argument, or a part of one, as the twin gets it: expression and type."""
-        if isinstance(kind, types.BaseTuple):
-            items = [
-                self._active(f"{expression}[{k}]", item, remaining)
-                for k, item in enumerate(kind.types)
-            ]
-            packed = "".join(f"{item}, " for item, _ in items)
-            kinds = [item_kind for _, item_kind in items]
-            if isinstance(kind, types.BaseNamedTuple):
-                name = self.name(kind.instance_class, "named")
-                return f"{name}({packed})", kind.from_types(kinds, kind.instance_class)
-            return f"({packed})", types.Tuple(kinds)
+    def _active(self, remaining, expression, kind):
+        """Return an argument, tuples aside, as the twin gets it: expression and type."""
         if structure_of(expression, kind) is None:
             return expression, kind
         each = next(remaining)

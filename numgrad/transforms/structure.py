@@ -72,6 +72,25 @@ def source_of(structure):
     return str(structure)
 
 
+def rebuilt(expression, kind, replace, name):
+    """Return the source and the type of a value some of whose parts are replaced.
+
+    Tuples and named tuples are made anew of their items; ``replace`` takes the source and the type
+    of any other part and returns what to put there, ``name`` a thing and a stem and returns a name.
+    """
+    if not isinstance(kind, types.BaseTuple):
+        return replace(expression, kind)
+    items = [
+        rebuilt(f"{expression}[{k}]", item, replace, name) for k, item in enumerate(kind.types)
+    ]
+    packed = "".join(f"{item}, " for item, _ in items)
+    kinds = [item_kind for _, item_kind in items]
+    if isinstance(kind, types.BaseNamedTuple):
+        function = name(kind.instance_class, "named")
+        return f"{function}({packed})", kind.from_types(kinds, kind.instance_class)
+    return f"({packed})", types.Tuple(kinds)
+
+
 def is_integer(number):
     """Return whether an argument is an integer, of Python or NumPy."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)

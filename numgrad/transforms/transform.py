@@ -23,7 +23,7 @@ from numba.extending import overload, typeof_impl
 from numgrad.duals.numba_rules import OPTIONS, register_table
 from numgrad.targets import cuda
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.twin import DRIVERS
+from numgrad.transforms.twin import DRIVERS, hashable
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -56,10 +56,12 @@ class Transform:
 
     maker: Any = None  # the public function that makes it
     summary = "a transform"
+    options = INLINED  # with which compiled code's driver is compiled
+    takes_out = True  # whether drivers have a parameter ``out``, where there is room for it
     stores_results = False  # whether it has a parameter out for all of its results
 
     def __init__(self, function, *settings):
-        function = DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+        function = original_of(function)
         self.original = function
         self.settings = settings
         self.function = compiled(function)
@@ -102,14 +104,14 @@ class Transform:
 
         A hint is what only the arguments of a call from Python tell.
         """
-        return self._driver(hint, INLINED)
+        return self._driver(hint, self.options)
 
     def entry_point(self, hint):
         """Return the function that Python calls, which has no duals to hand over."""
         return self._driver(hint, ENTRY_OPTIONS)
 
     def _driver(self, hint, options):
-        key = hint, options is INLINED
+        key = hint, options is ENTRY_OPTIONS
         if key in self._drivers:
             return self._drivers[key]
         register_table()
@@ -134,6 +136,11 @@ class Transform:
         The tuple ``arguments`` begins with None; see `numgrad.transforms.structure.argument`.
         """
         raise NotImplementedError
+
+
+def original_of(function):
+    """Return the transform that a driver belongs to; any other thing is what it is."""
+    return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
 
 
 def parameters_of(function, dispatcher):
@@ -185,7 +192,7 @@ class Header:
         names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
         rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
         self.name = identifier(transform.label())
-        self.takes_out = not rest and "out" not in names
+        self.takes_out = transform.takes_out and not rest and "out" not in names
         out = ["out"] if self.takes_out else []
         self.parameters = ", ".join([*names, *out, *(f"*{name}" for name in rest)])
         packed = "".join(f"{name}, " for name in names)
@@ -230,7 +237,7 @@ def typeof_transform(transform, c):
 
 def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
-    if getattr(function, "__hash__", None) is None:  # no function: the transform complains
+    if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
         transform = _made(kind, function, *settings)
@@ -246,9 +253,11 @@ def register(maker, kind):
     """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
     kind.maker = staticmethod(maker)
     function, *settings = inspect.signature(maker).parameters.values()
-    defaults = {f"default_{p.name}": p.default for p in settings}
+    optional = [p for p in settings if p.default is not p.empty]
+    defaults = {f"default_{p.name}": p.default for p in optional}
     # Numba compares the parameters of an overload and of its implementation with the maker's
-    header = ", ".join([function.name, *(f"{p.name}=default_{p.name}" for p in settings)])
+    stated = [f"{p.name}=default_{p.name}" if p in optional else p.name for p in settings]
+    header = ", ".join([function.name, *stated])
     given = ", ".join([function.name, *(p.name for p in settings)])
 
     def implementation(function, *settings):
@@ -267,6 +276,8 @@ def constant_of(kind):
     """Return the value of an argument that must be known while compiling."""
     if isinstance(kind, types.Omitted):
         return kind.value
+    if isinstance(kind, types.Dispatcher):
+        return kind.dispatcher
     if isinstance(kind, types.Literal):
         return kind.literal_value
     if isinstance(kind, types.NoneType):

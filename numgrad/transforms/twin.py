@@ -13,22 +13,27 @@ from weakref import WeakKeyDictionary
 import numba
 import numpy as np
 from numba import types
+from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+from numba.np.ufunc.dufunc import DUFunc
 
-from numgrad.duals import allocations
+from numgrad.duals import activation, allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
+from numgrad.transforms import callees, classes
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of callbacks
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -67,7 +72,9 @@ def twin_of(function):
 
 def calling(function):
     """Return a compiled function that calls a function with a rule, and so follows the rule."""
-    return numba.njit(lambda *arguments: function(*arguments))
+    caller = numba.njit(lambda *arguments: function(*arguments))
+    caller.stands_for = function
+    return caller
 
 
 def carrier_of(function):
@@ -77,6 +84,30 @@ def carrier_of(function):
     if function not in _stand_ins:
         _stand_ins.setdefault(function, stand_in(function))
     return _stand_ins[function]
+
+
+def carrying(typingctx, function):
+    """Return what to use instead of any object where there may be duals: often itself."""
+    if isinstance(function, Dispatcher):
+        return function if function in DRIVERS else carrier_of(function)
+    if isinstance(function, tuple):
+        carriers = tuple(carrying(typingctx, each) for each in function)
+        return function if carriers == function else carriers
+    if not callable(function) or not hashable(function):
+        return function
+    if isinstance(function, DUFunc) and function not in TABLE:
+        return callees.elementwise(function, twin_of)
+    if isinstance(function, CFunc):
+        return twin_of(plain(function))
+    return callees.overloaded(typingctx, function, twin_of)
+
+
+def plain(function):
+    """Return a compiled function of the source of a ufunc or a callback."""
+    if function not in _plain:
+        source = function.__wrapped__
+        _plain.setdefault(function, numba.njit(source))
+    return _plain[function]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -90,6 +121,7 @@ class CarryDerivatives(FunctionPass):
 
     def run_pass(self, state):
         function_ir, dual = state.func_ir, highest(state.args)
+        self.state, self.registered = state, False
         activity = Activity(function_ir)
         arguments = [
             name
@@ -97,42 +129,123 @@ class CarryDerivatives(FunctionPass):
             if dual_in(kind) is not None
         ]
         active = activity.active_variables(arguments)
-        known = len(_stand_ins)
         for block in function_ir.blocks.values():
             block.body = [
                 replaced
                 for statement in block.body
                 for replaced in self._replaced(block, statement, activity, active, dual)
             ]
-        if len(_stand_ins) > known:  # Numba takes in what is registered only when asked to
+        if self.registered:  # Numba takes in what is registered only when asked to
             state.typingctx.refresh()
             state.targetctx.refresh()
         return True
 
     def _replaced(self, block, statement, activity, active, dual):
         """Return the statements to stand in the place of one."""
+        if isinstance(statement, activity.nodes.Print):
+            return self._printed(block, statement, activity)
         if not isinstance(statement, activity.nodes.Assign):
             return [statement]
-        value = statement.value
-        if isinstance(value, activity.nodes.Expr) and value.op == "call":
-            return self._replaced_call(block, statement, activity, active, dual)
+        value, target = statement.value, statement.target.name
+        is_call = isinstance(value, activity.nodes.Expr) and value.op == "call"
+        if is_call:
+            replaced = self._replaced_call(block, statement, activity, active, dual)
+            if len(replaced) > 1:
+                return replaced
+        elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
+            return self._displayed(block, statement, activity, active, dual)
+        if target in active and isinstance(
+            value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
+        ):
+            if value_is_array(activity.nodes, value) and activity.to_convert(target):
+                return self._converted(block, statement, activity, dual)
+            if is_call:
+                return [statement]
         if isinstance(value, activity.nodes.Global | activity.nodes.FreeVar) or (
             isinstance(value, activity.nodes.Expr) and value.op == "getattr"
         ):
             function = activity.value_of(statement.target)
-            if isinstance(function, Dispatcher) and function not in DRIVERS:
-                constant = activity.nodes.Global(
-                    function.__name__, carrier_of(function), statement.loc
+            carrier = self._carrier(function)
+            if carrier is not function:
+                name = getattr(function, "__name__", "functions")
+                self._set(
+                    activity.ir, statement, activity.nodes.Global(name, carrier, statement.loc)
                 )
-                self._set(activity.ir, statement, constant)
+                self.registered = True
         return [statement]
+
+    def _carrier(self, function):
+        """Return what to use instead of an object: in kernels, only compiled functions change."""
+        if cuda.in_kernel() and not isinstance(function, Dispatcher):
+            return function
+        return carrying(self.state.typingctx, function)
+
+    def _constant(self, block, activity, name, value, loc):
+        """Return a new variable for an object, and the statement that assigns it."""
+        variable = block.scope.redefine(f"${name}", loc)
+        constant = activity.nodes.Global(name, value, loc)
+        activity.ir._definitions[variable.name] = [constant]
+        return variable, activity.nodes.Assign(constant, variable, loc)
+
+    def _called(self, block, activity, function, arguments, loc):
+        """Return a variable for what a function returns, and the statements that assign it."""
+        func, before = self._constant(block, activity, function.__name__, function, loc)
+        call = activity.nodes.Expr.call(func, arguments, (), loc)
+        result = block.scope.redefine(f"${function.__name__}.result", loc)
+        activity.ir._definitions[result.name] = [call]
+        return result, [before, activity.nodes.Assign(call, result, loc)]
+
+    def _printed(self, block, statement, activity):
+        """Print numbers without their derivatives."""
+        before, shown = [], []
+        for var in statement.args:
+            if activity.is_constant(var):
+                shown.append(var)
+                continue
+            result, added = self._called(block, activity, activation.shown, [var], statement.loc)
+            before += added
+            shown.append(result)
+        statement.args = shown
+        return [*before, statement]
+
+    def _converted(self, block, statement, activity, dual):
+        """Let a variable hold duals of what was assigned to it."""
+        loc, value = statement.loc, statement.value
+        plain = block.scope.redefine("$plain", loc)
+        activity.ir._definitions[plain.name] = [value]
+        kind, before = self._constant(block, activity, "dual", dual, loc)
+        func, named = self._constant(block, activity, "activated", activation.activated, loc)
+        call = activity.nodes.Expr.call(func, [kind, plain], (), loc)
+        self._set(activity.ir, statement, call)
+        return [activity.nodes.Assign(value, plain, loc), before, named, statement]
+
+    def _displayed(self, block, statement, activity, active, dual):
+        """Let the items of a list, or of a tuple that is gone through, all be duals."""
+        display, target = statement.value, statement.target.name
+        walked = display.op == "build_list" or target in activity.walked
+        if target not in active or not walked:
+            return [statement]
+        before, items = [], []
+        for item in display.items:
+            if item.name in activity.carrying:
+                items.append(item)
+                continue
+            kind, named = self._constant(block, activity, "dual", dual, statement.loc)
+            result, added = self._called(
+                block, activity, activation.activated_item, [kind, item], statement.loc
+            )
+            before += [named, *added]
+            items.append(result)
+        changed = activity.nodes.Expr(display.op, display.loc, **{**display._kws, "items": items})
+        self._set(activity.ir, statement, changed)
+        return [*before, statement]
 
     def _replaced_call(self, block, statement, activity, active, dual):
         """Replace NumPy's allocations and conversions of what may carry derivatives."""
         call = statement.value
         stand_in, owner = self._stand_in(activity, active, statement)
         if stand_in is None:
-            return [statement]
+            return self._replaced_method(block, statement, activity, active)
         before, variables = [], []
         for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
             variables.append(block.scope.redefine(f"${name}", statement.loc))
@@ -144,6 +257,22 @@ class CarryDerivatives(FunctionPass):
         replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
         return [*before, statement]
+
+    def _replaced_method(self, block, statement, activity, active):
+        """Replace methods of jitclasses, which may be given what carries derivatives."""
+        call = statement.value
+        function, arguments = classes.replaced_call(
+            activity, active, self.state.args, statement, twin_of
+        )
+        if function is None:
+            return [statement]
+        self.registered = True
+        variable = block.scope.redefine(f"${function.__name__}", statement.loc)
+        constant = activity.nodes.Global(function.__name__, function, statement.loc)
+        activity.ir._definitions[variable.name] = [constant]
+        replaced = activity.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg)
+        self._set(activity.ir, statement, replaced)
+        return [activity.nodes.Assign(constant, variable, statement.loc), statement]
 
     def _stand_in(self, activity, active, statement):
         """Return what to call instead of what a statement calls, and the object of a method."""
@@ -172,6 +301,13 @@ class CarryDerivatives(FunctionPass):
         statement.value = value
 
 
+def value_is_array(nodes, value):
+    """Return whether what is assigned may be an array: what isn't needs no conversion."""
+    if not isinstance(value, nodes.Expr):
+        return True
+    return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
+
+
 def is_number_class(function):
     """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
     return isinstance(function, types.Number) or (
@@ -183,18 +319,19 @@ def hashable(thing):
     return getattr(type(thing), "__hash__", None) is not None
 
 
-def carrying(state):
+def carry_derivatives(state):
     """Make a twin of a function that is compiled for a kernel."""
     return CarryDerivatives().run_pass(state)
 
 
 class TwinCompiler(CompilerBase):
-    """Numba's pipeline with one pass more."""
+    """Numba's pipeline with two passes more."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         last = ReconstructSSA if self.state.flags.enable_ssa else LiteralUnroll
         manager.add_pass_after(CarryDerivatives, last)
+        manager.add_pass_after(classes.CheckFields, NopythonTypeInference)
         manager.finalize()
         return [manager]
 
@@ -216,7 +353,7 @@ class Twin(CPUDispatcher):
         return cuda.function_in_kernels(
             self.py_func,
             lambda _: self.py_func,
-            lambda kinds: highest(kinds) and carrying,
+            lambda kinds: highest(kinds) and carry_derivatives,
             self.explained,
         )
 

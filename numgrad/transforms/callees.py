@@ -1,0 +1,124 @@
+"""What stands in the place of callees that are no functions of ``njit``: ufuncs and overloads."""
+
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numba
+import numpy as np
+from numba import types
+from numba.core.cpu_options import InlineOptions
+from numba.core.typing.templates import (
+    AbstractTemplate,
+    _OverloadFunctionTemplate,
+    builtin_registry,
+    signature,
+)
+from numba.extending import lower_builtin
+
+from numgrad.duals.numba_arrays import element, has_array, lower_elementwise
+from numgrad.duals.numba_lowering import call, return_type, signature_of
+from numgrad.duals.numba_type import is_dual
+
+_elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+UFUNC_OPTIONS = ("fastmath", "error_model")
+
+# Packages whose own functions have rules, or are refused: their overloads are left as they are.
+OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
+
+
+def elementwise(ufunc, twin_of):
+    """Return a function that computes what a ufunc of Numba's does, on duals."""
+    if ufunc not in _elementwise:
+        _elementwise.setdefault(ufunc, _elementwise_of(ufunc, twin_of))
+    return _elementwise[ufunc]
+
+
+def _elementwise_of(ufunc, twin_of):
+    given = ufunc.targetoptions
+    options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
+    twin = twin_of(numba.njit(ufunc._dispatcher.py_func, **options))
+
+    def stand_in(*arguments):
+        raise NotImplementedError("compiled code only")
+
+    class Template(AbstractTemplate):
+        key = stand_in
+
+        def generic(self, args, kws):
+            if kws:
+                return None
+            kinds = tuple(map(types.unliteral, args))
+            if not any(is_dual(element(kind)) for kind in kinds):
+                return signature_of(self.context, ufunc, kinds)
+            if not has_array(kinds):
+                return signature(return_type(self.context, twin, kinds), *kinds)
+            result = return_type(self.context, twin, [element(kind) for kind in kinds])
+            ndim = max(kind.ndim for kind in kinds if isinstance(kind, types.Array))
+            return signature(types.Array(result, ndim, "C"), *kinds)
+
+        def get_impl_key(self, sig):
+            return stand_in
+
+    def lower(context, builder, sig, arguments):
+        if not any(is_dual(element(kind)) for kind in sig.args):
+            return call(context, builder, ufunc, sig.args, arguments)[1]
+        if has_array(sig.args):
+            return lower_elementwise(context, builder, twin, sig, arguments)
+        return call(context, builder, twin, sig.args, arguments)[1]
+
+    builtin_registry.register_global(stand_in, types.Function(Template))
+    lower_builtin(stand_in, types.VarArg(types.Any))(lower)
+    return stand_in
+
+
+def overloaded(typingctx, function, twin_of):
+    """Return a function with the overloads that another package gave one, as twins."""
+    if isinstance(function, type | np.ufunc | types.Type) or is_ours(function):
+        return function
+    try:
+        if function not in _overloaded:
+            _overloaded.setdefault(function, _overloaded_of(typingctx, function, twin_of))
+        return _overloaded[function]
+    except TypeError:  # it can't be referred to weakly
+        return function
+
+
+def is_ours(thing):
+    module = getattr(thing, "__module__", None) or "builtins"
+    return module.split(".")[0] in OURS
+
+
+def _overloaded_of(typingctx, function, twin_of):
+    kind = typingctx._lookup_global(function)
+    if not isinstance(kind, types.Function):
+        return function
+    if not all(issubclass(each, _OverloadFunctionTemplate) for each in kind.templates):
+        return function
+
+    def stand_in(*arguments):
+        raise NotImplementedError("compiled code only")
+
+    stand_in.__name__ = function.__name__
+    templates = [twin_template(each, stand_in, twin_of) for each in kind.templates]
+    for template in templates:
+        builtin_registry.register(template)
+    builtin_registry.register_global(stand_in, types.Function(tuple(templates)))
+    return stand_in
+
+
+def twin_template(template, stand_in, twin_of):
+    """Return an overload whose implementations are twins."""
+
+    class Template(template):
+        key = stand_in
+        _impl_cache: ClassVar[dict[Any, Any]] = {}
+        _compiled_overloads: ClassVar[dict[Any, Any]] = {}
+        _inline_overloads: ClassVar[dict[Any, Any]] = {}
+        _inline = staticmethod(InlineOptions("never"))
+
+        def _get_jit_decorator(self):
+            return lambda **options: lambda function: twin_of(numba.jit(function, **options))
+
+    return Template
