@@ -284,3 +284,23 @@ def test_a_rule_wins_over_the_body():
     assert numgrad.derivative(f)(0.5) == pytest.approx(6.0 * math.exp(-1.0), rel=1e-15)
     assert numgrad.derivative(step)(0.5) == pytest.approx(math.exp(-0.25), rel=1e-15)
     assert f(0.5) == 3.0
+
+
+@numba.vectorize
+def cubed(x):
+    return x * x * x
+
+
+def parts_and_scalars(x):
+    """Numbers where Numba's own code for real, ufuncs and None once stumbled over duals."""
+    chosen = None
+    if x[0] > 0.0:
+        chosen = x[1]
+    spread = np.std(x) + complex(x[0], x[1]).real * x[2].imag
+    return cubed(x[0]) + spread + (0.0 if chosen is None else chosen * x[2])
+
+
+def test_parts_and_scalars():
+    x = np.array([0.7, 1.3, 0.4, 2.1])
+    expected = (x - x.mean()) / (x.size * x.std()) + [3.0 * x[0] ** 2, x[2], x[1], 0.0]
+    assert_allclose(numgrad.grad(parts_and_scalars)(x), expected, rtol=1e-13)
