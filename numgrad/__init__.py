@@ -5,6 +5,7 @@ nothing: neither numba nor anything of CUDA is loaded by ``import numgrad``.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    if "numba.cuda" in sys.modules:  # kernels know nothing of entry points
+        importlib.import_module("numgrad.cuda_extension").register()
     globals()[name] = value
     return value
 

@@ -146,9 +146,19 @@ def derivative_of_function() -> str:
 
 
 def cuda_device() -> str:
-    """Return the GPU, or why there is none."""
+    """Return the GPU, having derived something there, or why there is none."""
     available, text = cuda.availability()
-    return text if available else f"not available: {text}"
+    if not available:
+        return f"not available: {text}"
+    samples = np.sin(np.arange(24.0)).reshape(4, 6)
+    if not _same_bits(numgrad.gradient(samples, target="cuda"), np.gradient(samples)):
+        raise RuntimeError(f"{text}: values differ from NumPy's")
+    if cuda.simulated():
+        return f"{text}; derivatives of samples are right there"
+    slopes = numgrad.derivative(lambda x: x * x, target="cuda")(samples)
+    if not np.array_equal(slopes, 2.0 * samples):
+        raise RuntimeError(f"{text}: derivatives of a function are wrong")
+    return f"{text}; derivatives of samples and of functions are right there"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

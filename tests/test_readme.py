@@ -1,7 +1,12 @@
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numba import njit
+
+import numgrad
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -18,7 +23,28 @@ def test_the_first_two_commands_are_one_line_each_and_make_their_environment(blo
 
 
 def test_the_tour_runs():
-    exec(compile("\n".join(blocks("python")), README, "exec"), {})
+    on_host = [block for block in blocks("python") if "cuda" not in block]
+    exec(compile("\n".join(on_host), README, "exec"), {})
+
+
+def test_the_kernel_of_the_tour():
+    pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+    from tests.targets import cuda_on_host as host
+
+    wave, kernel = [
+        next(block for block in blocks("python") if f"def {name}" in block)
+        for name in ("wave", "slopes")
+    ]
+    names = {"np": np, "njit": njit, "numgrad": numgrad, "math": math}
+    exec(wave.split("curvature")[0] + kernel.split("\nx = ")[0], names)
+    x, results = np.linspace(-3.0, 3.0, 7), np.zeros(7)
+    with host.no_device():
+        compiled = host.HostKernel(names["slopes"].py_func, (x, results))
+    compiled((2,), (4,), x, results)
+    expected = np.exp(-x * x) * (np.cos(x) - 2.0 * x * np.sin(x))
+    np.testing.assert_allclose(results, expected, rtol=1e-14)
+    for capability in host.CAPABILITIES:
+        assert ".visible .entry" in host.ptx_of(compiled, capability)
 
 
 def test_the_picture_is_there():

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from numba import types
+from numba.core import cgutils
 from numba.core.typing import npydecl
 from numba.np import npyimpl
 
@@ -60,6 +61,14 @@ def lower_elementwise(context, builder, function, sig, arguments, out=()):
     return npyimpl.numpy_ufunc_kernel(context, builder, sig, [*arguments, *out], ufunc, Kernel)
 
 
+class ScalarHelper(npyimpl._ScalarHelper):
+    """A number beside arrays, kept in memory as what it is in registers: a vector is not both."""
+
+    def __init__(self, context, builder, number, kind):
+        super().__init__(context, builder, number, kind)
+        self._ptr = cgutils.alloca_once(builder, context.get_value_type(kind))
+
+
 def accept_duals():
     """Let duals into Numba's own code for arrays.
 
@@ -71,7 +80,7 @@ def accept_duals():
 
     def prepare_argument(context, builder, argument, kind, where="input operand"):
         if is_dual(kind) or isinstance(kind, types.NoneType):
-            return npyimpl._ScalarHelper(context, builder, argument, kind)
+            return ScalarHelper(context, builder, argument, kind)
         return prepare(context, builder, argument, kind, where)
 
     def give_way(self, kinds, keywords):

@@ -25,7 +25,7 @@ from numgrad.duals.numba_arrays import (
     has_array,
     lower_elementwise,
 )
-from numgrad.duals.numba_builtins import folded
+from numgrad.duals.numba_builtins import folded, imag_of, real_of
 from numgrad.duals.numba_lowering import (
     call,
     is_active,
@@ -219,7 +219,7 @@ class Entry(AbstractTemplate):
     in_place = False
 
     def generic(self, arguments, keywords):
-        result = None
+        result, arguments = None, tuple(arguments)
         if not keywords and self.takes(len(arguments)):
             result = self.array(arguments) if has_array(arguments) else self.number(arguments)
         return None if result is None else signature(result, *arguments)
@@ -331,6 +331,8 @@ def register_table():
         register_formula(formula)
     for function in rules.TABLE:
         register_function(function)
+    register(real_of, np.real)
+    register(imag_of, np.imag)
     rules.listeners.append(register_function)
     from numgrad.duals import numba_products, numba_reductions, numba_shapes  # noqa: F401
 

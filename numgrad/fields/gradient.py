@@ -8,6 +8,8 @@ import numpy as np
 
 from numgrad.fields.outputs import checked_outputs
 from numgrad.targets.choose import TARGETS
+from numgrad.targets.cuda import ready
+from numgrad.targets.cuda_arrays import is_on_device
 
 
 def gradient(
@@ -17,6 +19,7 @@ def gradient(
     edge_order: int = 1,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    stream: Any = None,
 ) -> Any:
     r"""Return the derivatives of sampled values along the axes of an array.
 
@@ -42,15 +45,21 @@ def gradient(
         Where to store the results: one array an axis, each of the shape and the dtype of its
         result, in any memory layout. Nothing is written unless every argument passes its checks.
     target : {"auto", "cpu", "cuda"}, optional
-        Where to compute. Host arrays are derived on the CPU, which ``"auto"`` and ``"cpu"`` do;
-        this version has no kernels for CUDA.
+        Where to compute. With ``"auto"`` that is where `f` lies: arrays on a GPU (of Numba, CuPy,
+        PyTorch, whatever has ``__cuda_array_interface__`` or ``__dlpack__``) are derived there and
+        their derivatives stay there, arrays of the host are derived on the CPU. ``"cuda"`` copies
+        arrays of the host to the GPU and the derivatives back, in parts where memory is short.
+        ``"cpu"`` never touches CUDA.
+    stream : stream of Numba, CuPy or PyTorch, or its address, optional
+        Where to launch the kernels for arrays on a GPU; by default the stream that the array of `f`
+        names, if any. The call doesn't wait for them.
 
     Returns
     -------
     ndarray or tuple of ndarrays
         The derivative along the one axis, or a tuple with the derivative along each, in the order
         of `axis`. Each has the shape of `f`, its dtype (float64 where `f` holds integers) and its
-        memory order.
+        memory order. If `f` lies on a GPU, so do these, as arrays of the same library.
 
     Raises
     ------
@@ -62,8 +71,10 @@ def gradient(
         `edge_order` is above 2, `target` is unknown, or `out` doesn't fit in shape, is read-only,
         or shares memory with an input. An axis out of range raises its subclass
         `numpy.exceptions.AxisError`.
-    NotImplementedError
-        If `target` is ``"cuda"``.
+    ModuleNotFoundError
+        If a GPU is asked for and the extra ``cuda`` isn't installed.
+    RuntimeError
+        If a GPU is asked for and there is none; the message says why.
 
     See Also
     --------
@@ -118,15 +129,15 @@ def gradient(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    if target == "cuda":
-        raise NotImplementedError(
-            "target='cuda': this version of numgrad has no CUDA kernels for gradient; "
-            "use target='auto' or 'cpu' on an array in host memory"
-        )
     compiled = _compiled()
-    result = compiled.run_few(f, varargs, axis, edge_order, out)
-    if result is not None:
-        return result
+    if target != "cuda":
+        result = compiled.run_few(f, varargs, axis, edge_order, out)
+        if result is not None:
+            return result
+    if target != "cpu" and is_on_device(f):
+        return _on_cuda().gradient_on_device(f, varargs, axis, edge_order, out, stream)
+    if target == "cuda":
+        ready()
     plan = compiled.make_plan(f, varargs, axis, edge_order)
     if plan is None:
         return _by_numpy(f, varargs, axis, edge_order, out)
@@ -135,7 +146,7 @@ def gradient(
     else:
         shape, inputs = plan.samples.shape, (plan.samples, *varargs)
         results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
-    compiled.run(plan, results)
+    (_on_cuda() if target == "cuda" else compiled).run(plan, results)
     return results[0] if len(results) == 1 else results
 
 
@@ -145,6 +156,14 @@ def _compiled() -> ModuleType:
     from numgrad.fields import run
 
     return run
+
+
+@cache
+def _on_cuda() -> ModuleType:
+    """Load what needs numba.cuda when it is first asked for."""
+    from numgrad.fields import run_cuda
+
+    return run_cuda
 
 
 def _by_numpy(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Any:

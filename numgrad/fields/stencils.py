@@ -81,6 +81,10 @@ def _product(weight, sample):
     return complex_product
 
 
+# What stands for a function of the three above, for the types of its arguments.
+OVERLOADS = {value: _value, quotient: _quotient, product: _product}
+
+
 @formula
 def difference_quotient(right, left, spacing):
     """Return ``(right - left) / spacing``.
@@ -131,6 +135,40 @@ def weights_at_last(h1, h2, two):
     b = -(h2 + h1) / (h1 * h2)
     c = (two * h2 + h1) / (h2 * (h1 + h2))
     return a, b, c
+
+
+# The same from the coordinates of the points, which may be integers.
+
+
+@formula
+def distance(right, left):
+    """Return how far apart two points are."""
+    return value(right) - value(left)
+
+
+@formula
+def weights_between(left, middle, right):
+    """Return the three weights of the derivative at the middle of three points."""
+    return interior_weights(distance(middle, left), distance(right, middle))
+
+
+@formula
+def weights_from_first(first, second, third, two):
+    """Return the three weights of the derivative at the first of three points."""
+    return weights_at_first(distance(second, first), distance(third, second), two)
+
+
+@formula
+def weights_from_last(third, second, last, two):
+    """Return the three weights of the derivative at the last of three points."""
+    return weights_at_last(distance(second, third), distance(last, second), two)
+
+
+@formula
+def sum_between(left, f_left, middle, f_middle, right, f_right):
+    """Return the derivative at the middle of three points, from samples and coordinates."""
+    a, b, c = weights_between(left, middle, right)
+    return weighted_sum(a, f_left, b, f_middle, c, f_right)
 
 
 # With h1 = h2 = h the weights at the edges are (-3/2, 2, -1/2) / h and (1/2, -2, 3/2) / h.

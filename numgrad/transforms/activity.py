@@ -12,11 +12,11 @@ active without any derivative flowing into it, such as a copy of constants that 
 is *to be converted* to duals.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numba.core import ir
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
@@ -73,6 +73,7 @@ class Activity:
 
     def __init__(self, function_ir):
         self.ir = function_ir
+        self.nodes = sys.modules[type(function_ir).__module__]  # Numba's own, or numba-cuda's
         self.groups = Groups()
         self.flows = []  # from some variables to one
         self.stores = []  # of some variables through one
@@ -84,7 +85,9 @@ class Activity:
         self._written = None
         statements = [each for block in function_ir.blocks.values() for each in block.body]
         for statement in statements:
-            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Expr):
+            if isinstance(statement, self.nodes.Assign) and isinstance(
+                statement.value, self.nodes.Expr
+            ):
                 self._find_walks(statement.value)
         for statement in statements:
             self._read(statement)
@@ -94,44 +97,48 @@ class Activity:
             return
         name = expr.value.name
         definition = guard(get_definition, self.ir, expr.value)
-        if isinstance(definition, ir.Arg):
+        if isinstance(definition, self.nodes.Arg):
             self.indexed.add(f"arg.{definition.name}")
         if expr.op != "static_getitem":
             self.walked.add(name)
             for each in self.ir._definitions.get(name, ()):
-                if isinstance(each, ir.Var):
+                if isinstance(each, self.nodes.Var):
                     self.walked.add(each.name)
 
     def _read(self, statement):
-        if isinstance(statement, ir.Assign):
+        if isinstance(statement, self.nodes.Assign):
             self._read_assignment(statement.target.name, statement.value)
-        elif isinstance(statement, ir.SetItem | ir.StaticSetItem | ir.SetAttr):
+        elif isinstance(
+            statement, self.nodes.SetItem | self.nodes.StaticSetItem | self.nodes.SetAttr
+        ):
             self._store(statement.target.name, [statement.value.name])
-        elif isinstance(statement, ir.StoreMap):
+        elif isinstance(statement, self.nodes.StoreMap):
             self._store(statement.dct.name, [statement.key.name, statement.value.name])
-        elif isinstance(statement, ir.Return):
+        elif isinstance(statement, self.nodes.Return):
             self._share(RETURNED, statement.value.name)
             self.flows.append(([statement.value.name], RETURNED))
             self.joins.append([RETURNED, statement.value.name])
 
     def _read_assignment(self, target, value):
-        if isinstance(value, ir.Arg):
+        if isinstance(value, self.nodes.Arg):
             # the variable holds the argument, under its name without a version
             self._share(target, f"arg.{value.name}")
             self.flows.append(([f"arg.{value.name}"], target))
-        elif isinstance(value, ir.Var):
+        elif isinstance(value, self.nodes.Var):
             self._share(target, value.name)
             self.flows.append(([value.name], target))
             self.joins.append([target, value.name])
-        elif isinstance(value, ir.Yield):
+        elif isinstance(value, self.nodes.Yield):
             self.flows.append(([value.value.name], target))
-        elif isinstance(value, ir.Expr):
+        elif isinstance(value, self.nodes.Expr):
             self._read_expression(target, value)
 
     def _read_expression(self, target, expr):
         operands = [var.name for var in expr.list_vars()]
         if expr.op == "phi":
-            operands = [value.name for value in expr.incoming_values if isinstance(value, ir.Var)]
+            operands = [
+                value.name for value in expr.incoming_values if isinstance(value, self.nodes.Var)
+            ]
         if expr.op == "getattr" and expr.attr in ("shape", "size", "ndim", "dtype", "strides"):
             return
         self.flows.append((operands, target))
@@ -213,9 +220,9 @@ class Activity:
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""
         definition = guard(get_definition, self.ir, func)
-        if isinstance(definition, ir.Expr) and definition.op == "getattr":
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             return definition.attr, definition.value.name
-        if isinstance(definition, ir.Global | ir.FreeVar):
+        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
             return getattr(definition.value, "__name__", None), None
         return None, None
 
@@ -227,18 +234,18 @@ class Activity:
     def value_of(self, var):
         """Return the object that a variable always stands for, or None."""
         definition = guard(get_definition, self.ir, var)
-        if isinstance(definition, ir.Global | ir.FreeVar):
+        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
             return definition.value
-        if isinstance(definition, ir.Expr) and definition.op == "getattr":
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             owner = self.value_of(definition.value)
-            if owner is not None and not isinstance(owner, ir.Var):
+            if owner is not None and not isinstance(owner, self.nodes.Var):
                 return getattr(owner, definition.attr, None)
         return None
 
     def is_constant(self, var):
         """Return whether a variable stands for a constant of the source."""
         definition = guard(get_definition, self.ir, var)
-        return isinstance(definition, ir.Const | ir.Global | ir.FreeVar)
+        return isinstance(definition, self.nodes.Const | self.nodes.Global | self.nodes.FreeVar)
 
     def _share(self, name, other):
         self.groups.join(name, other)

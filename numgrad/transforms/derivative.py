@@ -1,7 +1,7 @@
 """``numgrad.derivative``."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba import types
@@ -9,18 +9,37 @@ from numba import types
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import effects_of
-from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import made, register
+from numgrad.transforms.transform import Transform, made, register
 from numgrad.transforms.twin import DRIVERS
-from numgrad.transforms.vmap import Mapping, may_share, numbers_in
+from numgrad.transforms.vmap import (
+    Mapping,
+    bound,
+    check_target,
+    may_share,
+    numbers_in,
+    on_cuda,
+    runs_on_cuda,
+)
 
 
 class Derivative(Jacobian):
     """The derivative of a function of numbers, at one point or at all of an array."""
 
     summary = "the derivative"
+    out_argnum = None
+
+    @property
+    def target(self):
+        return self.settings[1]
+
+    def __call__(self, *arguments, **keywords):
+        if runs_on_cuda(self.target, arguments):
+            arguments, out = bound(self, arguments, keywords)
+            return on_cuda().map_points(self, arguments, out)
+        return Transform.__call__(self, *arguments, **keywords)
 
     def hint(self, arguments):
         if any(isinstance(argument, np.ndarray) for argument in arguments):
@@ -30,10 +49,16 @@ class Derivative(Jacobian):
     def item_hint(self, arguments):  # noqa: ARG002 - it is serial, whatever they are
         return None
 
+    def _whole(self, count):
+        """Return which arguments stay whole: tables, of which the function takes items."""
+        if self.function in DRIVERS:
+            return frozenset()
+        effects = effects_of(self.function)
+        by, _ = positions_of(self.function, self.argnums, count)
+        return frozenset() if effects is None else effects.indexed - set(by)
+
     def implementation(self, kinds, out, hint):
-        # An argument of which the function takes items stays whole: it is no number.
-        effects = None if self.function in DRIVERS else effects_of(self.function)
-        whole = frozenset() if effects is None else effects.indexed
+        whole = self._whole(len(kinds))
         arrays = [
             k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
         ]
@@ -141,7 +166,11 @@ def lines_of(kind):
     return line_of(kind)
 
 
-def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def derivative(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    target: Literal["auto", "cpu", "cuda"] = "auto",
+) -> Callable[..., Any]:
     """Return the function that computes the derivative of a function of numbers.
 
     Parameters
@@ -152,6 +181,8 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats
         or complex numbers.
+    target : {"auto", "cpu", "cuda"}, optional
+        Where to take the derivatives at the points of arrays: see `vmap`.
 
     Returns
     -------
@@ -168,7 +199,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
         differentiate by holds no floats
         or ``out`` doesn't fit in number, dtype or rank.
     ValueError
-        When called, if there is no argument at one of `argnums`, arrays
+        If `target` is unknown; when called, if there is no argument at one of `argnums`, arrays
         don't broadcast, or ``out`` doesn't fit in shape.
     DifferentiationError
         When called, if something in `f` can't be differentiated: the message names the line.
@@ -204,7 +235,8 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     >>> numgrad.derivative(slope)(2.0)
     64.0
     """
-    return made(Derivative, f, checked_argnums(argnums))
+    check_target(target)
+    return made(Derivative, f, checked_argnums(argnums), target)
 
 
 register(derivative, Derivative)

@@ -91,7 +91,7 @@ def place_in(message: str, filename: str) -> str:
         if path.endswith(filename.rsplit("/", 1)[-1])
     ]
     if not places:
-        return ":"
+        return f":\n{filename}"
     _, line = places[-1]
     return f":\n{filename}, line {line}: {linecache.getline(filename, line).strip()}"
 

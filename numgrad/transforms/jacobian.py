@@ -1,6 +1,7 @@
 """``numgrad.jacobian``, of which the gradient, the derivative and the Hessian are made."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ from numba import types
 
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import number_of
+from numgrad.targets import cuda
 from numgrad.targets.choose import thread_count
 from numgrad.transforms.results import JacobianPasses
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import is_integer
+from numgrad.transforms.structure import is_integer, leaves, structure_of
 from numgrad.transforms.transform import Transform, made, register
 from numgrad.transforms.widths import FEWEST, counts_for_arrays
 
@@ -74,6 +76,9 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
+        if hint is None and cuda.in_kernel():
+            positions, _ = positions_of(self.function, self.argnums, len(kinds))
+            hint = sum(inputs_in(kinds[position]) for position in positions)
         passes = self.chosen_passes(kinds, out, hint)
         if hint is not None or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
@@ -117,6 +122,14 @@ def size_of(argument):
     if type(argument) is np.ndarray:
         return argument.size
     return sum(map(size_of, argument)) if isinstance(argument, tuple) else 1
+
+
+def inputs_in(kind):
+    """Return how many inputs an argument of a kernel's function holds, as far as its type tells."""
+    return sum(
+        prod(getattr(leaf.kind, "sizes", ())) if leaf.is_array else 1
+        for leaf in leaves(structure_of("", kind))
+    )
 
 
 def by_size(few, many, *, value):

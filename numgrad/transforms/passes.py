@@ -14,8 +14,10 @@ from numba import types
 
 from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
+from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.sized import SizedArray, local_like
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import (
     Leaf,
@@ -183,7 +185,7 @@ class Passes:
             return expression, kind
         dual = self.dual_of(each.leaf.element)
         if each.leaf.is_array:
-            return f"{each.name}_dual", types.Array(dual, kind.ndim, "C")
+            return f"{each.name}_dual", duals_like(kind, dual)
         return self._seeded_number(each), dual
 
     def _seeded_number(self, each):
@@ -208,9 +210,8 @@ class Passes:
         for each in self.inputs:
             leaf, name = each.leaf, each.name
             if each.in_array:
-                empty, dual = self.name(chunks.allocate, "allocate"), self._dual_name(each)
                 self.add(
-                    f"{name}_dual = {empty}({leaf.expression}.shape, {dual})",
+                    f"{name}_dual = {self._duals_like(leaf, self._dual_name(each))}",
                     f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
                     f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}",
                 )
@@ -223,6 +224,12 @@ class Passes:
                 offset = f"{name}_offset + {size}"
         if self.tangents is None:
             self.add(f"total = {offset}")
+
+    def _duals_like(self, leaf, dual):
+        """Return the source of an array of duals of the shape of an argument."""
+        if cuda.in_kernel():
+            return f"{self.name(local_like, 'local_like')}({leaf.expression}, {dual})"
+        return f"{self.name(chunks.allocate, 'allocate')}({leaf.expression}.shape, {dual})"
 
     def flat(self, kind, expression):
         """Return the source of an array's elements as one dimension."""
@@ -313,6 +320,13 @@ class Passes:
         return Body([*self.lines, f"return {result}"], self.names)
 
 
+def duals_like(array, dual):
+    """Return the type of an array of duals of the shape of another."""
+    if isinstance(array, SizedArray):
+        return SizedArray(dual, array.sizes, "C")
+    return types.Array(dual, array.ndim, "C")
+
+
 def tangent_kind(tangents, leaf):
     """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
     places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
@@ -331,6 +345,8 @@ def written_arguments(function, count):
 
 def return_type(function, kinds):
     """Return the type of what a compiled function returns for arguments of given types."""
+    if cuda.in_kernel():
+        return cuda.return_type(function, kinds)
     return overload_of(function, kinds).signature.return_type
 
 

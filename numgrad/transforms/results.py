@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from numba import get_num_threads, njit, prange, types
 
 from numgrad.duals.numba_rules import OPTIONS, part
+from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import Passes, derivative_element
 from numgrad.transforms.source import function_of
@@ -140,6 +141,11 @@ class JacobianPasses(Passes):
             self.add(f"{check}({place.expression}.shape, {result.shape()})")
         if self._is_in_place(place):
             self.add(f"{result.name} = {place.expression}")
+        elif cuda.in_kernel():
+            raise TypeError(
+                "in a kernel the derivative by an array needs a place to go to: pass out=, an "
+                "array made by cuda.local.array, or a tuple of numbers instead of the array"
+            )
         else:
             empty, element = (
                 self.name(chunks.allocate, "allocate"),

@@ -10,7 +10,7 @@ would wait for: two threads at once make it twice, and both take the first.
 import inspect
 import weakref
 from collections.abc import Callable
-from functools import lru_cache, update_wrapper
+from functools import cached_property, lru_cache, update_wrapper
 from typing import Any
 
 import numba
@@ -21,10 +21,13 @@ from numba.core.registry import CPUDispatcher
 from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
+from numgrad.targets import cuda
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS, hashable
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
 INLINED = OPTIONS | {"forceinline": True}
 ENTRY_OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -82,6 +85,13 @@ class Transform:
             if setting != default
         ]
         return f"{type(self).maker.__name__}({self.inner_name()}{''.join(given)})"
+
+    @property
+    def _numba_type_(self):
+        """The type that numba-cuda gives a transform in a kernel."""
+        if not cuda.is_installed():
+            raise AttributeError("only numba-cuda asks for this type")
+        return self.driver()._CUDATypingContext__dispatcher._numba_type_
 
     def __repr__(self):
         return f"<numgrad.{self.label()}>"
@@ -151,6 +161,13 @@ class Driver(CPUDispatcher):
         template = self.header.function_of(Body(["raise NotImplementedError"], {}))
         super().__init__(template, targetoptions={"nopython": True, **options})
         self._compiler = DriverCompiler(self, transform, hint)
+
+    @cached_property
+    def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
+        """The function that kernels call in place of this one."""
+        return cuda.function_in_kernels(
+            self.py_func, lambda kinds: self._compiler._get_implementation(kinds, {})
+        )
 
 
 class DriverCompiler(_FunctionCompiler):
@@ -252,6 +269,7 @@ def register(maker, kind):
     names = defaults | {"implementation": implementation}
     typed = function_of("typed", header, Body([f"return implementation({given})"], names))
     overload(maker, inline="always", prefer_literal=True)(typed)
+    MADE_IN_COMPILED_CODE[maker] = typed
 
 
 def constant_of(kind):

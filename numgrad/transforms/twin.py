@@ -6,13 +6,13 @@ twin, and the allocations of arrays that will hold derivatives by allocations of
 is called without any dual is the function itself.
 """
 
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
 from numba import types
-from numba.core import ir
 from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -27,6 +27,7 @@ from numgrad.duals import activation, allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
+from numgrad.targets import cuda
 from numgrad.transforms import callees, classes
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
@@ -141,48 +142,58 @@ class CarryDerivatives(FunctionPass):
 
     def _replaced(self, block, statement, activity, active, dual):
         """Return the statements to stand in the place of one."""
-        if isinstance(statement, ir.Print):
+        if isinstance(statement, activity.nodes.Print):
             return self._printed(block, statement, activity)
-        if not isinstance(statement, ir.Assign):
+        if not isinstance(statement, activity.nodes.Assign):
             return [statement]
         value, target = statement.value, statement.target.name
-        is_call = isinstance(value, ir.Expr) and value.op == "call"
+        is_call = isinstance(value, activity.nodes.Expr) and value.op == "call"
         if is_call:
             replaced = self._replaced_call(block, statement, activity, active, dual)
             if len(replaced) > 1:
                 return replaced
-        elif isinstance(value, ir.Expr) and value.op in ("build_list", "build_tuple"):
+        elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
             return self._displayed(block, statement, activity, active, dual)
-        if target in active and isinstance(value, ir.Expr | ir.Var | ir.Arg):
-            if value_is_array(value) and activity.to_convert(target):
+        if target in active and isinstance(
+            value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
+        ):
+            if value_is_array(activity.nodes, value) and activity.to_convert(target):
                 return self._converted(block, statement, activity, dual)
             if is_call:
                 return [statement]
-        if isinstance(value, ir.Global | ir.FreeVar) or (
-            isinstance(value, ir.Expr) and value.op == "getattr"
+        if isinstance(value, activity.nodes.Global | activity.nodes.FreeVar) or (
+            isinstance(value, activity.nodes.Expr) and value.op == "getattr"
         ):
             function = activity.value_of(statement.target)
-            carrier = carrying(self.state.typingctx, function)
+            carrier = self._carrier(function)
             if carrier is not function:
                 name = getattr(function, "__name__", "functions")
-                self._set(activity.ir, statement, ir.Global(name, carrier, statement.loc))
+                self._set(
+                    activity.ir, statement, activity.nodes.Global(name, carrier, statement.loc)
+                )
                 self.registered = True
         return [statement]
+
+    def _carrier(self, function):
+        """Return what to use instead of an object: in kernels, only compiled functions change."""
+        if cuda.in_kernel() and not isinstance(function, Dispatcher):
+            return function
+        return carrying(self.state.typingctx, function)
 
     def _constant(self, block, activity, name, value, loc):
         """Return a new variable for an object, and the statement that assigns it."""
         variable = block.scope.redefine(f"${name}", loc)
-        constant = ir.Global(name, value, loc)
+        constant = activity.nodes.Global(name, value, loc)
         activity.ir._definitions[variable.name] = [constant]
-        return variable, ir.Assign(constant, variable, loc)
+        return variable, activity.nodes.Assign(constant, variable, loc)
 
     def _called(self, block, activity, function, arguments, loc):
         """Return a variable for what a function returns, and the statements that assign it."""
         func, before = self._constant(block, activity, function.__name__, function, loc)
-        call = ir.Expr.call(func, arguments, (), loc)
+        call = activity.nodes.Expr.call(func, arguments, (), loc)
         result = block.scope.redefine(f"${function.__name__}.result", loc)
         activity.ir._definitions[result.name] = [call]
-        return result, [before, ir.Assign(call, result, loc)]
+        return result, [before, activity.nodes.Assign(call, result, loc)]
 
     def _printed(self, block, statement, activity):
         """Print numbers without their derivatives."""
@@ -204,9 +215,9 @@ class CarryDerivatives(FunctionPass):
         activity.ir._definitions[plain.name] = [value]
         kind, before = self._constant(block, activity, "dual", dual, loc)
         func, named = self._constant(block, activity, "activated", activation.activated, loc)
-        call = ir.Expr.call(func, [kind, plain], (), loc)
+        call = activity.nodes.Expr.call(func, [kind, plain], (), loc)
         self._set(activity.ir, statement, call)
-        return [ir.Assign(value, plain, loc), before, named, statement]
+        return [activity.nodes.Assign(value, plain, loc), before, named, statement]
 
     def _displayed(self, block, statement, activity, active, dual):
         """Let the items of a list, or of a tuple that is gone through, all be duals."""
@@ -225,7 +236,7 @@ class CarryDerivatives(FunctionPass):
             )
             before += [named, *added]
             items.append(result)
-        changed = ir.Expr(display.op, display.loc, **{**display._kws, "items": items})
+        changed = activity.nodes.Expr(display.op, display.loc, **{**display._kws, "items": items})
         self._set(activity.ir, statement, changed)
         return [*before, statement]
 
@@ -238,12 +249,12 @@ class CarryDerivatives(FunctionPass):
         before, variables = [], []
         for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
             variables.append(block.scope.redefine(f"${name}", statement.loc))
-            constant = ir.Global(name, value, statement.loc)
+            constant = activity.nodes.Global(name, value, statement.loc)
             activity.ir._definitions[variables[-1].name] = [constant]
-            before.append(ir.Assign(constant, variables[-1], statement.loc))
+            before.append(activity.nodes.Assign(constant, variables[-1], statement.loc))
         function, kind = variables
         arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
-        replaced = ir.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
+        replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
         return [*before, statement]
 
@@ -257,11 +268,11 @@ class CarryDerivatives(FunctionPass):
             return [statement]
         self.registered = True
         variable = block.scope.redefine(f"${function.__name__}", statement.loc)
-        constant = ir.Global(function.__name__, function, statement.loc)
+        constant = activity.nodes.Global(function.__name__, function, statement.loc)
         activity.ir._definitions[variable.name] = [constant]
-        replaced = ir.Expr.call(variable, arguments, (), call.loc, call.vararg)
+        replaced = activity.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
-        return [ir.Assign(constant, variable, statement.loc), statement]
+        return [activity.nodes.Assign(constant, variable, statement.loc), statement]
 
     def _stand_in(self, activity, active, statement):
         """Return what to call instead of what a statement calls, and the object of a method."""
@@ -290,9 +301,9 @@ class CarryDerivatives(FunctionPass):
         statement.value = value
 
 
-def value_is_array(value):
+def value_is_array(nodes, value):
     """Return whether what is assigned may be an array: what isn't needs no conversion."""
-    if not isinstance(value, ir.Expr):
+    if not isinstance(value, nodes.Expr):
         return True
     return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
@@ -306,6 +317,11 @@ def is_number_class(function):
 
 def hashable(thing):
     return getattr(type(thing), "__hash__", None) is not None
+
+
+def carry_derivatives(state):
+    """Make a twin of a function that is compiled for a kernel."""
+    return CarryDerivatives().run_pass(state)
 
 
 class TwinCompiler(CompilerBase):
@@ -331,14 +347,27 @@ class Twin(CPUDispatcher):
         options |= {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
 
+    @cached_property
+    def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
+        """The function that kernels call in place of this one."""
+        return cuda.function_in_kernels(
+            self.py_func,
+            lambda _: self.py_func,
+            lambda kinds: highest(kinds) and carry_derivatives,
+            self.explained,
+        )
+
     def compile(self, sig):
         """Compile the function on duals; raise an error that names the user's line."""
         try:
             return super().compile(sig)
         except NumbaError as error:
-            function = self.original.py_func
-            name, filename = function.__name__, function.__code__.co_filename
-            raise explained(error, name, filename) from error
+            raise self.explained(error) from error
+
+    def explained(self, error):
+        """Return the error to raise for one of the compiler's."""
+        function = self.original.py_func
+        return explained(error, function.__name__, function.__code__.co_filename)
 
     def get_call_template(self, args, kws):
         _, folded = self._compiler.fold_argument_types(args, kws)

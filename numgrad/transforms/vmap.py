@@ -1,7 +1,9 @@
 """``numgrad.vmap``, and the loop over items that ``derivative`` shares with it."""
 
+import inspect
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 import numba
@@ -9,6 +11,7 @@ from numba import get_num_threads, prange, types
 
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
+from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import overload_of, return_type
 from numgrad.transforms.source import Body, function_of
@@ -227,6 +230,17 @@ class Vmap(Transform):
     def in_axes(self):
         return self.settings[0]
 
+    @property
+    def target(self):
+        return self.settings[1]
+
+    def __call__(self, *arguments, **keywords):
+        if runs_on_cuda(self.target, arguments):
+            arguments, out = bound(self, arguments, keywords)
+            axes = axes_of(self.in_axes, arguments)
+            return on_cuda().map_items(self, arguments, axes, out)
+        return super().__call__(*arguments, **keywords)
+
     def hint(self, arguments):
         """Return whether to share the items among threads, and what an item tells its function."""
         item_hint = None
@@ -299,7 +313,10 @@ def vmap(
         The axis along which the items of the arguments lie: the same for all, or one for each
         argument, with None for an argument that every item gets whole.
     target : {"auto", "cpu", "cuda"}, optional
-        Where to compute. ``"auto"`` and ``"cpu"`` are the CPU; this version has no ``"cuda"``.
+        Where to compute. With ``"auto"`` that is where the arguments lie: on a GPU if one of them
+        does, and then the results stay there. ``"cuda"`` copies arrays of the host there and the
+        results back, ``"cpu"`` never touches CUDA. On a GPU every item has a thread, which has no
+        memory to allocate: `f` returns numbers and tuples, or is a derivative of such a function.
 
     Returns
     -------
@@ -315,8 +332,8 @@ def vmap(
         that should have holds none.
     ValueError
         If `target` is unknown; when called, if arguments have different numbers of items.
-    NotImplementedError
-        If `target` is ``"cuda"``.
+    ModuleNotFoundError, RuntimeError
+        When called, if a GPU is asked for and the extra ``cuda`` isn't installed, or there is none.
 
     Examples
     --------
@@ -339,11 +356,37 @@ def check_target(target):
     """Raise where the items can't be computed."""
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    if target == "cuda":
-        raise NotImplementedError(
-            "target='cuda': this version of numgrad maps functions on the CPU; "
-            "use target='auto' or 'cpu'"
-        )
+
+
+def runs_on_cuda(target, arguments):
+    """Return whether a call from Python runs on a GPU."""
+    return target == "cuda" or (target == "auto" and lie_on_device(arguments))
+
+
+def lie_on_device(arguments):
+    """Return whether there is an array on a GPU among some arguments."""
+    return any(
+        lie_on_device(argument) if type(argument) is tuple else is_on_device(argument)
+        for argument in arguments
+    )
+
+
+@cache
+def on_cuda():
+    """Load what maps items on a GPU when it is first asked for."""
+    from numgrad.transforms import on_cuda
+
+    return on_cuda
+
+
+def bound(transform, arguments, keywords):
+    """Return the arguments of a call in order, and ``out``."""
+    out = keywords.pop("out", None)
+    if keywords:
+        signature = inspect.Signature(transform.parameters).bind(*arguments, **keywords)
+        signature.apply_defaults()
+        arguments = signature.args
+    return tuple(arguments), out
 
 
 def check_axes(in_axes):

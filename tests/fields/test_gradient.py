@@ -424,8 +424,3 @@ def test_targets(target):
 def test_unknown_targets(target):
     with pytest.raises(ValueError, match=f"target must be one of auto, cpu, cuda, not {target!r}"):
         numgrad.gradient([1.0, 2.0], target=target)
-
-
-def test_cuda_is_still_to_come():
-    with pytest.raises(NotImplementedError, match="no CUDA kernels"):
-        numgrad.gradient([1.0, 2.0], target="cuda")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numba
+import numpy as np
 import pytest
 
 import numgrad
@@ -17,7 +18,7 @@ def fake_cuda(monkeypatch):
     """Put a module of our making in place of numba.cuda."""
 
     def put(**attributes):
-        monkeypatch.setattr("numgrad.targets.cuda.find_spec", lambda _: True)
+        monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: True)
         monkeypatch.setattr(numba, "cuda", SimpleNamespace(**attributes), raising=False)
 
     return put
@@ -31,11 +32,56 @@ def test_here():
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setattr("numgrad.targets.cuda.find_spec", lambda _: None)
+    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
     assert availability() == (
         False,
         "numba-cuda isn't installed: pip install 'numba-numgrad[cuda]'",
     )
+
+
+CALLS = [
+    lambda: numgrad.gradient(np.arange(3.0), target="cuda"),
+    lambda: numgrad.derivative(lambda x: x * x, target="cuda")(np.arange(3.0)),
+    lambda: numgrad.vmap(lambda x: x * x, target="cuda")(np.arange(3.0)),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_says_what_to_install(monkeypatch, call):
+    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'numba-numgrad\[cuda\]'"):
+        call()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_says_why_there_is_no_device(monkeypatch, call):
+    pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
+    monkeypatch.setattr("numgrad.targets.cuda._availability", lambda: (False, "no driver"))
+    with pytest.raises(RuntimeError, match=r"^target='cuda' needs a GPU: no driver$"):
+        call()
+
+
+@pytest.mark.parametrize("target", ["gpu", None])
+def test_unknown_targets_of_derivatives(target):
+    with pytest.raises(ValueError, match="target must be one of auto, cpu, cuda"):
+        numgrad.derivative(lambda x: x, target=target)
+
+
+class Elsewhere:
+    """An array of another library that lies on a GPU."""
+
+    @property
+    def __cuda_array_interface__(self):
+        return {"shape": (3,), "typestr": "<f8", "data": (64, False), "version": 3}
+
+
+@pytest.mark.parametrize(
+    "call", [numgrad.gradient, numgrad.derivative(lambda x: x), numgrad.vmap(lambda x: x)]
+)
+def test_arrays_on_a_device_go_there(monkeypatch, call):
+    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
+    with pytest.raises(ModuleNotFoundError, match="numba-cuda"):
+        call(Elsewhere())
 
 
 def test_the_reason_of_the_driver_is_one_line(fake_cuda):

@@ -303,3 +303,23 @@ def test_fastmath_stays_with_its_function():
         numgrad.grad(fast_powers)(x)
         value, _ = numgrad.value_and_grad(exact_powers)(x)
         assert value == exact_powers(x)
+
+
+@numba.vectorize
+def cubed(x):
+    return x * x * x
+
+
+def parts_and_scalars(x):
+    """Numbers where Numba's own code for real, ufuncs and None once stumbled over duals."""
+    chosen = None
+    if x[0] > 0.0:
+        chosen = x[1]
+    spread = np.std(x) + complex(x[0], x[1]).real * x[2].imag
+    return cubed(x[0]) + spread + (0.0 if chosen is None else chosen * x[2])
+
+
+def test_parts_and_scalars():
+    x = np.array([0.7, 1.3, 0.4, 2.1])
+    expected = (x - x.mean()) / (x.size * x.std()) + [3.0 * x[0] ** 2, x[2], x[1], 0.0]
+    assert_allclose(numgrad.grad(parts_and_scalars)(x), expected, rtol=1e-13)

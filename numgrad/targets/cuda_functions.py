@@ -1,0 +1,137 @@
+"""Functions that kernels call, compiled by the rules of numgrad. Imported for CUDA only.
+
+numba-cuda compiles a function of ``numba.njit`` anew when a kernel calls it, from its Python source
+and with passes of its own. A twin and a driver need more than that: a pass, and a source that
+depends on the types of the arguments.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numgrad.targets.cuda import loaded
+
+cuda = loaded()
+
+from numba.core.errors import NumbaError  # noqa: E402
+from numba.cuda.compiler import CUDACompiler, compile_extra  # noqa: E402
+from numba.cuda.core import untyped_passes  # noqa: E402
+from numba.cuda.core.callconv import CUDACallConv  # noqa: E402
+from numba.cuda.core.compiler_lock import global_compiler_lock  # noqa: E402
+from numba.cuda.core.compiler_machinery import FunctionPass, register_pass  # noqa: E402
+from numba.cuda.descriptor import cuda_target  # noqa: E402
+from numba.cuda.dispatcher import CUDADispatcher, get_current_device  # noqa: E402
+from numba.cuda.flags import CUDAFlags  # noqa: E402
+from numba.cuda.utils import numba_target_override  # noqa: E402
+
+
+@global_compiler_lock  # type: ignore[untyped-decorator]
+def compiled(
+    function: Callable[..., Any],
+    kinds: tuple[Any, ...],
+    returned: Any,
+    capability: tuple[int, int],
+    *,
+    contraction: bool,
+    pipeline: Any = CUDACompiler,
+) -> Any:
+    """Return what numba-cuda makes of a function for arguments of some types.
+
+    It is its ``compile_cuda`` with two things more: a pipeline, and whether products and sums may
+    be contracted.
+    """
+    flags = CUDAFlags()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    flags.error_model = "numpy"
+    flags.nvvm_options = {"opt": 3} if contraction else {"opt": 3, "fma": False}
+    flags.compute_capability = capability
+    with numba_target_override():
+        result = compile_extra(
+            typingctx=cuda_target.typing_context,
+            targetctx=cuda_target.target_context,
+            func=function,
+            args=kinds,
+            return_type=returned,
+            flags=flags,
+            locals={},
+            pipeline_class=pipeline,
+            call_conv=CUDACallConv(cuda_target.target_context),
+            abi_info={},
+        )
+    result.library.finalize()
+    return result
+
+
+class DeviceFunction(CUDADispatcher):  # type: ignore[misc]
+    """A function that kernels call, with a source and a pipeline for each combination of types."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        source: Callable[[tuple[Any, ...]], Callable[..., Any]],
+        carry: Callable[[tuple[Any, ...]], Callable[[Any], bool] | None],
+        explained: Callable[[Exception], Exception] | None,
+    ) -> None:
+        super().__init__(function, {"device": True, "opt": True})
+        self._source, self._carry, self._explained = source, carry, explained
+
+    def compile_device(self, args: tuple[Any, ...], return_type: Any = None) -> Any:
+        """Return what is compiled for arguments of some types, once for each combination."""
+        args = tuple(args)
+        if args not in self.overloads:
+            try:
+                with self._compiling_counter:
+                    result = self._compiled(args, return_type)
+            except NumbaError as error:
+                if self._explained is None:
+                    raise
+                raise self._explained(error) from error
+            self.overloads[args] = result
+            result.target_context.insert_user_function(
+                result.entry_point, result.fndesc, [result.library]
+            )
+        return self.overloads[args]
+
+    def _compiled(self, args: tuple[Any, ...], return_type: Any) -> Any:
+        carry = self._carry(args)
+        return compiled(
+            self._source(args),
+            args,
+            return_type,
+            get_current_device().compute_capability,
+            contraction=True,
+            pipeline=CUDACompiler if carry is None else compiler_with(carry),
+        )
+
+
+@cache
+def compiler_with(carry: Callable[[Any], bool]) -> Any:
+    """Return numba-cuda's pipeline with one pass more, after variables have one definition each."""
+
+    @register_pass(mutates_CFG=False, analysis_only=False)
+    class Added(FunctionPass):  # type: ignore[misc]
+        _name = f"numgrad_{carry.__name__}"
+
+        def __init__(self) -> None:
+            FunctionPass.__init__(self)
+
+        def run_pass(self, state: Any) -> bool:
+            return carry(state)
+
+    class Compiler(CUDACompiler):  # type: ignore[misc]
+        def define_pipelines(self) -> list[Any]:
+            (manager,) = super().define_pipelines()
+            ssa = self.state.flags.enable_ssa
+            last = untyped_passes.ReconstructSSA if ssa else untyped_passes.LiteralUnroll
+            manager.add_pass_after(Added, last)
+            manager.finalize()
+            return [manager]
+
+    return Compiler
+
+
+def return_type(function: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the type of what a function returns in a kernel for arguments of some types."""
+    typing = cuda_target.typing_context
+    kind = typing.resolve_value_type(function)
+    return typing.resolve_function_type(kind, tuple(kinds), {}).return_type
