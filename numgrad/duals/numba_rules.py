@@ -334,7 +334,12 @@ def register_table():
     register(real_of, np.real)
     register(imag_of, np.imag)
     rules.listeners.append(register_function)
-    from numgrad.duals import numba_products, numba_reductions, numba_shapes  # noqa: F401
+    from numgrad.duals import (  # noqa: F401
+        numba_linear_algebra,
+        numba_products,
+        numba_reductions,
+        numba_shapes,
+    )
 
 
 def register_formula(formula):

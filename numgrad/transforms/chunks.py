@@ -12,11 +12,11 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-from numgrad.duals.numba_rules import floating, is_active, part, spread
+from numgrad.duals import parts
+from numgrad.duals.numba_rules import part, spread
 from numgrad.duals.numba_type import (
     has_vector,
     make_dual,
-    open_dual,
     pack,
 )
 
@@ -55,23 +55,6 @@ def seeded(typingctx, dual, number, lane):
 
 
 @intrinsic
-def set_partial(typingctx, duals, position, lane, partial):
-    """Set one partial of a number in an array, whose other partials stay as they are."""
-    array, dual = duals, duals.dtype
-
-    def codegen(context, builder, sig, arguments):
-        line, position, lane, partial = arguments
-        data = context.make_array(array)(context, builder, line).data
-        place = [ir.Constant(ir.IntType(32), 1)] + ([lane] if dual.count > 1 else [])
-        pointer = builder.gep(data, [position, *place])
-        number = context.cast(builder, partial, sig.args[3], dual.value)
-        context.pack_value(builder, dual.value, number, pointer)
-        return context.get_dummy_value()
-
-    return types.void(duals, types.intp, types.intp, partial), codegen
-
-
-@intrinsic
 def with_tangent(typingctx, dual, number, tangent):
     """Return a number with a tangent as its only partial."""
     dual = dual.instance_type
@@ -83,41 +66,6 @@ def with_tangent(typingctx, dual, number, tangent):
         return make_dual(context, builder, dual, value, partials)
 
     return dual(types.TypeRef(dual), number, tangent), codegen
-
-
-@intrinsic
-def value_at(typingctx, dual, number):
-    """Return a number without its partials at the depth of a dual type."""
-    dual = dual.instance_type
-    if not is_active(number, dual):
-        return number(types.TypeRef(dual), number), lambda *arguments: arguments[3][1]
-
-    def codegen(context, builder, sig, arguments):
-        return open_dual(context, builder, number, arguments[1])[0]
-
-    return number.value(types.TypeRef(dual), number), codegen
-
-
-@intrinsic
-def partial_at(typingctx, dual, number, lane):
-    """Return one partial of a number at the depth of a dual type: zero if it has none."""
-    dual = dual.instance_type
-    result = number.value if is_active(number, dual) else floating(number)
-
-    def codegen(context, builder, sig, arguments):
-        _, value, lane = arguments
-        if not is_active(number, dual):
-            return context.get_constant_null(result)
-        _, partials = open_dual(context, builder, number, value)
-        if number.count == 1:
-            return partials
-        lane = context.cast(builder, lane, sig.args[2], types.int64)
-        if has_vector(number):
-            return builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
-        memory = cgutils.alloca_once_value(builder, partials)
-        return builder.load(cgutils.gep(builder, memory, 0, lane))
-
-    return result(types.TypeRef(dual), number, lane), codegen
 
 
 @intrinsic
@@ -215,7 +163,7 @@ def store_values(target, source):
 @part
 def kept(dual, before, number, lane):
     """Return the partial of a lane if there is such a lane, otherwise what was there before."""
-    return partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
+    return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
 
 
 @intrinsic

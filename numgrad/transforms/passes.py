@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numba import types
 
+from numgrad.duals import parts
 from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
@@ -265,7 +266,7 @@ class Passes:
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""
-        set_partial = self.name(chunks.set_partial, "set_partial")
+        set_partial = self.name(parts.set_partial, "set_partial")
         self.add(*self.lanes_of(each, start), indent=indent)
         self.add("for lane in range(low, high):", indent=indent)
         self.add(
@@ -310,7 +311,7 @@ class Passes:
 
     def values(self):
         """Return the source of what the function itself returns."""
-        value_at, dual = self.name(chunks.value_at, "value_at"), self.name(self.dual, "dual")
+        value_at, dual = self.name(parts.value_at, "value_at"), self.name(self.dual, "dual")
         return source_of(
             mapped(lambda leaf: f"{value_at}({dual}, {leaf.expression})", self.outputs())
         )

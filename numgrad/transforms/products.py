@@ -7,6 +7,7 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
+from numgrad.duals import parts
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.grad import grad
@@ -52,8 +53,8 @@ class JvpPasses(Passes):
 
     def _take_apart(self, k, output):
         """Return the sources of an output's value and tangent."""
-        value_at, dual = self.name(chunks.value_at, "value_at"), self.name(self.dual, "dual")
-        partial_at = self.name(chunks.partial_at, "partial_at")
+        value_at, dual = self.name(parts.value_at, "value_at"), self.name(self.dual, "dual")
+        partial_at = self.name(parts.partial_at, "partial_at")
         if not output.is_array:
             number = output.expression
             tangent = f"{partial_at}({dual}, {number}, 0)" if output.is_floating else "None"

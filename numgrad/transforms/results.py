@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from numba import get_num_threads, njit, prange, types
 
+from numgrad.duals import parts
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
@@ -202,7 +203,7 @@ class JacobianPasses(Passes):
         self.add(f"{result.name} = {partial}", indent=indent)
 
     def _partial(self, output, lane):
-        partial, dual = self.name(chunks.partial_at, "partial_at"), self.name(self.dual, "dual")
+        partial, dual = self.name(parts.partial_at, "partial_at"), self.name(self.dual, "dual")
         return f"{partial}({dual}, {output}, {lane})"
 
     def _copy_to_out(self):

@@ -1,0 +1,64 @@
+"""The value and the partials of a number at the depth of a dual type.
+
+A number of a lower depth, or a plain one, has no partials at that depth: it is its own value.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from numgrad.duals.numba_rules import floating, is_active
+from numgrad.duals.numba_type import has_vector, open_dual
+
+
+@intrinsic
+def value_at(typingctx, dual, number):
+    """Return a number without its partials at the depth of a dual type."""
+    dual = dual.instance_type
+    if not is_active(number, dual):
+        return number(types.TypeRef(dual), number), lambda *arguments: arguments[3][1]
+
+    def codegen(context, builder, sig, arguments):
+        return open_dual(context, builder, number, arguments[1])[0]
+
+    return number.value(types.TypeRef(dual), number), codegen
+
+
+@intrinsic
+def partial_at(typingctx, dual, number, lane):
+    """Return one partial of a number at the depth of a dual type: zero if it has none."""
+    dual = dual.instance_type
+    result = number.value if is_active(number, dual) else floating(number)
+
+    def codegen(context, builder, sig, arguments):
+        _, value, lane = arguments
+        if not is_active(number, dual):
+            return context.get_constant_null(result)
+        _, partials = open_dual(context, builder, number, value)
+        if number.count == 1:
+            return partials
+        lane = context.cast(builder, lane, sig.args[2], types.int64)
+        if has_vector(number):
+            return builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
+        memory = cgutils.alloca_once_value(builder, partials)
+        return builder.load(cgutils.gep(builder, memory, 0, lane))
+
+    return result(types.TypeRef(dual), number, lane), codegen
+
+
+@intrinsic
+def set_partial(typingctx, duals, position, lane, partial):
+    """Set one partial of a number in an array, whose other partials stay as they are."""
+    array, dual = duals, duals.dtype
+
+    def codegen(context, builder, sig, arguments):
+        line, position, lane, partial = arguments
+        data = context.make_array(array)(context, builder, line).data
+        place = [ir.Constant(ir.IntType(32), 1)] + ([lane] if dual.count > 1 else [])
+        pointer = builder.gep(data, [position, *place])
+        number = context.cast(builder, partial, sig.args[3], dual.value)
+        context.pack_value(builder, dual.value, number, pointer)
+        return context.get_dummy_value()
+
+    return types.void(duals, types.intp, types.intp, partial), codegen
