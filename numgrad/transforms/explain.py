@@ -7,6 +7,7 @@ that it calls. Nothing is analysed a second time.
 import inspect
 import linecache
 import textwrap
+import tokenize
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -230,7 +231,7 @@ def source_lines(function: Any, reading: Reading) -> list[tuple[int, str]]:
     """Return the numbered lines of a function; without text where the source is lost."""
     try:
         lines, first = inspect.getsourcelines(function)
-    except OSError:
+    except (OSError, SyntaxError, tokenize.TokenError):  # the file is gone, or another one
         return [(number, "") for number in sorted(reading.active | set(reading.notes))]
     return list(enumerate(textwrap.dedent("".join(lines)).splitlines(), start=first))
 
