@@ -234,8 +234,8 @@ def _inv(a):
     return inv
 
 
-# Determinants. The derivative of det A is the sum of cofactors times dA, and where A can be inverted
-# the cofactors are those of det A times the transposed inverse.
+# Determinants. The derivative of det A is the sum of cofactors times dA; where A can be inverted,
+# the matrix of cofactors is det A times the transposed inverse.
 
 
 @part
