@@ -173,13 +173,9 @@ def _solve(a, b):
         """Two factorisations, whatever the number of partials."""
         matrix = values_at(dual, a)
         x = np.linalg.solve(matrix, columns(values_at(dual, b)))
-        width = x.shape[1]
-        rights = np.empty((x.shape[0], count * width), value)
-        for k in range(count):
-            right = columns(tangents_at(dual, b, k)) - np.dot(tangents_at(dual, a, k), x)
-            for i in range(right.shape[0]):
-                for j in range(width):
-                    rights[i, k * width + j] = right[i, j]
+        moved = np.dot(a, x)  # whose partials are dA X
+        rights = np.empty((x.shape[0], count * x.shape[1]), value)
+        fill_rights(dual, rights, columns(b), moved)
         return joined(dual, x, np.linalg.solve(matrix, rights), b)
 
     def solve_constant(a, b):
@@ -199,6 +195,17 @@ def _solve(a, b):
         return joined(dual, both[:, :width], both[:, width:], b)
 
     return solve if is_active(a.dtype, dual) else solve_constant
+
+
+@part
+def fill_rights(dual, rights, b, moved):
+    """Store dB - dA X, the columns of all partials beside each other."""
+    rows, width = b.shape
+    for i in range(rows):
+        for j in range(width):
+            for k in range(rights.shape[1] // width):
+                right = partial_at(dual, b[i, j], k) - partial_at(dual, moved[i, j], k)
+                rights[i, k * width + j] = right
 
 
 @part
