@@ -195,6 +195,30 @@ assert right(0)
     run(START + program, NUMBA_THREADING_LAYER=layer)
 
 
+@forks
+def test_fork_while_other_threads_ask_for_the_number_of_threads():
+    # Numba takes locks to answer: a child that finds one taken waits for ever
+    program = """
+from numgrad.targets.choose import thread_count
+
+assert right(0)
+sys.setswitchinterval(1e-5)
+stop = threading.Event()
+
+def ask():
+    while not stop.is_set():
+        thread_count(1 << 20)
+
+threads = [threading.Thread(target=ask) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    assert right_in_child(lambda: thread_count(1 << 20))
+stop.set()
+"""
+    run(START + program, NUMBA_THREADING_LAYER="workqueue")
+
+
 def test_pools_of_processes(layer, tmp_path):
     program = """
 from multiprocessing import get_all_start_methods, get_context

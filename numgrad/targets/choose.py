@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from functools import lru_cache
+from typing import Any
 
 TARGETS = ("auto", "cpu", "cuda")
 
@@ -17,6 +18,10 @@ USUAL_CACHE_BYTES = 32 << 20
 
 _forked_after_launch = False
 
+# Held while Numba is asked for its threads: it takes locks of its own to answer, which a child
+# forked meanwhile would wait for.
+_asking = threading.RLock()
+
 
 def thread_count(results: int) -> int:
     """Return how many of Numba's threads may derive so many results.
@@ -29,7 +34,8 @@ def thread_count(results: int) -> int:
         return 1
     import numba
 
-    threads: int = numba.get_num_threads()  # starts the threading layer
+    with _asking:
+        threads: int = numba.get_num_threads()  # starts the threading layer
     layer = numba.threading_layer()
     if layer == "workqueue" and not _alone():
         return 1
@@ -47,8 +53,29 @@ def _alone() -> bool:
     return in_main and threading.active_count() == 1
 
 
-def _note_fork() -> None:
+def _locks() -> list[Any]:
+    """Return the locks that a child must not find in the hands of a thread that it hasn't."""
+    compiler = sys.modules.get("numba.core.compiler_lock")
+    return [_asking] if compiler is None else [compiler.global_compiler_lock, _asking]
+
+
+def _before_fork() -> None:
+    """Wait until no other thread compiles or asks."""
+    global _held
+    held = _locks()
+    for lock in held:
+        lock.acquire()
+    _held = held
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _after_fork_in_child() -> None:
     global _forked_after_launch
+    _after_fork()
     if "numba" not in sys.modules:
         return
     import numba
@@ -60,8 +87,12 @@ def _note_fork() -> None:
     _forked_after_launch = True
 
 
+_held: list[Any] = []
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )
 
 
 def most_cached_bytes() -> int:
