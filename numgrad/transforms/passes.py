@@ -163,8 +163,13 @@ class Passes:
             kinds.append(active)
         twin = self.name(self.twin, "twin")
         self.call = f"{twin}({', '.join(expressions)})"
-        self.compiled = overload_of(self.twin, kinds)
-        self.returned = self.compiled.signature.return_type
+        self.twin_kinds = kinds
+        self.returned = return_type(self.twin, kinds)
+
+    @property
+    def compiled(self):
+        """What Numba has compiled of the twin."""
+        return overload_of(self.twin, self.twin_kinds)
 
     def _argument(self, position, kind, remaining):
         """Return the expression and the type of an argument of the twin."""
