@@ -55,8 +55,9 @@ def _alone() -> bool:
 
 def _locks() -> list[Any]:
     """Return the locks that a child must not find in the hands of a thread that it hasn't."""
-    compiler = sys.modules.get("numba.core.compiler_lock")
-    return [_asking] if compiler is None else [compiler.global_compiler_lock, _asking]
+    numba_module = sys.modules.get("numba.core.compiler_lock")  # half imported, it lacks the lock
+    compiler = getattr(numba_module, "global_compiler_lock", None)
+    return [_asking] if compiler is None else [compiler, _asking]
 
 
 def _before_fork() -> None:
