@@ -117,6 +117,20 @@ def fill_partials(duals, k, tangents):
 
 
 @part
+def fill_diagonal(duals, k, tangents):
+    """Store the diagonal of a matrix as the partials of one lane."""
+    for i in range(duals.size):
+        set_partial(duals, i, k, tangents[i, i])
+
+
+@part
+def fill_products(duals, k, a, b):
+    """Store the products of each column of a matrix with that of another as partials of a lane."""
+    for j in range(duals.size):
+        set_partial(duals, j, k, total(a[:, j : j + 1], b[:, j : j + 1]))
+
+
+@part
 def total(a, b):
     """Return the sum of the products of the elements of two matrices."""
     result = a[0, 0] * b[0, 0] * 0.0
@@ -260,6 +274,16 @@ def cofactors(matrix):
     return result
 
 
+@part
+def with_slopes(dual, count, value, slopes, a):
+    """Return a number that depends on a matrix by these slopes."""
+    result = np.empty(1, dual)
+    result[0] = value
+    for k in range(count if a.size else 0):
+        set_partial(result, 0, k, total(slopes, tangents_at(dual, a, k)))
+    return result[0]
+
+
 @define(np.linalg.det)
 def _det(a):
     if not are_matrices(a):
@@ -271,11 +295,7 @@ def _det(a):
         matrix = values_at(dual, a)
         value = np.linalg.det(matrix)
         slopes = cofactors(matrix) if value == 0.0 else value * np.linalg.inv(matrix).T
-        result = np.empty(1, dual)
-        result[0] = value
-        for k in range(count if a.size else 0):
-            set_partial(result, 0, k, total(slopes, tangents_at(dual, a, k)))
-        return result[0]
+        return with_slopes(dual, count, value, slopes, a)
 
     return det
 
@@ -291,11 +311,7 @@ def _slogdet(a):
         matrix = values_at(dual, a)
         sign, logarithm = np.linalg.slogdet(matrix)
         slopes = np.linalg.inv(matrix).T
-        result = np.empty(1, dual)
-        result[0] = logarithm
-        for k in range(count if a.size else 0):
-            set_partial(result, 0, k, total(slopes, tangents_at(dual, a, k)))
-        return sign, result[0]
+        return sign, with_slopes(dual, count, logarithm, slopes, a)
 
     return slogdet
 
@@ -375,8 +391,7 @@ def _eigh(a):
         differences = one_above_difference(w)
         for k in range(count):
             turned = np.dot(v.T, np.dot(symmetric(tangents_at(dual, a, k)), v))
-            for i in range(w.size):
-                set_partial(values, i, k, turned[i, i])
+            fill_diagonal(values, k, turned)
             fill_partials(vectors, k, np.dot(v, differences * turned))
         return values, vectors.reshape(a.shape)
 
@@ -396,8 +411,7 @@ def _eigvalsh(a):
         fill(values, w.reshape(-1, 1))
         for k in range(count):
             moved = np.dot(symmetric(tangents_at(dual, a, k)), v)
-            for i in range(w.size):
-                set_partial(values, i, k, total(v[:, i : i + 1], moved[:, i : i + 1]))
+            fill_products(values, k, v, moved)
         return values
 
     return eigvalsh
@@ -408,10 +422,8 @@ def _eigvalsh(a):
 
 
 @part
-def singular_vectors(u, s, v, differences, tangents):
-    """Return the tangents of U."""
-    moved = np.dot(tangents, v)
-    turned = np.dot(u.T, moved)
+def singular_vectors(u, s, differences, moved, turned):
+    """Return the tangents of U, where ``moved`` is dA V and ``turned`` is P."""
     around = (turned * s + (turned * s).T) * differences
     beyond = moved - np.dot(u, turned)
     return np.dot(u, around) + beyond / s
@@ -440,11 +452,12 @@ def _svd(a, full_matrices=1):
         differences = one_above_difference(s * s)
         for k in range(count):
             tangents = tangents_at(dual, a, k)
-            turned = np.dot(u.T, np.dot(tangents, v))
-            for i in range(s.size):
-                set_partial(values, i, k, turned[i, i])
-            fill_partials(left, k, singular_vectors(u, s, v, differences, tangents))
-            of_right = singular_vectors(v, s, u, differences, np.ascontiguousarray(tangents.T))
+            moved = np.dot(tangents, v)
+            turned = np.dot(u.T, moved)
+            fill_diagonal(values, k, turned)
+            fill_partials(left, k, singular_vectors(u, s, differences, moved, turned))
+            moved_back = np.dot(np.ascontiguousarray(tangents.T), u)
+            of_right = singular_vectors(v, s, differences, moved_back, turned.T)
             fill_partials(right, k, of_right.T)
         return left.reshape(u.shape), values, right.reshape(v_transposed.shape)
 
@@ -520,12 +533,8 @@ def _lstsq(a, b, rcond=-1.0):
             fill_partials(
                 solution, k, least_squares_tangents(matrix, inverse, x, residuals, moved, tangents)
             )
-            for j in range(squares.size):
-                slope = 2.0 * total(residuals[:, j : j + 1], moved[:, j : j + 1])
-                set_partial(sums, j, k, slope)
-            turned = np.dot(tangents, v)
-            for i in range(sizes.size):
-                set_partial(singular, i, k, total(u[:, i : i + 1], turned[:, i : i + 1]))
+            fill_products(sums, k, 2.0 * residuals, moved)
+            fill_products(singular, k, u, np.dot(tangents, v))
         return shaped_like(solution, b), sums, rank, singular
 
     return lstsq
@@ -547,8 +556,9 @@ def _matrix_power(a, n):
         while exponent:
             if exponent & 1:
                 result = np.dot(result, base)
-            base = np.dot(base, base)
             exponent >>= 1
+            if exponent:
+                base = np.dot(base, base)
         return result
 
     return matrix_power
