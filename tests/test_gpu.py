@@ -5,7 +5,7 @@ import pytest
 
 import numgrad
 from numgrad.targets.cuda import availability
-from tests.fields.reference import assert_same
+from tests.fields.reference import assert_same, random_samples
 
 AVAILABLE, REASON = availability()
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not AVAILABLE, reason=f"no GPU: {REASON}")]
@@ -14,13 +14,6 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not AVAILABLE, reason=f"no GPU
 @pytest.fixture
 def generator():
     return np.random.default_rng(2024)
-
-
-def random_samples(generator, shape, dtype):
-    values = 100 * generator.normal(size=shape)
-    if np.dtype(dtype).kind == "c":
-        values = values + 1j * generator.normal(size=shape)
-    return values.astype(dtype)
 
 
 def compare(f, *spacings, **keywords):

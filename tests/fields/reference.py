@@ -47,6 +47,14 @@ def same_numbers(a, b):
     return (a == b) | (np.isnan(a) & np.isnan(b))
 
 
+def random_samples(generator, shape, dtype):
+    """Return samples of any dtype, with imaginary parts where it has them."""
+    values = 100 * generator.normal(size=shape)
+    if np.dtype(dtype).kind == "c":
+        values = values + 1j * generator.normal(size=shape)
+    return values.astype(dtype)
+
+
 def naive_gradient(f, spacing, axis, edge_order):
     """Return the derivative of an array along one axis, computed with Python's floats.
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import numgrad
-from tests.fields.reference import assert_same
+from tests.fields.reference import assert_same, random_samples
 from tests.fields.test_gradient import STRIDED
 
 pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
@@ -37,13 +37,6 @@ def device():
 @pytest.fixture
 def generator():
     return np.random.default_rng(2024)
-
-
-def random_samples(generator, shape, dtype):
-    values = 100 * generator.normal(size=shape)
-    if np.dtype(dtype).kind == "c":
-        values = values + 1j * generator.normal(size=shape)
-    return values.astype(dtype)
 
 
 def on_device(array):
