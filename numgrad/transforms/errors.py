@@ -34,9 +34,8 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
 
 def located(name: str, filename: str, line: int, reason: str, advice: str) -> DifferentiationError:
     """Return the error to raise for a line of a function."""
-    source = linecache.getline(filename, line).strip()
     return DifferentiationError(
-        f"{name} can't be differentiated:\n{filename}, line {line}: {source}\n{reason}\n{advice}"
+        f"{name} can't be differentiated{place_of(filename, line)}\n{reason}\n{advice}"
     )
 
 
@@ -93,6 +92,11 @@ def place_in(message: str, filename: str) -> str:
     if not places:
         return f":\n{filename}"
     _, line = places[-1]
+    return place_of(filename, line)
+
+
+def place_of(filename: str, line: int) -> str:
+    """Return a line of a file with its text, as it is told in an error."""
     return f":\n{filename}, line {line}: {linecache.getline(filename, line).strip()}"
 
 
