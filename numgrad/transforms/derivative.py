@@ -12,34 +12,26 @@ from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import Transform, made, register
+from numgrad.transforms.transform import made, register
 from numgrad.transforms.twin import DRIVERS
 from numgrad.transforms.vmap import (
     Mapping,
-    bound,
+    Targeted,
     check_target,
     may_share,
     numbers_in,
     on_cuda,
-    runs_on_cuda,
 )
 
 
-class Derivative(Jacobian):
+class Derivative(Targeted, Jacobian):
     """The derivative of a function of numbers, at one point or at all of an array."""
 
     summary = "the derivative"
     out_argnum = None
 
-    @property
-    def target(self):
-        return self.settings[1]
-
-    def __call__(self, *arguments, **keywords):
-        if runs_on_cuda(self.target, arguments):
-            arguments, out = bound(self, arguments, keywords)
-            return on_cuda().map_points(self, arguments, out)
-        return Transform.__call__(self, *arguments, **keywords)
+    def call_on_cuda(self, arguments, out):
+        return on_cuda().map_points(self, arguments, out)
 
     def hint(self, arguments):
         if any(isinstance(argument, np.ndarray) for argument in arguments):
@@ -142,16 +134,9 @@ class OverArrays:
             return [f"return {source_of(names)}"]
         copies = [
             f"{place.expression}[...] = {name}"
-            for place, name in zip(self.out, flattened(names), strict=True)
+            for place, name in zip(self.out, leaves(names), strict=True)
         ]
         return [*copies, "return out"]
-
-
-def flattened(structure):
-    """Return the items of nested tuples in order."""
-    if isinstance(structure, tuple):
-        return [leaf for item in structure for leaf in flattened(item)]
-    return [structure]
 
 
 def line_of(array):

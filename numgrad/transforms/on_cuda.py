@@ -253,21 +253,14 @@ def map_points(transform, arguments, out):
 
 def simulated(transform, arguments, out):
     """Return what the host computes: the simulator runs kernels as Python, and duals are none."""
-    host = [mapped_arrays(shadow_of, argument) for argument in arguments]
-    keywords = {} if out is None else {"out": mapped_arrays(shadow_of, out)}
+    host = [mapped(shadow_of, argument) for argument in arguments]
+    keywords = {} if out is None else {"out": mapped(shadow_of, out)}
     results = Transform.__call__(transform, *host, **keywords)
     if out is not None:
         return out
     if first_on_device(arguments) is None:
         return results
-    return mapped_arrays(lambda array: cuda_arrays.to_device(np.asarray(array), 0), results)
-
-
-def mapped_arrays(function, argument):
-    """Return an argument with something in the place of each of its members."""
-    if isinstance(argument, tuple):
-        return tuple(mapped_arrays(function, member) for member in argument)
-    return function(argument)
+    return mapped(lambda array: cuda_arrays.to_device(np.asarray(array), 0), results)
 
 
 @dataclass(frozen=True)
@@ -347,7 +340,7 @@ def checked(out, shapes, dtypes):
     """Return the caller's arrays in order if the results fit into them."""
     if out is None:
         return None
-    outputs = flattened(out)
+    outputs = leaves(out)
     if len(outputs) != len(shapes):
         raise TypeError(
             f"out must hold {len(shapes)} array{'s' if len(shapes) != 1 else ''}, one for each "
@@ -362,9 +355,3 @@ def checked(out, shapes, dtypes):
         if cuda_arrays.is_on_device(output) and not shadow.flags.c_contiguous:
             raise ValueError("out on a GPU must be contiguous")
     return outputs
-
-
-def flattened(out):
-    if isinstance(out, tuple):
-        return [leaf for item in out for leaf in flattened(item)]
-    return [out]

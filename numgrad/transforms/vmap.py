@@ -221,7 +221,24 @@ def calls_library(function, kinds):
     return any(not OWN_MATHEMATICS.match(name) for name in called)
 
 
-class Vmap(Transform):
+class Targeted(Transform):
+    """A transform whose second setting is where to compute."""
+
+    @property
+    def target(self):
+        return self.settings[1]
+
+    def __call__(self, *arguments, **keywords):
+        if runs_on_cuda(self.target, arguments):
+            return self.call_on_cuda(*bound(self, arguments, keywords))
+        return Transform.__call__(self, *arguments, **keywords)
+
+    def call_on_cuda(self, arguments, out):
+        """Return what the transform does on a GPU with arguments in their order."""
+        raise NotImplementedError
+
+
+class Vmap(Targeted):
     """A function of items, over arrays of them."""
 
     summary = "the results for all items"
@@ -230,16 +247,9 @@ class Vmap(Transform):
     def in_axes(self):
         return self.settings[0]
 
-    @property
-    def target(self):
-        return self.settings[1]
-
-    def __call__(self, *arguments, **keywords):
-        if runs_on_cuda(self.target, arguments):
-            arguments, out = bound(self, arguments, keywords)
-            axes = axes_of(self.in_axes, arguments)
-            return on_cuda().map_items(self, arguments, axes, out)
-        return super().__call__(*arguments, **keywords)
+    def call_on_cuda(self, arguments, out):
+        axes = axes_of(self.in_axes, arguments)
+        return on_cuda().map_items(self, arguments, axes, out)
 
     def hint(self, arguments):
         """Return whether to share the items among threads, and what an item tells its function."""
