@@ -160,13 +160,13 @@ class Activity:
     def _read_call(self, target, expr):
         arguments = [value.name for value in (*expr.args, *(value for _, value in expr.kws))]
         arguments += [expr.vararg.name] if expr.vararg is not None else []
-        name, owner = self.name_of(expr.func)
-        if name in WITHOUT_DERIVATIVE and self.dispatcher_of(expr.func) is None:
-            self.flows.pop()
-            return
         callee = self.dispatcher_of(expr.func)
         if callee is not None:
             self._read_callee(target, callee, arguments, expr)
+            return
+        name, owner = self.name_of(expr.func)
+        if name in WITHOUT_DERIVATIVE:
+            self.flows.pop()
             return
         if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
             # an object of a class, a namedtuple above all, holds what it is made of
@@ -190,10 +190,7 @@ class Activity:
     def _read_callee(self, target, callee, arguments, expr):
         """Follow what a compiled function does with its arguments."""
         effects = effects_of(callee) if not (expr.kws or expr.vararg) else None
-        if effects is None or effects.returned is None:
-            returned = range(len(arguments))
-        else:
-            returned = effects.returned
+        returned = range(len(arguments)) if effects is None else effects.returned
         shared = [name for k, name in enumerate(arguments) if k in returned]
         for name in shared:
             self._share(target, name)
@@ -264,9 +261,7 @@ class Activity:
         touched = set()
         while True:
             before = len(active)
-            for sources, target in self.flows:
-                if target not in active and not active.isdisjoint(sources):
-                    active.add(target)
+            self._flow_into(active)
             for group, sources in stored:
                 if group in touched:
                     continue
@@ -277,18 +272,18 @@ class Activity:
                 if names[0] in active:
                     active.update(names)
             if len(active) == before:
-                self._follow_flows()
+                break
+        while True:  # what derivatives flow into without any store or join
+            before = len(self.carrying)
+            self._flow_into(self.carrying)
+            if len(self.carrying) == before:
                 return active
 
-    def _follow_flows(self):
-        """Find what derivatives flow into without any store or join."""
-        while True:
-            before = len(self.carrying)
-            for sources, target in self.flows:
-                if not self.carrying.isdisjoint(sources):
-                    self.carrying.add(target)
-            if len(self.carrying) == before:
-                return
+    def _flow_into(self, variables):
+        """Add what is computed from some variables to them."""
+        for sources, target in self.flows:
+            if not variables.isdisjoint(sources):
+                variables.add(target)
 
     def to_convert(self, target):
         """Return whether what is assigned to an active variable may still have to become duals.

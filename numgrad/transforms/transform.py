@@ -8,12 +8,10 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
-import weakref
 from collections.abc import Callable
 from functools import cached_property, lru_cache, update_wrapper
 from typing import Any
 
-import numba
 from numba import typeof, types
 from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
@@ -23,9 +21,7 @@ from numba.extending import overload, typeof_impl
 from numgrad.duals.numba_rules import OPTIONS, register_table
 from numgrad.targets import cuda
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.twin import DRIVERS, hashable
-
-_compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+from numgrad.transforms.twin import DRIVERS, hashable, plain
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -47,8 +43,7 @@ def compiled(function):
             f"{function!r} can't be differentiated: a function was expected, plain or compiled "
             "by numba.njit"
         )
-    known = _compiled.get(function)
-    return known or _compiled.setdefault(function, numba.njit(function))
+    return plain(function)
 
 
 class Transform:

@@ -33,7 +33,7 @@ from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-_plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of callbacks
+_plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -98,15 +98,14 @@ def carrying(typingctx, function):
     if isinstance(function, DUFunc) and function not in TABLE:
         return callees.elementwise(function, twin_of)
     if isinstance(function, CFunc):
-        return twin_of(plain(function))
+        return twin_of(plain(function.__wrapped__))
     return callees.overloaded(typingctx, function, twin_of)
 
 
 def plain(function):
-    """Return a compiled function of the source of a ufunc or a callback."""
+    """Return a Python function as one that Numba will compile: the same one each time."""
     if function not in _plain:
-        source = function.__wrapped__
-        _plain.setdefault(function, numba.njit(source))
+        _plain.setdefault(function, numba.njit(function))
     return _plain[function]
 
 
@@ -246,17 +245,14 @@ class CarryDerivatives(FunctionPass):
         stand_in, owner = self._stand_in(activity, active, statement)
         if stand_in is None:
             return self._replaced_method(block, statement, activity, active)
-        before, variables = [], []
-        for name, value in ((stand_in.__name__, stand_in), ("dual", dual)):
-            variables.append(block.scope.redefine(f"${name}", statement.loc))
-            constant = activity.nodes.Global(name, value, statement.loc)
-            activity.ir._definitions[variables[-1].name] = [constant]
-            before.append(activity.nodes.Assign(constant, variables[-1], statement.loc))
-        function, kind = variables
+        function, named = self._constant(
+            block, activity, stand_in.__name__, stand_in, statement.loc
+        )
+        kind, before = self._constant(block, activity, "dual", dual, statement.loc)
         arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
         replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
-        return [*before, statement]
+        return [named, before, statement]
 
     def _replaced_method(self, block, statement, activity, active):
         """Replace methods of jitclasses, which may be given what carries derivatives."""
@@ -267,12 +263,12 @@ class CarryDerivatives(FunctionPass):
         if function is None:
             return [statement]
         self.registered = True
-        variable = block.scope.redefine(f"${function.__name__}", statement.loc)
-        constant = activity.nodes.Global(function.__name__, function, statement.loc)
-        activity.ir._definitions[variable.name] = [constant]
+        variable, named = self._constant(
+            block, activity, function.__name__, function, statement.loc
+        )
         replaced = activity.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
-        return [activity.nodes.Assign(constant, variable, statement.loc), statement]
+        return [named, statement]
 
     def _stand_in(self, activity, active, statement):
         """Return what to call instead of what a statement calls, and the object of a method."""
