@@ -15,7 +15,7 @@ import numpy as np
 import numgrad
 from benchmarks import problems
 from benchmarks.gradbench_problems import log_sum_exp
-from benchmarks.problems import Problem, loaded_jax
+from benchmarks.problems import beside_hand, loaded_jax
 
 # The logarithm of the likelihood of a Gaussian mixture with a Wishart prior. Each component has a
 # weight alpha, a mean, and a triangular matrix Q, the inverse of a factor of its covariance: the
@@ -160,15 +160,14 @@ def gaussian_mixture(count=1_000, d=2, components=5):
         generator.normal(size=(count, d)),
     )
     gamma, m = 1.0, 0
-    calls = {
-        "numgrad": lambda: mixture_gradient(*arguments, gamma, m),
-        "by hand": lambda: mixture_gradient_by_hand(*arguments, gamma, m),
-        "the function": lambda: log_likelihood(*arguments, gamma, m),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.grad(jax_log_likelihood, argnums=(0, 1, 2)))
-        calls["JAX"] = lambda: jax.block_until_ready(derive(*arguments, gamma, m))
-    return Problem(f"Gaussian mixture, {count:,} points, {d}-D, {components} components", calls, {})
+    return beside_hand(
+        f"Gaussian mixture, {count:,} points, {d}-D, {components} components",
+        (*arguments, gamma, m),
+        mixture_gradient,
+        mixture_gradient_by_hand,
+        log_likelihood,
+        lambda jax: jax.jit(jax.grad(jax_log_likelihood, argnums=(0, 1, 2))),
+    )
 
 
 # Rotation by a vector w through its length θ, of a vector v (O. Rodrigues, 1840):
@@ -266,12 +265,11 @@ reprojections = numgrad.vmap(problems.reprojection)
 def bundle_adjustment(size=1_000):
     parameters, seen = problems.observations(size)
     out = np.empty((size, 15)), np.empty((size, 15))
-    calls = {
-        "numgrad": lambda: problems.reprojection_jacobians(parameters, seen),
-        "by hand": lambda: reprojection_jacobians_by_hand(parameters, seen, out),
-        "the function": lambda: reprojections(parameters, seen),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.vmap(jax.jacfwd(problems.jax_reprojection), out_axes=1))
-        calls["JAX"] = lambda: derive(parameters, seen).block_until_ready()
-    return Problem(f"bundle adjustment, {size:,} observations, 2×15 each", calls, {})
+    return beside_hand(
+        f"bundle adjustment, {size:,} observations, 2×15 each",
+        (parameters, seen),
+        problems.reprojection_jacobians,
+        lambda parameters, seen: reprojection_jacobians_by_hand(parameters, seen, out),
+        reprojections,
+        lambda jax: jax.jit(jax.vmap(jax.jacfwd(problems.jax_reprojection), out_axes=1)),
+    )

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 import numgrad
-from benchmarks.problems import Problem, loaded_jax
+from benchmarks.problems import beside_hand, loaded_jax
 
 # The state of E. N. Lorenz's system ("Deterministic nonperiodic flow", 1963) after some steps of
 # the classical Runge-Kutta method, by the state at the beginning and by the three parameters.
@@ -105,15 +105,14 @@ def jax_state_after(inputs, steps, step):
 
 def ode(steps=500):
     inputs, step = np.array([1.0, 1.2, 20.0, 10.0, 28.0, 8.0 / 3.0]), 0.005
-    calls = {
-        "numgrad": lambda: state_jacobian(inputs, steps, step),
-        "by hand": lambda: state_jacobian_by_hand(inputs, steps, step),
-        "the function": lambda: state_after(inputs, steps, step),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.jacfwd(jax_state_after), static_argnums=(1, 2))
-        calls["JAX"] = lambda: derive(inputs, steps, step).block_until_ready()
-    return Problem(f"ODE: Lorenz, {steps} steps, 3×6", calls, {})
+    return beside_hand(
+        f"ODE: Lorenz, {steps} steps, 3×6",
+        (inputs, steps, step),
+        state_jacobian,
+        state_jacobian_by_hand,
+        state_after,
+        lambda jax: jax.jit(jax.jacfwd(jax_state_after), static_argnums=(1, 2)),
+    )
 
 
 # The determinant by Gaussian elimination with row exchanges
@@ -152,15 +151,14 @@ def determinant_gradient_by_hand(matrix):
 
 def det(size=10):
     matrix = np.random.default_rng(0).uniform(-1.0, 1.0, (size, size))
-    calls = {
-        "numgrad": lambda: determinant_gradient(matrix),
-        "by hand": lambda: determinant_gradient_by_hand(matrix),
-        "the function": lambda: determinant(matrix),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.grad(jax.numpy.linalg.det))
-        calls["JAX"] = lambda: derive(matrix).block_until_ready()
-    return Problem(f"determinant, {size}×{size}", calls, {})
+    return beside_hand(
+        f"determinant, {size}×{size}",
+        (matrix,),
+        determinant_gradient,
+        determinant_gradient_by_hand,
+        determinant,
+        lambda jax: jax.jit(jax.grad(jax.numpy.linalg.det)),
+    )
 
 
 # Linear least squares: half the sum of squares of sign(t) - x[0] - x[1] t - x[2] t² - …
@@ -210,15 +208,14 @@ def jax_least_squares(x, points):
 
 def llsq(size=32, points=1_000):
     x = np.random.default_rng(0).uniform(-1.0, 1.0, size)
-    calls = {
-        "numgrad": lambda: least_squares_gradient(x, points),
-        "by hand": lambda: least_squares_gradient_by_hand(x, points),
-        "the function": lambda: least_squares(x, points),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.grad(jax_least_squares), static_argnums=1)
-        calls["JAX"] = lambda: derive(x, points).block_until_ready()
-    return Problem(f"least squares, {size} coefficients, {points:,} points", calls, {})
+    return beside_hand(
+        f"least squares, {size} coefficients, {points:,} points",
+        (x, points),
+        least_squares_gradient,
+        least_squares_gradient_by_hand,
+        least_squares,
+        lambda jax: jax.jit(jax.grad(jax_least_squares), static_argnums=1),
+    )
 
 
 # The logarithm of a sum of exponentials
@@ -242,12 +239,11 @@ def log_sum_exp_gradient_by_hand(x):
 
 def lse(size=100):
     x = np.random.default_rng(0).normal(size=size)
-    calls = {
-        "numgrad": lambda: log_sum_exp_gradient(x),
-        "by hand": lambda: log_sum_exp_gradient_by_hand(x),
-        "the function": lambda: log_sum_exp(x),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.grad(jax.scipy.special.logsumexp))
-        calls["JAX"] = lambda: derive(x).block_until_ready()
-    return Problem(f"log-sum-exp, {size} numbers", calls, {})
+    return beside_hand(
+        f"log-sum-exp, {size} numbers",
+        (x,),
+        log_sum_exp_gradient,
+        log_sum_exp_gradient_by_hand,
+        log_sum_exp,
+        lambda jax: jax.jit(jax.grad(jax.scipy.special.logsumexp)),
+    )

@@ -15,7 +15,7 @@ import numpy as np
 
 import numgrad
 from benchmarks.adbench_problems import coefficients_of, rotation_with_slopes
-from benchmarks.problems import Problem, loaded_jax
+from benchmarks.problems import beside_hand, loaded_jax
 
 FINGERS, JOINTS = 5, 3
 BONES = 1 + FINGERS * JOINTS
@@ -70,6 +70,20 @@ def joint(pose, bone):
 
 
 @numba.njit
+def place_vertex(hand, moves, v, moved):
+    """Store where the bones move a vertex."""
+    moved[:] = 0.0
+    for bone in range(hand.parents.size):
+        weight = hand.weights[v, bone]
+        if weight != 0.0:
+            for i in range(3):
+                along = moves[bone, i, 3]
+                for j in range(3):
+                    along += moves[bone, i, j] * hand.vertices[v, j]
+                moved[i] += weight * along
+
+
+@numba.njit
 def residuals(pose, hand):
     bones = hand.parents.size
     places = np.empty((bones, 4, 4))
@@ -84,15 +98,7 @@ def residuals(pose, hand):
     result = np.empty(3 * len(hand.vertices))
     moved = np.empty(3)
     for v in range(len(hand.vertices)):
-        moved[:] = 0.0
-        for bone in range(bones):
-            weight = hand.weights[v, bone]
-            if weight != 0.0:
-                for i in range(3):
-                    along = moves[bone, i, 3]
-                    for j in range(3):
-                        along += moves[bone, i, j] * hand.vertices[v, j]
-                    moved[i] += weight * along
+        place_vertex(hand, moves, v, moved)
         for i in range(3):
             turned = pose[3 + i]
             for j in range(3):
@@ -172,15 +178,7 @@ def global_slopes(pose, hand, moves, result):
     moved, turned = np.empty(3), np.empty(3)
     by_vector, by_rotation = np.empty((3, 3)), np.empty((3, 3))
     for v in range(len(hand.vertices)):
-        moved[:] = 0.0
-        for bone in range(hand.parents.size):
-            weight = hand.weights[v, bone]
-            if weight != 0.0:
-                for i in range(3):
-                    along = moves[bone, i, 3]
-                    for j in range(3):
-                        along += moves[bone, i, j] * hand.vertices[v, j]
-                    moved[i] += weight * along
+        place_vertex(hand, moves, v, moved)
         rotation_with_slopes(rotation, coefficients, moved, turned, by_vector, by_rotation)
         for i in range(3):
             result[3 * v + i, 3 + i] = -1.0
@@ -250,12 +248,11 @@ def jax_residuals(pose, hand):
 
 def hand_tracking(vertices=100):
     pose, hand = synthetic_hand(vertices)
-    calls = {
-        "numgrad": lambda: residual_jacobian(pose, hand),
-        "by hand": lambda: residual_jacobian_by_hand(pose, hand),
-        "the function": lambda: residuals(pose, hand),
-    }
-    if jax := loaded_jax():
-        derive = jax.jit(jax.jacfwd(jax_residuals))
-        calls["JAX"] = lambda: derive(pose, hand).block_until_ready()
-    return Problem(f"hand tracking, {vertices} points, {3 * vertices}×26", calls, {})
+    return beside_hand(
+        f"hand tracking, {vertices} points, {3 * vertices}×26",
+        (pose, hand),
+        residual_jacobian,
+        residual_jacobian_by_hand,
+        residuals,
+        lambda jax: jax.jit(jax.jacfwd(jax_residuals)),
+    )

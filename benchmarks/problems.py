@@ -37,6 +37,22 @@ class Problem:
             np.testing.assert_allclose(result, right, rtol=1e-10, atol=1e-10 * scale)
 
 
+def beside_hand(name, arguments, derivative, by_hand, function, make_jax):
+    """Return a problem whose derivative was also written by hand, and is shown beside its function.
+
+    ``make_jax`` takes JAX, and returns its derivative as a function of the same arguments.
+    """
+    calls = {
+        "numgrad": lambda: derivative(*arguments),
+        "by hand": lambda: by_hand(*arguments),
+        "the function": lambda: function(*arguments),
+    }
+    if jax := loaded_jax():
+        derive = make_jax(jax)
+        calls["JAX"] = lambda: jax.block_until_ready(derive(*arguments))
+    return Problem(name, calls, {})
+
+
 def parts(results):
     """Return the arrays that a result consists of."""
     return results if isinstance(results, tuple) else (results,)
