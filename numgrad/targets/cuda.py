@@ -242,6 +242,28 @@ def define(function: Any, typed: Any, **options: Any) -> None:
         from numba.cuda.extending import overload
 
         overload(function, strict=False, **options)(typed)
+        _forget_inlined(function)
+
+
+def _forget_inlined(function: Any) -> None:
+    """Let kernels know a function by what is never inlined, as our definitions for them are.
+
+    numba-cuda inlines any overload that Numba has inlined before, for whatever target, and then
+    takes Numba's statements for its own.
+    """
+    from numba.cuda.descriptor import cuda_target
+
+    context = cuda_target.typing_context
+    context.refresh()
+    kind = context._lookup_global(function)
+    kept = [each for each in kind.templates if _is_never_inlined(each)]
+    context._remove_global(function)
+    context._insert_global(function, type(kind)(tuple(kept)))
+
+
+def _is_never_inlined(template: Any) -> bool:
+    inline = getattr(template, "_inline", None)
+    return inline is None or bool(inline.is_never_inline)
 
 
 def type_local_arrays(typed: Callable[[Any, tuple[int, ...]], Any]) -> None:
