@@ -1,4 +1,4 @@
-"""What ``target="cuda"`` does, in Numba's simulator of CUDA: run by ``test_simulator``.
+"""What ``target="cuda"`` does, in Numba's simulator of CUDA: run by ``test_own_processes``.
 
 Here kernels are Python, so sizes are small and dtypes few.
 """
