@@ -134,7 +134,9 @@ def lines_of(kind):
     return line_of(kind)
 
 
-def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def derivative(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Callable[..., Any]:
     """Return the function that computes the derivative of a function of numbers.
 
     Parameters
@@ -145,6 +147,10 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats
         or complex numbers.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -197,7 +203,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     >>> numgrad.derivative(slope)(2.0)
     64.0
     """
-    return made(Derivative, f, checked_argnums(argnums))
+    return made(Derivative, f, checked_argnums(argnums), jit=jit)
 
 
 register(derivative, Derivative)

@@ -8,6 +8,7 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
 from functools import lru_cache, update_wrapper
@@ -56,7 +57,7 @@ class Transform:
     stores_results = False  # whether it has a parameter out for all of its results
 
     def __init__(self, function, *settings):
-        function = DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+        function = original_of(function)
         self.original = function
         self.settings = settings
         self.function = compiled(function)
@@ -83,6 +84,17 @@ class Transform:
 
     def __repr__(self):
         return f"<numgrad.{self.label()}>"
+
+    @property
+    def __signature__(self):
+        """What is shown of the parameters, ``out`` among them."""
+        header = Header(self)
+        signature = inspect.Signature(self.parameters)
+        return with_out(signature) if header.takes_out else signature
+
+    def traced(self):
+        """Return the same derivative without compiling."""
+        return made(type(self), self.original, *self.settings, jit=False)
 
     def __reduce__(self):
         return type(self).maker, (self.original, *self.settings)
@@ -124,6 +136,19 @@ class Transform:
         The tuple ``arguments`` begins with None; see `numgrad.transforms.structure.argument`.
         """
         raise NotImplementedError
+
+
+def original_of(function):
+    """Return the transform that a driver belongs to; any other thing is what it is."""
+    return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+
+
+def with_out(signature):
+    """Return a signature with ``out=None`` behind the parameters that have a place."""
+    parameters = list(signature.parameters.values())
+    place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    return signature.replace(parameters=[*parameters[:place], out, *parameters[place:]])
 
 
 def parameters_of(function, dispatcher):
@@ -211,8 +236,10 @@ def typeof_transform(transform, c):
     return types.Dispatcher(transform.driver())
 
 
-def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
+def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
+    if not jit or is_traced(function):
+        return traced(kind, function, settings)
     if getattr(function, "__hash__", None) is None:  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
@@ -223,6 +250,21 @@ def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
 @lru_cache(maxsize=512)
 def _made(kind, function, *settings):
     return kind(function, *settings)
+
+
+def traced(kind, function, settings):
+    """Return a transform that runs the function in plain Python and compiles nothing."""
+    from numgrad.tracer import derivatives  # which stands above this in the house
+
+    names = list(inspect.signature(kind.maker).parameters)[1:]
+    traced_kind = getattr(derivatives, f"Traced{kind.__name__}")
+    return traced_kind(original_of(function), **dict(zip(names, settings, strict=False)))
+
+
+def is_traced(function):
+    """Return whether a function is a transform made with ``jit=False``."""
+    derivatives = sys.modules.get("numgrad.tracer.derivatives")
+    return derivatives is not None and isinstance(function, derivatives.TracedTransform)
 
 
 def register(maker, kind):
@@ -237,7 +279,10 @@ def register(maker, kind):
     def implementation(function, *settings):
         if not isinstance(function, types.Dispatcher):
             return None
-        driver = maker(function.dispatcher, *map(constant_of, settings)).driver()
+        transform = maker(function.dispatcher, *map(constant_of, settings))
+        if is_traced(transform):
+            raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
+        driver = transform.driver()
         return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
 
     names = defaults | {"implementation": implementation}

@@ -286,6 +286,7 @@ def vmap(
     f: Callable[..., Any],
     in_axes: int | tuple[int | None, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    jit: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that applies a function to every item of arrays.
 
@@ -300,6 +301,10 @@ def vmap(
         argument, with None for an argument that every item gets whole.
     target : {"auto", "cpu", "cuda"}, optional
         Where to compute. ``"auto"`` and ``"cpu"`` are the CPU; this version has no ``"cuda"``.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -332,7 +337,7 @@ def vmap(
     """
     check_target(target)
     check_axes(in_axes)
-    return made(Vmap, f, in_axes, target)
+    return made(Vmap, f, in_axes, target, jit=jit)
 
 
 def check_target(target):

@@ -1,0 +1,546 @@
+"""Derivatives without compiling: the transforms as `numgrad.grad` and its kin make them.
+
+The function is run once, in plain Python, on duals with one partial for every input.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+import numgrad
+
+from numgrad.duals.number import Dual
+from numgrad.duals.rules import primal
+from numgrad.tracer.adapted import adapted
+from numgrad.tracer.arguments import (
+    Leaf,
+    depth_in,
+    kind_of,
+    leaf_of,
+    leaves,
+    mapped,
+    replaced,
+    returned,
+    structure_of,
+    traced_leaf,
+)
+from numgrad.tracer.elements import (
+    Elements,
+    cast,
+    depth_of,
+    dtype_of,
+    is_array,
+    objects,
+    values_of,
+)
+from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.numbers import Traced, TracedArray, record
+from numgrad.tracer.places import ENTRANCES
+from numgrad.transforms.transform import with_out
+
+NOTHING = object()  # where an argument was not given
+
+
+class Run:
+    """One call of a function on seeded arguments, and what became of it."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.depth = 1 + depth_in(arguments)
+        self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
+        self.given: list[Any] = list(arguments)
+        self.arrays: list[tuple[Any, TracedArray]] = []  # what the function may overwrite
+
+    def seed(self, positions: tuple[int, ...]) -> None:
+        """Let the numbers of some arguments be the inputs, one partial each."""
+        total = 0
+        for position in positions:
+            structure = structure_of(self.arguments[position])
+            self._check(position, structure)
+            for leaf in leaves(structure):
+                leaf.first, total = total, total + leaf.size
+            self.inputs[position] = structure
+
+        def partials(number: int) -> tuple[float, ...]:
+            return tuple(float(k == number) for k in range(total))
+
+        for position, structure in self.inputs.items():
+            remaining = iter(leaves(structure))
+            self.given[position] = replaced(
+                self.arguments[position], lambda _, r=remaining: self._seeded(next(r), partials)
+            )
+
+    def seed_along(self, tangents: tuple[Any, ...]) -> None:
+        """Let the arguments with tangents move along them."""
+        for position, tangent in enumerate(tangents):
+            if tangent is None:
+                continue
+            structure = structure_of(self.arguments[position])
+            self._check(position, structure)
+            directions = leaves(structure_of(tangent))
+            _check_alike(self.name, self.arguments[position], tangent, structure)
+            for leaf, direction in zip(leaves(structure), directions, strict=True):
+                leaf.direction = direction.elements
+            self.inputs[position] = structure
+            remaining = iter(leaves(structure))
+            self.given[position] = replaced(
+                self.arguments[position], lambda _, r=remaining: self._moving(next(r))
+            )
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", self.function))
+
+    def _check(self, position: int, structure: Any) -> None:
+        members = leaves(structure)
+        if not members or not all(leaf.is_floating for leaf in members):
+            raise TypeError(
+                f"argument {position} of {self.name} can't be differentiated by: it is of type "
+                f"{kind_of(self.arguments[position])}, and only floats, complex numbers, arrays "
+                "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
+            )
+
+    def _seeded(self, leaf: Leaf, partials: Callable[[int], tuple[float, ...]]) -> Any:
+        numbers = iter(range(leaf.first, leaf.first + leaf.size))
+        return self._entered(
+            leaf,
+            each_of(lambda e: Dual(e, partials(next(numbers)), depth=self.depth), leaf.elements),
+        )
+
+    def _moving(self, leaf: Any) -> Any:
+        directions = iter(leaf.direction.flat if leaf.is_array else (leaf.direction,))
+        kind = dtype_of(leaf.elements)
+        return self._entered(
+            leaf,
+            each_of(
+                lambda e: Dual(e, (cast(next(directions), kind),), depth=self.depth), leaf.elements
+            ),
+        )
+
+    def _entered(self, leaf: Leaf, elements: Elements) -> Any:
+        entered = traced_leaf(elements)
+        if isinstance(entered, TracedArray):
+            entered.memory.dtype = dtype_of(elements)
+            self.arrays.append((leaf.given, entered))
+        return entered
+
+    def hold_result(self, position: int) -> None:
+        """Let an argument be the array that the function stores its result in."""
+        if position in self.inputs:
+            return
+        given = self.arguments[position]
+        leaf = leaf_of(given)
+        if leaf is None or not leaf.is_array or not leaf.is_floating:
+            raise TypeError(
+                f"argument {position} of {self.name} must be an array of floats to hold the "
+                f"result, as out_argnum says, and not of type {kind_of(given)}"
+            )
+        self.given[position] = self._entered(leaf, leaf.elements.copy())
+
+    def __call__(self, keywords: dict[str, Any]) -> Any:
+        """Call the function; let arrays that it wrote to hold what it left in them."""
+        result = adapted(self.function)(*map(adapted, self.given), **keywords)
+        for given, entered in self.arrays:
+            if entered.memory.is_written:
+                left = each_of(self.value, entered.elements)
+                given[...] = traced_leaf(left) if depth_of(left) else values_of(left)
+        return result
+
+    def value(self, element: Any) -> Any:
+        """Return an element without this derivative."""
+        return element.value if _has(element, self.depth) else element
+
+    def partial(self, element: Any, k: int) -> Any:
+        """Return the derivative of an element by an input."""
+        if _has(element, self.depth):
+            return element.partials[k]
+        return np.result_type(0.5, primal(element)).type(0)
+
+
+ENTRANCES.add(Run.__call__.__code__)
+
+
+def _has(element: Any, depth: int) -> bool:
+    return isinstance(element, Dual) and element.depth == depth
+
+
+def _check_alike(name: str, given: Any, tangent: Any, structure: Any) -> None:
+    places = leaves(structure), leaves(structure_of(tangent))
+    alike = len(places[0]) == len(places[1]) and all(
+        len(a.shape) == len(b.shape) and a.is_array == b.is_array
+        for a, b in zip(*places, strict=True)
+    )
+    if not alike:
+        raise TypeError(
+            f"jvp of {name}: the tangent of a primal of type {kind_of(given)} must be arranged "
+            f"like it, but it is of type {kind_of(tangent)}"
+        )
+    if any(a.shape != b.shape for a, b in zip(*places, strict=True)):
+        raise ValueError("jvp: a tangent has not the shape of its primal")
+
+
+class TracedTransform:
+    """A derivative of a function that is run in plain Python and never compiled."""
+
+    summary = "a derivative"
+    maker = "transform"
+
+    def __init__(self, function: Callable[..., Any], **settings: Any) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"{function!r} can't be differentiated: a function was expected, plain or compiled "
+                "by numba.njit"
+            )
+        self.original = self.function = function
+        self.settings = settings
+        name = getattr(function, "__name__", repr(function))
+        defaults = inspect.signature(getattr(numgrad, self.maker)).parameters
+        given = "".join(f", {k}={v!r}" for k, v in settings.items() if v != defaults[k].default)
+        update_wrapper(self, getattr(function, "py_func", function), updated=())
+        self.__wrapped__ = function
+        self.__name__ = self.__qualname__ = f"{self.maker}({name}{given}, jit=False)"
+        self.__doc__ = f"Return {self.summary} of ``{name}``, without compiling it.\n\n" + (
+            self.__doc__ or ""
+        )
+
+    def __repr__(self) -> str:
+        return f"<numgrad.{self.__name__}>"
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.original)
+        return with_out(signature) if self.takes_out else signature
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether ``out`` is a parameter of the derivative, and not of the function."""
+        return takes_out(_parameters(self.original))
+
+    def bound(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+        """Return all arguments in order, those that have no place in it, and ``out``."""
+        out = keywords.pop("out", None) if self.takes_out else None
+        try:
+            signature = inspect.signature(self.original)
+        except (TypeError, ValueError):  # of a builtin that doesn't tell
+            return arguments, keywords, out
+        if self.takes_out and "out" in signature.parameters:
+            signature = signature.replace(
+                parameters=[p for n, p in signature.parameters.items() if n != "out"]
+            )
+            if len(arguments) > len(signature.parameters):
+                arguments, out = arguments[:-1], arguments[-1]
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs, out
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    if isinstance(function, TracedTransform):
+        return _parameters(function.original)
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def takes_out(parameters: list[inspect.Parameter]) -> bool:
+    """Return whether a derivative of a function with some parameters has room for ``out``."""
+    return all(p.kind is not p.VAR_POSITIONAL and p.name != "out" for p in parameters)
+
+
+class TracedJacobian(TracedTransform):
+    """The derivatives of every output by every input."""
+
+    summary = "the Jacobian"
+    maker = "jacobian"
+    must_be_real = False
+    with_value = False
+
+    @property
+    def out_argnum(self) -> int | None:
+        return self.settings.get("out_argnum")
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        return self.at(arguments, keywords, out)
+
+    def at(self, arguments: tuple[Any, ...], keywords: dict[str, Any], out: Any) -> Any:
+        """Return the derivatives for arguments in order."""
+        positions, single = positions_of(self.original, self.settings["argnums"], len(arguments))
+        run = Run(self.function, arguments)
+        run.seed(positions)
+        position = None
+        if self.out_argnum is not None:
+            position = _place(run.name, self.out_argnum, len(arguments))
+            run.hold_result(position)
+        value = run(keywords)
+        outputs = structure_of(run.given[position] if position is not None else value)
+        if position is None:
+            check_returned(run.name, value)
+        if self.must_be_real:
+            check_is_real(run.name, value)
+        by = [run.inputs[position] for position in positions]
+        result = mapped(lambda output: _by_inputs(run, output, by, single), outputs)
+        result = mapped(lambda r: returned(r[0], r[1]), result) if out is None else fill(out, result)
+        result = noted(self.__name__, arguments, result)
+        if not self.with_value:
+            return result
+        return mapped(lambda leaf: returned(each_of(run.value, leaf.elements)), outputs), result
+
+
+def _by_inputs(run: Run, output: Leaf, by: list[Any], single: bool) -> Any:
+    """Return the derivatives of an output: elements and their dtype, arranged as the inputs are."""
+    if not output.is_floating:
+        return None
+    results = [mapped(lambda leaf: _by_input(run, output, leaf), structure) for structure in by]
+    return results[0] if single else tuple(results)
+
+
+class Derivatives(list[Any]):
+    """The derivatives of an output by an input, and their dtype: a leaf of nested tuples."""
+
+
+def _by_input(run: Run, output: Leaf, leaf: Leaf) -> Derivatives:
+    rows = output.elements.flat if output.is_array else (output.elements,)
+    columns = range(leaf.first, leaf.first + leaf.size)
+    dtype = dtype_of(output.elements)
+    partials = [cast(run.partial(row, k), dtype) for row in rows for k in columns]
+    if not (output.is_array or leaf.is_array):
+        return Derivatives([partials[0], dtype])
+    shape = output.shape + leaf.shape
+    elements = np.fromiter(partials, object, len(partials)).reshape(shape)
+    return Derivatives([elements, dtype])
+
+
+def noted(name: str, arguments: tuple[Any, ...], result: Any) -> Any:
+    """Let a graph know of derivatives taken within it."""
+
+    def note(each: Any) -> Any:
+        if isinstance(each, Traced):
+            return traced_leaf(each.elements, record(name, arguments, each.elements))
+        return each
+
+    return mapped(note, result)
+
+
+def positions_of(function: Any, argnums: Any, count: int) -> tuple[tuple[int, ...], bool]:
+    """Return the positions of arguments, and whether a single one was asked for."""
+    name = getattr(function, "__name__", function)
+    single = not isinstance(argnums, tuple)
+    positions = []
+    for argnum in (argnums,) if single else argnums:
+        if not -count <= argnum < count:
+            raise ValueError(
+                f"argnums has {argnum}, but {name} was called with {count} "
+                f"argument{'s' if count != 1 else ''}"
+            )
+        positions.append(argnum % count)
+    if len(set(positions)) < len(positions):
+        raise ValueError(f"argnums names an argument twice: {argnums!r} of {count} arguments")
+    return tuple(positions), single
+
+
+def _place(name: str, out_argnum: int, count: int) -> int:
+    if not -count <= out_argnum < count:
+        raise ValueError(
+            f"out_argnum is {out_argnum}, but {name} was called with {count} "
+            f"argument{'s' if count != 1 else ''}"
+        )
+    return out_argnum % count
+
+
+def check_returned(name: str, value: Any) -> None:
+    """Raise if a function returns what may hold derivatives out of reach, such as a list."""
+    if isinstance(value, tuple):
+        for item in value:
+            check_returned(name, item)
+    elif leaf_of(value) is None and not isinstance(value, str | range | None):
+        raise TypeError(
+            f"{name} returns {kind_of(value)}, which has no derivative; "
+            "return a number, an array, or a tuple of these"
+        )
+
+
+def check_is_real(name: str, value: Any) -> None:
+    """Raise if a function returns anything but a real number."""
+    leaf = None if isinstance(value, tuple) else leaf_of(value)
+    if leaf is None or leaf.is_array or dtype_of(leaf.elements).kind != "f":
+        raise TypeError(
+            f"grad needs a function that returns one real number, but {name} returns "
+            f"{kind_of(value)}; take numgrad.jacobian of it"
+        )
+
+
+def fill(out: Any, results: Any) -> Any:
+    """Store results in arrays that were given for them."""
+    places, members = leaves(structure_of(out)), leaves(results)
+    if len(places) != len(members) or not all(is_array(each[0]) for each in members):
+        raise TypeError(
+            f"out must hold one array for each of the {len(members)} derivatives, arranged as the "
+            f"result is, and not be {kind_of(out)}"
+        )
+    for place, (elements, dtype) in zip(places, members, strict=True):
+        if dtype_of(place.elements) != dtype or len(place.shape) != elements.ndim:
+            raise TypeError(
+                f"out must be an array of {dtype} with {elements.ndim} dimensions, "
+                f"not {kind_of(place.given)}"
+            )
+        if place.shape != elements.shape:
+            raise ValueError(f"out has shape {place.shape}, but the result has {elements.shape}")
+        place.given[...] = returned(elements, dtype)
+    return out
+
+
+class TracedGrad(TracedJacobian):
+    """The derivatives of a real number by every input."""
+
+    summary = "the gradient"
+    maker = "grad"
+    must_be_real = True
+
+
+class TracedValueAndGrad(TracedGrad):
+    """The number, and its derivatives by every input."""
+
+    summary = "the value and the gradient"
+    maker = "value_and_grad"
+    with_value = True
+
+
+class TracedHessian(TracedJacobian):
+    """The derivatives of the derivatives."""
+
+    summary = "the Hessian"
+    maker = "hessian"
+
+    def __init__(self, function: Callable[..., Any], **settings: Any) -> None:
+        super().__init__(function, **settings)
+        self.function = TracedJacobian(function, **settings)
+
+
+class TracedDerivative(TracedJacobian):
+    """The derivative of a function of numbers, at one point or at all of an array."""
+
+    summary = "the derivative"
+    maker = "derivative"
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray | TracedArray)]
+        if not arrays:
+            return self.at(arguments, keywords, out)
+        shape = np.broadcast_shapes(*(arguments[k].shape for k in arrays))
+        flat = {k: np.broadcast_to(arguments[k], shape).reshape(-1) for k in arrays}
+
+        def point(index: int) -> Any:
+            given = tuple(
+                flat[k][index] if k in flat else argument for k, argument in enumerate(arguments)
+            )
+            return self.at(given, keywords, None)
+
+        stacked = stack([point(index) for index in range(math.prod(shape))])
+        results = mapped(lambda r: Derivatives([r[0].reshape(shape), r[1]]), stacked)
+        if out is not None:
+            return fill(out, results)
+        return noted(self.__name__, arguments, mapped(lambda r: returned(*r), results))
+
+
+def stack(items: list[Any]) -> Any:
+    """Return results side by side: nested tuples of elements and their dtypes."""
+    if not items:
+        return Derivatives([np.empty(0, object), np.dtype(float)])
+    if isinstance(items[0], tuple):
+        return tuple(stack(list(column)) for column in zip(*items, strict=True))
+    if items[0] is None:
+        return None
+    members = [leaf_of(item) for item in items]
+    elements = [member.elements for member in members if member is not None]
+    if not any(map(is_array, elements)):
+        line = np.fromiter(elements, object, len(elements))
+        return Derivatives([line, dtype_of(line)])
+    block = np.stack([objects(each) for each in elements])
+    return Derivatives([block, dtype_of(block)])
+
+
+class TracedVmap(TracedTransform):
+    """A function of items, over arrays of them."""
+
+    summary = "the results for all items"
+    maker = "vmap"
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        axes = self.settings["in_axes"]
+        axes = axes if isinstance(axes, tuple) else (axes,) * len(arguments)
+        if len(axes) != len(arguments):
+            raise ValueError(f"in_axes has {len(axes)} entries, but there are {len(arguments)} arguments")
+        pairs = list(zip(arguments, axes, strict=True))
+        members = [
+            (leaf, axis)
+            for argument, axis in pairs
+            if axis is not None
+            for leaf in leaves(structure_of(argument))
+        ]
+        if not any(leaf.is_array for leaf, _ in members):
+            raise TypeError(
+                "vmap needs an array to go through: none of the arguments that in_axes names is one"
+            )
+        for leaf, _ in members:
+            if not leaf.shape:
+                raise TypeError(
+                    f"vmap can't go through {kind_of(leaf.given)}, which is not an array with an "
+                    "axis: give it None in in_axes"
+                )
+        counts = {leaf.shape[axis] for leaf, axis in members}
+        if len(counts) > 1:
+            raise ValueError("vmap: the arrays have different lengths along their axes")
+        function = adapted(self.original)
+        results = [
+            function(*(_item(argument, axis, k) for argument, axis in pairs), **keywords)
+            for k in range(counts.pop())
+        ]
+        stacked = stack(results)
+        if out is not None:
+            return fill(out, stacked)
+        return mapped(lambda r: returned(*r), stacked)
+
+
+def _item(argument: Any, axis: int | None, k: int) -> Any:
+    if axis is None:
+        return argument
+    return replaced(argument, lambda x: np.moveaxis(x, axis, 0)[k])
+
+
+def jvp(function: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """Return the value of a function and its derivative along a direction."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple):
+            raise TypeError(
+                f"jvp: {name} must be a tuple with one entry an argument, not {kind_of(given)}"
+            )
+    if len(primals) != len(tangents):
+        raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
+    run = Run(function, primals)
+    run.depth = 1 + max(depth_in(primals), depth_in(tangents))
+    run.seed_along(tangents)
+    value = run({})
+    check_returned(run.name, value)
+    outputs = structure_of(value)
+
+    def tangent(leaf: Leaf) -> Any:
+        if not leaf.is_floating:
+            return None
+        dtype = dtype_of(leaf.elements)
+        return returned(each_of(lambda e: cast(run.partial(e, 0), dtype), leaf.elements), dtype)
+
+    operands = (*primals, *tangents)
+    values = mapped(lambda leaf: returned(each_of(run.value, leaf.elements)), outputs)
+    return noted("value", operands, values), noted("jvp", operands, mapped(tangent, outputs))
+
