@@ -213,7 +213,7 @@ class TracedTransform:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        signature = inspect.signature(self.original)
+        signature = inspect.Signature(_parameters(self.original))
         return with_out(signature) if self.takes_out else signature
 
     @property
@@ -226,24 +226,23 @@ class TracedTransform:
     ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         """Return all arguments in order, those that have no place in it, and ``out``."""
         out = keywords.pop("out", None) if self.takes_out else None
-        try:
-            signature = inspect.signature(self.original)
-        except (TypeError, ValueError):  # of a builtin that doesn't tell
+        parameters = _parameters(self.original)
+        if not parameters:
             return arguments, keywords, out
-        if self.takes_out and "out" in signature.parameters:
-            signature = signature.replace(
-                parameters=[p for n, p in signature.parameters.items() if n != "out"]
-            )
-            if len(arguments) > len(signature.parameters):
-                arguments, out = arguments[:-1], arguments[-1]
+        signature = inspect.Signature(parameters)
+        if out is None and self.takes_out and len(arguments) == 1 + len(parameters):
+            *arguments, out = arguments
         bound = signature.bind(*arguments, **keywords)
         bound.apply_defaults()
         return bound.args, bound.kwargs, out
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
+    """Return the parameters of the user's function; none where it doesn't tell."""
     if isinstance(function, TracedTransform):
         return _parameters(function.original)
+    if isinstance(function, np.ufunc):  # whose other parameters aren't for derivatives
+        return [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in "xyz"[: function.nin]]
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -181,7 +181,7 @@ def _drawn(graph: "Graph", kind: str) -> bytes:
         )
         _write(axes, labels[name], x, y, width, height)
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=144)
+    figure.savefig(file, format=kind, dpi=144, bbox_inches="tight", pad_inches=0.05)
     return file.getvalue()
 
 

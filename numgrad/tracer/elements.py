@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.duals.number import Dual, apply, find
-from numgrad.duals.rules import primal
+from numgrad.duals.rules import COMPLEX_TABLE, primal
 
 Elements = Any  # a Dual, a number, or an object array of these
 NUMBERS = bool | int | float | complex | np.number | np.bool_
@@ -48,6 +48,9 @@ def depth_of(elements: Elements) -> int:
 def dtype_of(elements: Elements) -> np.dtype[Any]:
     """Return the dtype that the values of all elements have together."""
     kinds = {type(primal(element)) for element in members(elements)}
+    strange = [kind for kind in kinds if not issubclass(kind, NUMBERS)]
+    if strange:
+        raise TypeError(f"{strange[0].__name__} is no number to differentiate")
     numpy_kinds = [kind for kind in kinds if issubclass(kind, np.generic)]
     if not numpy_kinds:
         return np.result_type(*kinds) if kinds else np.dtype(float)
@@ -73,7 +76,7 @@ def mapped(function: Callable[[Any], Any], elements: Elements) -> Elements:
 def computed(function: Callable[..., Any], *inputs: Elements) -> Elements:
     """Return what a function of the table gives for elements, broadcast together."""
     rule = find(function)
-    if rule.kind == "predicate":
+    if rule.kind == "predicate" and rule.functions[0] not in COMPLEX_TABLE:
         return function(*map(values_of, inputs))
     if not any(map(is_array, inputs)):
         return apply(rule, *inputs)

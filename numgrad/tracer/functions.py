@@ -7,6 +7,7 @@ What chooses, sorts or tests looks at values; what divides or takes roots is wri
 import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def called(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) 
     elif name in OWN:
         inside = [_inside(argument) for argument in arguments]
         elements = OWN[name](*inside, **{k: _inside(v) for k, v in keywords.items()})
-        result = traced(elements, name, arguments)
+        result = traced(_whole(elements, inside), name, arguments)
     elif name in OF_OBJECTS:
         inside = [_inside(argument) for argument in arguments]
         elements = function(*inside, **{k: _inside(v) for k, v in keywords.items()})
@@ -133,7 +134,10 @@ def _inside(x: Any) -> Any:
         return x
     if is_array(x) and x.dtype.kind in "fc":
         return objects(x)
-    return elements_of(x) if has_traced(x) else x
+    if not has_traced(x):
+        return x
+    elements = elements_of(x)
+    return elements if is_array(elements) else _one(elements)
 
 
 def _values(x: Any) -> Any:
@@ -392,13 +396,12 @@ def _quantile(line: Elements, share: float) -> Any:
 
 
 def _quantiles(a: Elements, q: Any, axis: Any, whole: float) -> Elements:
-    shares = values_of(q)
-    results = [along(lambda line, s=s: _quantile(line, s), a, axis) for s in np.ravel(shares) / whole]
-    if np.ndim(shares) == 0:
+    shares = np.asarray(values_of(q)) / whole
+    results = [along(partial(_quantile, share=share), a, axis) for share in shares.flat]
+    if shares.ndim == 0:
         return results[0]
-    return np.stack([objects(each) if is_array(each) else _one(each) for each in results]).reshape(
-        np.shape(shares) + np.shape(results[0])
-    )
+    block = np.stack([each if is_array(each) else _one(each) for each in results])
+    return block.reshape(shares.shape + block.shape[1:])
 
 
 def _one(element: Any) -> Any:
@@ -495,13 +498,18 @@ def nan_to_num(
     """Return numbers in the place of nan and inf."""
     values = np.asarray(values_of(x))
     clean = np.nan_to_num(values, nan=nan, posinf=posinf, neginf=neginf)
-    result = computed(np.where, np.isfinite(values), x, clean)
-    return result[()] if is_array(result) and not result.ndim else result
+    return computed(np.where, np.isfinite(values), x, clean)
+
+
+def _single(x: Any) -> Any:
+    """Return the element of an array without dimensions."""
+    return x[()] if is_array(x) and not x.ndim else x
 
 
 @own("linspace")
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Elements:
     """Return numbers evenly spaced from start to stop."""
+    start, stop = _single(start), _single(stop)
     parts = max(num - 1 if endpoint else num, 1)
     step = computed(np.divide, computed(np.subtract, stop, start), float(parts))
     results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(num)]
@@ -539,8 +547,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Ele
         )
         return computed(np.add, fp[k], computed(np.multiply, slope, computed(np.subtract, number, xp[k])))
 
-    if not is_array(x):
-        return at(x)
+    if not is_array(x) or not x.ndim:
+        return at(_single(x))
     return np.fromiter(map(at, objects(x).flat), object, x.size).reshape(x.shape)
 
 

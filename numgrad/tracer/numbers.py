@@ -94,6 +94,8 @@ class Traced:
         return traced(cast(self.elements, dtype), "astype", (self, dtype))
 
     def item(self, *index: int) -> Any:
+        if not self.ndim:
+            return self
         return self[index] if index else np.reshape(self, -1)[0]  # type: ignore[index,call-overload]
 
     def tolist(self) -> Any:
@@ -239,11 +241,6 @@ class TracedNumber(Traced):
         if is_dual(self.elements):
             raise refusal(LOST.format("complex number"), KEEP)
         return complex(self.elements)
-
-    def __getitem__(self, index: Any) -> Any:
-        if index in ((), Ellipsis):
-            return self
-        raise IndexError("a number has no elements to index")
 
     def __getattr__(self, name: str) -> Any:
         return method_of(self, name)
