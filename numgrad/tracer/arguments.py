@@ -1,5 +1,6 @@
 """Arguments and results: numbers and arrays, in tuples to any depth."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,23 @@ def kind_of(x: Any) -> str:
         return f"({', '.join(map(kind_of, x))})"
     if isinstance(x, np.ndarray | TracedArray):
         return f"array({x.dtype}, {x.ndim}d)"
-    return type(x).__name__
+    return PYTHON_NUMBERS.get(type(x), type(x).__name__)
+
+
+# What compiled code calls Python's own numbers.
+PYTHON_NUMBERS = {int: "int64", float: "float64", complex: "complex128"}
+
+
+def new_depth(arguments: Any) -> int:
+    """Return a depth that no other differentiation has, above those that it lies within.
+
+    A function may use numbers of an outer differentiation that are not among its arguments; the
+    types of compiled code tell the two apart, and here their numbers do.
+    """
+    return max(next(_depths), 1 + depth_in(arguments))
+
+
+_depths = itertools.count(1 << 16)  # above those of duals that users make
 
 
 def depth_in(arguments: Any) -> int:

@@ -3,10 +3,13 @@
 The function is run once, in plain Python, on duals with one partial for every input.
 """
 
+import dis
 import inspect
 import math
 from collections.abc import Callable
-from functools import update_wrapper
+from dataclasses import dataclass
+from functools import lru_cache, update_wrapper
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,11 @@ from numgrad.duals.rules import primal
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
-    depth_in,
     kind_of,
     leaf_of,
     leaves,
     mapped,
+    new_depth,
     replaced,
     returned,
     structure_of,
@@ -40,7 +43,7 @@ from numgrad.tracer.elements import (
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.numbers import Traced, TracedArray, record
 from numgrad.tracer.places import ENTRANCES
-from numgrad.transforms.transform import with_out
+from numgrad.transforms.transform import Transform, with_out
 
 NOTHING = object()  # where an argument was not given
 
@@ -51,7 +54,7 @@ class Run:
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.function = function
         self.arguments = arguments
-        self.depth = 1 + depth_in(arguments)
+        self.depth = new_depth(arguments)
         self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
         self.given: list[Any] = list(arguments)
         self.arrays: list[tuple[Any, TracedArray]] = []  # what the function may overwrite
@@ -144,12 +147,22 @@ class Run:
 
     def __call__(self, keywords: dict[str, Any]) -> Any:
         """Call the function; let arrays that it wrote to hold what it left in them."""
-        result = adapted(self.function)(*map(adapted, self.given), **keywords)
+        function = adapted(self.function)
+        if stores_items(function):
+            self._enter_arrays()
+        result = function(*map(adapted, self.given), **keywords)
         for given, entered in self.arrays:
             if entered.memory.is_written:
                 left = each_of(self.value, entered.elements)
                 given[...] = traced_leaf(left) if depth_of(left) else values_of(left)
         return result
+
+    def _enter_arrays(self) -> None:
+        """Let all arrays of floats hold derivatives: the function may store some in them."""
+        for position, given in enumerate(self.given):
+            is_plain = isinstance(given, np.ndarray) and given.dtype.kind in "fc"
+            if is_plain and given.flags.writeable:
+                self.given[position] = self._entered(Leaf(given, objects(given)), objects(given))
 
     def value(self, element: Any) -> Any:
         """Return an element without this derivative."""
@@ -163,6 +176,20 @@ class Run:
 
 
 ENTRANCES.add(Run.__call__.__code__)
+
+
+def stores_items(function: Any) -> bool:
+    """Return whether a function, or one within it, has a statement like ``x[k] = ...``."""
+    code = getattr(function, "__code__", None)
+    return code is not None and _stores_items(code)
+
+
+@lru_cache(maxsize=512)
+def _stores_items(code: CodeType) -> bool:
+    names = {instruction.opname for instruction in dis.get_instructions(code)}
+    if names & {"STORE_SUBSCR", "STORE_SLICE"}:
+        return True
+    return any(_stores_items(c) for c in code.co_consts if isinstance(c, CodeType))
 
 
 def _has(element: Any, depth: int) -> bool:
@@ -211,6 +238,9 @@ class TracedTransform:
     def __repr__(self) -> str:
         return f"<numgrad.{self.__name__}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.original, self.settings)
+
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.Signature(_parameters(self.original))
@@ -237,10 +267,17 @@ class TracedTransform:
         return bound.args, bound.kwargs, out
 
 
+def _remade(kind: Any, function: Any, settings: dict[str, Any]) -> Any:
+    """Return a copy of a derivative that was pickled."""
+    return kind(function, **settings)
+
+
 def _parameters(function: Any) -> list[inspect.Parameter]:
     """Return the parameters of the user's function; none where it doesn't tell."""
     if isinstance(function, TracedTransform):
         return _parameters(function.original)
+    if isinstance(function, Transform):
+        return list(function.parameters)
     if isinstance(function, np.ufunc):  # whose other parameters aren't for derivatives
         return [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in "xyz"[: function.nin]]
     try:
@@ -268,10 +305,18 @@ class TracedJacobian(TracedTransform):
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         arguments, keywords, out = self.bound(arguments, dict(keywords))
-        return self.at(arguments, keywords, out)
+        value, result = self.at(arguments, keywords)
+        finished = self.finished(arguments, result, out)
+        return (mapped(plain, value), finished) if self.with_value else finished
 
-    def at(self, arguments: tuple[Any, ...], keywords: dict[str, Any], out: Any) -> Any:
-        """Return the derivatives for arguments in order."""
+    def finished(self, arguments: tuple[Any, ...], result: Any, out: Any) -> Any:
+        """Return derivatives as the caller gets them."""
+        if out is not None:
+            return fill(out, result)
+        return noted(self.__name__, arguments, mapped(plain, result))
+
+    def at(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the value and the derivatives for arguments in order, as leaves."""
         positions, single = positions_of(self.original, self.settings["argnums"], len(arguments))
         run = Run(self.function, arguments)
         run.seed(positions)
@@ -286,12 +331,21 @@ class TracedJacobian(TracedTransform):
         if self.must_be_real:
             check_is_real(run.name, value)
         by = [run.inputs[position] for position in positions]
-        result = mapped(lambda output: _by_inputs(run, output, by, single), outputs)
-        result = mapped(lambda r: returned(r[0], r[1]), result) if out is None else fill(out, result)
-        result = noted(self.__name__, arguments, result)
-        if not self.with_value:
-            return result
-        return mapped(lambda leaf: returned(each_of(run.value, leaf.elements)), outputs), result
+        values = mapped(lambda leaf: Result(each_of(run.value, leaf.elements)), outputs)
+        return values, mapped(lambda output: _by_inputs(run, output, by, single), outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A leaf of what a derivative returns: a number or an array, and its dtype."""
+
+    elements: Elements
+    dtype: Any = None
+
+
+def plain(result: Result) -> Any:
+    """Return a number or an array as the caller gets it."""
+    return returned(result.elements, result.dtype)
 
 
 def _by_inputs(run: Run, output: Leaf, by: list[Any], single: bool) -> Any:
@@ -302,20 +356,16 @@ def _by_inputs(run: Run, output: Leaf, by: list[Any], single: bool) -> Any:
     return results[0] if single else tuple(results)
 
 
-class Derivatives(list[Any]):
-    """The derivatives of an output by an input, and their dtype: a leaf of nested tuples."""
-
-
-def _by_input(run: Run, output: Leaf, leaf: Leaf) -> Derivatives:
+def _by_input(run: Run, output: Leaf, leaf: Leaf) -> Result:
     rows = output.elements.flat if output.is_array else (output.elements,)
     columns = range(leaf.first, leaf.first + leaf.size)
     dtype = dtype_of(output.elements)
     partials = [cast(run.partial(row, k), dtype) for row in rows for k in columns]
     if not (output.is_array or leaf.is_array):
-        return Derivatives([partials[0], dtype])
+        return Result(partials[0], dtype)
     shape = output.shape + leaf.shape
     elements = np.fromiter(partials, object, len(partials)).reshape(shape)
-    return Derivatives([elements, dtype])
+    return Result(elements, dtype)
 
 
 def noted(name: str, arguments: tuple[Any, ...], result: Any) -> Any:
@@ -380,19 +430,22 @@ def check_is_real(name: str, value: Any) -> None:
 def fill(out: Any, results: Any) -> Any:
     """Store results in arrays that were given for them."""
     places, members = leaves(structure_of(out)), leaves(results)
-    if len(places) != len(members) or not all(is_array(each[0]) for each in members):
+    if len(places) != len(members) or not all(is_array(r.elements) for r in members):
         raise TypeError(
             f"out must hold one array for each of the {len(members)} derivatives, arranged as the "
             f"result is, and not be {kind_of(out)}"
         )
-    for place, (elements, dtype) in zip(places, members, strict=True):
+    for place, result in zip(places, members, strict=True):
+        elements, dtype = result.elements, result.dtype or dtype_of(result.elements)
         if dtype_of(place.elements) != dtype or len(place.shape) != elements.ndim:
             raise TypeError(
                 f"out must be an array of {dtype} with {elements.ndim} dimensions, "
                 f"not {kind_of(place.given)}"
             )
         if place.shape != elements.shape:
-            raise ValueError(f"out has shape {place.shape}, but the result has {elements.shape}")
+            raise ValueError(
+                f"out has not the shape of the result: {place.shape}, not {elements.shape}"
+            )
         place.given[...] = returned(elements, dtype)
     return out
 
@@ -434,7 +487,7 @@ class TracedDerivative(TracedJacobian):
         arguments, keywords, out = self.bound(arguments, dict(keywords))
         arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray | TracedArray)]
         if not arrays:
-            return self.at(arguments, keywords, out)
+            return self.finished(arguments, self.at(arguments, keywords)[1], out)
         shape = np.broadcast_shapes(*(arguments[k].shape for k in arrays))
         flat = {k: np.broadcast_to(arguments[k], shape).reshape(-1) for k in arrays}
 
@@ -442,30 +495,27 @@ class TracedDerivative(TracedJacobian):
             given = tuple(
                 flat[k][index] if k in flat else argument for k, argument in enumerate(arguments)
             )
-            return self.at(given, keywords, None)
+            return self.at(given, keywords)[1]
 
         stacked = stack([point(index) for index in range(math.prod(shape))])
-        results = mapped(lambda r: Derivatives([r[0].reshape(shape), r[1]]), stacked)
-        if out is not None:
-            return fill(out, results)
-        return noted(self.__name__, arguments, mapped(lambda r: returned(*r), results))
+        shaped = mapped(lambda r: Result(r.elements.reshape(shape), r.dtype), stacked)
+        return self.finished(arguments, shaped, out)
 
 
 def stack(items: list[Any]) -> Any:
-    """Return results side by side: nested tuples of elements and their dtypes."""
+    """Return results side by side."""
     if not items:
-        return Derivatives([np.empty(0, object), np.dtype(float)])
+        return Result(np.empty(0, object), np.dtype(float))
     if isinstance(items[0], tuple):
         return tuple(stack(list(column)) for column in zip(*items, strict=True))
     if items[0] is None:
         return None
-    members = [leaf_of(item) for item in items]
-    elements = [member.elements for member in members if member is not None]
-    if not any(map(is_array, elements)):
-        line = np.fromiter(elements, object, len(elements))
-        return Derivatives([line, dtype_of(line)])
-    block = np.stack([objects(each) for each in elements])
-    return Derivatives([block, dtype_of(block)])
+    elements = [item.elements for item in items]
+    if any(map(is_array, elements)):
+        block = np.stack([objects(each) for each in elements])
+    else:
+        block = np.fromiter(elements, object, len(elements))
+    return Result(block, items[0].dtype)
 
 
 class TracedVmap(TracedTransform):
@@ -500,15 +550,25 @@ class TracedVmap(TracedTransform):
         counts = {leaf.shape[axis] for leaf, axis in members}
         if len(counts) > 1:
             raise ValueError("vmap: the arrays have different lengths along their axes")
-        function = adapted(self.original)
+        count = counts.pop()
+        if not count and any(len(leaf.shape) > 1 for leaf, _ in members):
+            raise ValueError("vmap: no items, so the shape of a result is not known")
         results = [
-            function(*(_item(argument, axis, k) for argument, axis in pairs), **keywords)
-            for k in range(counts.pop())
+            self.of_item(tuple(_item(argument, axis, k) for argument, axis in pairs), keywords)
+            for k in range(count)
         ]
         stacked = stack(results)
-        if out is not None:
-            return fill(out, stacked)
-        return mapped(lambda r: returned(*r), stacked)
+        return fill(out, stacked) if out is not None else mapped(plain, stacked)
+
+    def of_item(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Return the result for an item, as leaves."""
+        function = adapted(self.original)
+        if isinstance(function, TracedJacobian):
+            value, result = function.at(arguments, keywords)
+            return (value, result) if function.with_value else result
+        result = function(*arguments, **keywords)
+        check_returned(self.__name__, result)
+        return mapped(lambda leaf: Result(leaf.elements), structure_of(result))
 
 
 def _item(argument: Any, axis: int | None, k: int) -> Any:
@@ -527,7 +587,7 @@ def jvp(function: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any,
     if len(primals) != len(tangents):
         raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
     run = Run(function, primals)
-    run.depth = 1 + max(depth_in(primals), depth_in(tangents))
+    run.depth = new_depth((primals, tangents))
     run.seed_along(tangents)
     value = run({})
     check_returned(run.name, value)

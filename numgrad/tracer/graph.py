@@ -211,7 +211,7 @@ def described(value: Any) -> str:
     if np.ndim(value) == 0:
         return f"{value:.6g}" if np.isrealobj(value) else f"{complex(value):.4g}"
     array = np.asarray(value)
-    if array.size <= 6 and array.ndim <= 2:
+    if 0 < array.size <= 6 and array.ndim <= 2:
         rows = array.reshape(-1, array.shape[-1])
         return "; ".join(" ".join(described(number) for number in row) for row in rows)
     shape = "×".join(map(str, array.shape))

@@ -9,10 +9,10 @@ from numgrad.duals.number import Dual
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
-    depth_in,
     kind_of,
     leaves,
     mapped,
+    new_depth,
     replaced,
     returned,
     structure_of,
@@ -88,7 +88,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
             f"there is nothing to trace: none of the arguments, of types "
             f"{', '.join(map(kind_of, args)) or 'none at all'}, holds floats; write 2.0, not 2"
         )
-    recorder = Recorder(len(inputs), 1 + depth_in(args))
+    recorder = Recorder(len(inputs), new_depth(args))
     positions = itertools.count()
     given = []
     for argument, structure, name in zip(args, structures, names, strict=True):

@@ -28,8 +28,14 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
     reason = DUAL.sub("number with derivatives", reason_in(message))
     place = place_in(message, filename)
     return DifferentiationError(
-        f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}"
+        f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}\n{WITHOUT_COMPILING}"
     )
+
+
+WITHOUT_COMPILING = (
+    "What Numba can't compile can be differentiated in plain Python: pass jit=False, as in "
+    "numgrad.grad(f, jit=False)."
+)
 
 
 def reason_in(message: str) -> str:

@@ -18,10 +18,13 @@ import numba
 from numba import typeof, types
 from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
+from numgrad.transforms import progress
+from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS
 
@@ -169,6 +172,17 @@ class Driver(CPUDispatcher):
         template = self.header.function_of(Body(["raise NotImplementedError"], {}))
         super().__init__(template, targetoptions={"nopython": True, **options})
         self._compiler = DriverCompiler(self, transform, hint)
+        self.label = transform.label()
+
+    def compile(self, sig):
+        """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
+        with progress.told(self.label):
+            try:
+                return super().compile(sig)
+            except UnsupportedBytecodeError as error:
+                function = self._compiler.transform.function.py_func
+                filename = function.__code__.co_filename
+                raise explained(error, function.__name__, filename) from error
 
 
 class DriverCompiler(_FunctionCompiler):
