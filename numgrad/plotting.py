@@ -9,6 +9,7 @@ import numpy as np
 # Okabe and Ito's colours, which colour-blind people can tell apart, and a style of line for each.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
+PRIMES = ("", "′", "″", "‴")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -238,6 +239,6 @@ def derivative_label(name: str, by: str, order: int, arguments: int) -> str:
     if order == 0:
         return name
     if arguments == 1:
-        return name + ("′" * order if order <= 3 else f"⁽{str(order).translate(SUPERSCRIPTS)}⁾")
+        return name + (PRIMES[order] if order <= 3 else f"⁽{str(order).translate(SUPERSCRIPTS)}⁾")
     power = str(order).translate(SUPERSCRIPTS) if order > 1 else ""
     return f"∂{power}{name}/∂{by}{power}"

@@ -81,7 +81,7 @@ def test_panels_of_partial_derivatives():
 def test_on_axes_of_the_callers():
     _, axes = plt.subplots()
     assert numgrad.plot(lambda t: t**4, 0.0, 1.0, order=4, ax=axes, jit=False) is axes
-    assert list(lines_of(axes)) == ["f", "f′", "f″", "f′′′", "f⁽⁴⁾"]
+    assert list(lines_of(axes)) == ["f", "f′", "f″", "f‴", "f⁽⁴⁾"]
     assert list(lines_of(numgrad.plot(np.exp, 0.0, 1.0, order=0))) == ["exp"]
 
 

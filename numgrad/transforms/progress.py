@@ -29,7 +29,6 @@ def told(name: str) -> Iterator[None]:
         yield
         return
     began, stream = time.perf_counter(), sys.stderr
-
     has_begun = False
 
     def begin() -> None:

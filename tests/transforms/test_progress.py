@@ -3,6 +3,7 @@
 import inspect
 import io
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,7 @@ class Terminal(io.StringIO):
 def terminal(monkeypatch):
     stream = Terminal()
     monkeypatch.setattr(progress, "PATIENCE", 0.02)
-    monkeypatch.setattr(progress.sys, "stderr", stream)
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))  # pytest sets its own
     monkeypatch.delenv("NUMGRAD_PROGRESS", raising=False)
     return stream
 
