@@ -99,9 +99,7 @@ def plot(
     return panels[0] if len(names) == 1 else np.array(panels, object)
 
 
-def plot_gradient(
-    f: Any, *varargs: Any, arrows: int = 20, ax: Any = None, **keywords: Any
-) -> Any:
+def plot_gradient(f: Any, *varargs: Any, arrows: int = 20, ax: Any = None, **keywords: Any) -> Any:
     """Draw a field in two dimensions and the arrows of its gradient.
 
     Parameters
@@ -141,7 +139,7 @@ def plot_gradient(
     field = np.asarray(f)
     if field.ndim != 2:
         raise ValueError(f"plot_gradient draws fields in 2 dimensions, not in {field.ndim}")
-    up, right = gradient(field, *varargs, **keywords)  # type: ignore[misc]
+    up, right = gradient(field, *varargs, **keywords)
     y, x = (_coordinates(field, varargs, axis) for axis in (0, 1))
     (panel,) = _panels(ax, 1)
     mesh = panel.pcolormesh(x, y, field, shading="nearest", cmap="cividis")
@@ -197,7 +195,9 @@ def _arguments(f: Any) -> list[str]:
         return ["x", "y", "z"][: f.nin]
     parameters = list(inspect.signature(f).parameters.values())
     needed = [p for p in parameters if p.default is p.empty]
-    if not needed or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in needed):
+    if not needed or any(
+        p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in needed
+    ):
         raise TypeError(f"plot needs a function of one number or a few, not {f!r}")
     return [p.name for p in needed]
 

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from numgrad.duals.rules import TABLE
-from numgrad.tracer import functions
+from numgrad.tracer import pieces
 from numgrad.tracer.elements import is_dual, objects
+from numgrad.tracer.lines import one
 from numgrad.tracer.numbers import (
     NO_RULE,
     TracedArray,
@@ -170,7 +171,8 @@ def _of_math(function: Any) -> Any:
     def call(*arguments: Any, **keywords: Any) -> Any:
         if not has_traced(arguments):
             return function(*arguments, **keywords)
-        return MATH.get(function, _by_rule)(function, *arguments, **keywords)
+        way: Callable[..., Any] = MATH.get(function, _by_rule)
+        return way(function, *arguments, **keywords)
 
     return call
 
@@ -192,7 +194,7 @@ def _hypot(_: Any, *sides: Any) -> Any:
     return functools.reduce(np.hypot, sides, 0.0) if len(sides) != 2 else np.hypot(*sides)
 
 
-MATH: dict[Any, Callable[..., Any]] = {
+MATH: dict[Any, Any] = {
     math.log: _log,
     math.hypot: _hypot,
     math.fsum: lambda _, numbers: sum(numbers),
@@ -232,18 +234,12 @@ def _array(function: Any) -> Any:
             is_own = made is not x and made.dtype.kind in "fc" and type(made) is np.ndarray
             return TracedArray(objects(made)) if is_own else made
         if isinstance(x, TracedArray) and dtype is None:
-            return x if function in (np.asarray, np.asanyarray) else np.copy(x)  # type: ignore[call-overload]
+            return x if function in (np.asarray, np.asanyarray) else np.copy(x)
         result = traced(objects(elements_of(x)), "array", (x,)) if has_traced(x) else x
         if not isinstance(result, TracedArray):
-            result = TracedArray(_zero_dimensional(result.elements), result.node)
+            result = TracedArray(one(result.elements), result.node)
         return result if dtype is None else result.astype(dtype)
 
-    return array
-
-
-def _zero_dimensional(element: Any) -> Any:
-    array = np.empty((), object)
-    array[()] = element
     return array
 
 
@@ -259,7 +255,7 @@ def _arange(*arguments: Any, **keywords: Any) -> Any:
     if not has_traced(arguments):
         return np.arange(*arguments, **keywords)
     start, stop, *step = arguments if len(arguments) > 1 else (0.0, *arguments)
-    elements = functions.arange(*map(elements_of, (start, stop, *step)))
+    elements = pieces.arange(*map(elements_of, (start, stop, *step)))
     return traced(elements, "arange", arguments)
 
 

@@ -75,11 +75,17 @@ def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def replaced(x: Any, function: Callable[[Any], Any]) -> Any:
-    """Return an argument with something in the place of every number and array: named tuples too."""
+    """Return an argument with something in the place of every number, array and other thing."""
     if isinstance(x, tuple):
         items = [replaced(item, function) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
     return function(x)
+
+
+def in_place_of_leaves(x: Any, others: list[Any]) -> Any:
+    """Return an argument with other things in the place of its leaves, in order."""
+    remaining = iter(others)
+    return replaced(x, lambda _: next(remaining))
 
 
 def kind_of(x: Any) -> str:

@@ -81,7 +81,9 @@ def _table(heading: str, lines: Sequence[tuple[str, str]]) -> str:
         for name, value in lines
     )
     heading = f'<tr><td colspan="2"><b>{html.escape(heading)}</b></td></tr>'
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{heading}{rows}</table>'
+    return (
+        f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{heading}{rows}</table>'
+    )
 
 
 def can_draw() -> bool:
@@ -191,7 +193,9 @@ def _size(heading: str, lines: Sequence[tuple[str, str]]) -> tuple[float, float]
     return longest * FONT * ADVANCE + 10.0, (1 + len(lines)) * FONT * LEADING + 8.0
 
 
-def _write(axes: Any, label: tuple[str, Any], x: float, y: float, width: float, height: float) -> None:
+def _write(
+    axes: Any, label: tuple[str, Any], x: float, y: float, width: float, height: float
+) -> None:
     """Write a heading and the lines below it into a box."""
     heading, lines = label
     row = y + height / 2 - 4.0 - FONT * LEADING / 2

@@ -76,15 +76,15 @@ class Traced:
 
     @property
     def real(self) -> Any:
-        return np.real(self)  # type: ignore[call-overload]
+        return np.real(self)
 
     @property
     def imag(self) -> Any:
-        return np.imag(self)  # type: ignore[call-overload]
+        return np.imag(self)
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
-        return np.transpose(self)  # type: ignore[call-overload]
+        return np.transpose(self)
 
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
         """Return the numbers in a dtype: integers and booleans have no derivative."""
@@ -96,7 +96,8 @@ class Traced:
     def item(self, *index: int) -> Any:
         if not self.ndim:
             return self
-        return self[index] if index else np.reshape(self, -1)[0]  # type: ignore[index,call-overload]
+        array: Any = self
+        return array[index] if index else np.reshape(array, -1)[0]
 
     def tolist(self) -> Any:
         return np.array(self, dtype=object).tolist() if self.ndim else self
@@ -133,7 +134,8 @@ class Traced:
             array = np.empty((), object)
             array[()] = self
             return array
-        numbers = [self[index] for index in np.ndindex(self.shape)]
+        whole: Any = self
+        numbers = [whole[index] for index in np.ndindex(self.shape)]
         return np.fromiter(numbers, object, len(numbers)).reshape(self.shape)
 
     def __lt__(self, other: Any) -> Any:
@@ -272,7 +274,7 @@ class TracedArray(Traced):
 
     @property
     def flat(self) -> Iterator[Any]:
-        return iter(np.reshape(self, -1))  # type: ignore[call-overload]
+        return iter(np.reshape(self, -1))
 
     def __getitem__(self, index: Any) -> Any:
         taken = self.elements[plain(index)]
@@ -296,7 +298,7 @@ class TracedArray(Traced):
         self[...] = value
 
     def sort(self, axis: int = -1) -> None:
-        self[...] = np.sort(self, axis=axis)  # type: ignore[call-overload]
+        self[...] = np.sort(self, axis=axis)
 
     def __getattr__(self, name: str) -> Any:
         return method_of(self, name)
@@ -310,9 +312,11 @@ class TracedArray(Traced):
 
 
 METHODS = frozenset(
-    "all any argmax argmin argsort clip compress conj conjugate copy cumprod cumsum diagonal dot "
-    "max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std sum swapaxes take "
-    "trace var".split()
+    """
+    all any argmax argmin argsort clip compress conj conjugate copy cumprod cumsum diagonal dot
+    max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std sum swapaxes take
+    trace var
+    """.split()
 )
 
 
@@ -322,7 +326,7 @@ def method_of(number: Traced, name: str) -> Any:
         function = getattr(np, name)
         return lambda *arguments, **keywords: function(number, *arguments, **keywords)
     if name == "flatten":
-        return lambda: np.copy(np.ravel(number))  # type: ignore[call-overload]
+        return lambda: np.copy(np.ravel(number))
     if name in ("reshape", "transpose"):
         function = getattr(np, name)
         return lambda *shape: function(number, *([shape] if len(shape) > 1 else shape))
@@ -350,7 +354,9 @@ def elements_of(x: Any) -> Elements:
 
 def _nested(items: Any) -> Any:
     """Return nested sequences of numbers and arrays as one array."""
-    items = [_nested(item) if isinstance(item, list | tuple) else elements_of(item) for item in items]
+    items = [
+        _nested(item) if isinstance(item, list | tuple) else elements_of(item) for item in items
+    ]
     if any(map(is_array, items)):
         return np.stack([objects(item) if is_array(item) else item for item in items])
     return np.fromiter(items, object, len(items))

@@ -9,11 +9,11 @@ from numgrad.duals.number import Dual
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
+    in_place_of_leaves,
     kind_of,
     leaves,
     mapped,
     new_depth,
-    replaced,
     returned,
     structure_of,
     traced_leaf,
@@ -100,11 +100,11 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
             _entered(recorder, label, leaf, next(positions))
             for label, leaf in zip(labels, members, strict=True)
         ]
-        given.append(replaced(argument, lambda _, e=iter(entered): next(e)) if entered else argument)
+        given.append(in_place_of_leaves(argument, entered) if entered else argument)
     value = _run(f, given)
     outputs = structure_of(value)
-    ends = [leaf.given.node for leaf in leaves(outputs) if isinstance(leaf.given, Traced)]
-    ends = [node for node in ends if node is not None]
+    results = [leaf.given for leaf in leaves(outputs) if isinstance(leaf.given, Traced)]
+    ends = [result.node for result in results if result.node is not None]
 
     def plain(leaf: Any) -> Any:
         return returned(each_of(lambda e: _value(e, recorder.depth), leaf.elements))

@@ -89,13 +89,13 @@ class Transform:
         return f"<numgrad.{self.label()}>"
 
     @property
-    def __signature__(self):
+    def __signature__(self) -> inspect.Signature:
         """What is shown of the parameters, ``out`` among them."""
         header = Header(self)
         signature = inspect.Signature(self.parameters)
         return with_out(signature) if header.takes_out else signature
 
-    def traced(self):
+    def traced(self) -> Any:
         """Return the same derivative without compiling."""
         return made(type(self), self.original, *self.settings, jit=False)
 
@@ -141,12 +141,12 @@ class Transform:
         raise NotImplementedError
 
 
-def original_of(function):
+def original_of(function: Any) -> Any:
     """Return the transform that a driver belongs to; any other thing is what it is."""
     return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
 
 
-def with_out(signature):
+def with_out(signature: inspect.Signature) -> inspect.Signature:
     """Return a signature with ``out=None`` behind the parameters that have a place."""
     parameters = list(signature.parameters.values())
     place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
@@ -253,7 +253,8 @@ def typeof_transform(transform, c):
 def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
     if not jit or is_traced(function):
-        return traced(kind, function, settings)
+        plain: Callable[..., Any] = traced(kind, function, settings)
+        return plain
     if getattr(function, "__hash__", None) is None:  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:

@@ -137,9 +137,7 @@ def test_nesting_keeps_derivatives_apart():
     assert derivative(lambda x: x * derivative(lambda y: x + y)(1.0))(1.0) == 1.0
     third = derivative(derivative(derivative(lambda x: x**4)))
     assert third(2.0) == 48.0
-    assert_allclose(
-        jacobian(grad(lambda x: np.sum(x**3)))(X), np.diag(6 * X), atol=1e-15
-    )
+    assert_allclose(jacobian(grad(lambda x: np.sum(x**3)))(X), np.diag(6 * X), atol=1e-15)
     assert numgrad.derivative(derivative(lambda x: x**3))(2.0) == 12.0  # stays without compiling
 
 
@@ -147,7 +145,8 @@ def test_mapping():
     points = np.arange(12.0).reshape(4, 3)
     assert_allclose(vmap(grad(rosenbrock))(points), [rosenbrock_gradient(p) for p in points])
     assert_allclose(
-        vmap(numgrad.grad(rosenbrock), in_axes=1)(points.T), [rosenbrock_gradient(p) for p in points]
+        vmap(numgrad.grad(rosenbrock), in_axes=1)(points.T),
+        [rosenbrock_gradient(p) for p in points],
     )
     tens = vmap(lambda x, y: (x * y, x), in_axes=(0, None))(np.arange(3.0), 10.0)
     assert_array_equal(tens[0], [0.0, 10.0, 20.0])
@@ -223,7 +222,6 @@ def scaled(x):
 
 def helper(x):
     import math
-
     from math import exp
 
     return math.sin(x) * exp(0.0)
@@ -266,7 +264,7 @@ def test_global_statements_reach_the_module():
 def test_branches_and_whole_numbers():
     def f(x):
         n = int(x) + round(x) + math.floor(x) + len(range(int(np.ceil(x))))
-        if x > 2.0 and not x == 3.0 and bool(x):
+        if x > 2.0 and x != 3.0 and bool(x):
             return n * x
         return -x
 

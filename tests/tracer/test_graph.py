@@ -72,7 +72,9 @@ def test_shapes_dtypes_and_places():
 
 
 def test_inputs_have_the_names_of_arguments():
-    graph = numgrad.trace(lambda a, n, pair, *more: a * n * pair[1] + more[0], 1.0, 3, (1.0, 2.0), 5.0)
+    graph = numgrad.trace(
+        lambda a, n, pair, *more: a * n * pair[1] + more[0], 1.0, 3, (1.0, 2.0), 5.0
+    )
     assert [node.name for node in graph.inputs] == ["a", "pair[0]", "pair[1]", "x3"]
     assert graph.outputs[0].tangents == (6.0, 0.0, 3.0, 1.0)
 
@@ -125,7 +127,12 @@ def test_compiled_functions_and_derivatives_within():
 
     graph = numgrad.trace(f, 3.0)
     assert (graph.value, graph.outputs[0].tangent) == (15.0, 8.0)
-    assert [node.operation for node in graph] == ["input", "multiply", "derivative(square, jit=False)", "add"]
+    assert [node.operation for node in graph] == [
+        "input",
+        "multiply",
+        "derivative(square, jit=False)",
+        "add",
+    ]
 
 
 def test_a_trace_within_a_derivative():
