@@ -17,8 +17,11 @@ def test_the_first_two_commands_are_one_line_each_and_make_their_environment(blo
     assert runs in line
 
 
-def test_the_tour_runs():
+def test_the_tour_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it saves a picture
+    monkeypatch.setenv("MPLBACKEND", "agg")
     exec(compile("\n".join(blocks("python")), README, "exec"), {})
+    assert (tmp_path / "cubic.svg").exists()
 
 
 def test_the_picture_is_there():

@@ -1,5 +1,6 @@
 """Numbers and arrays that are traced: they compute with the table and may record what they do."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -109,7 +110,7 @@ class Traced:
 
         result = ufunc_method(ufunc, method, inputs, keywords)
         if out is None:
-            return result
+            return for_pandas(result) if is_called_by_pandas() else result
         results = result if isinstance(result, tuple) else (result,)
         for place, each in zip(out, results, strict=True):
             store(place, ..., each)
@@ -167,12 +168,28 @@ class Traced:
         return format(values_of(self.elements), specification)
 
 
+def is_called_by_pandas() -> bool:
+    """Return whether pandas calls the operator that calls this."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith("pandas.")
+
+
+def for_pandas(result: Any) -> Any:
+    """Return an array as one of objects, which columns of tables can be."""
+    return np.asarray(result) if isinstance(result, TracedArray) else result
+
+
 def _binary(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def method(self: Traced, other: Any) -> Any:
-        return computed_by(function, (self, other)) if is_operand(other) else NotImplemented
+        if not is_operand(other):
+            return NotImplemented
+        result = computed_by(function, (self, other))
+        return for_pandas(result) if is_called_by_pandas() else result
 
     def reflected(self: Traced, other: Any) -> Any:
-        return computed_by(function, (other, self)) if is_operand(other) else NotImplemented
+        if not is_operand(other):
+            return NotImplemented
+        result = computed_by(function, (other, self))
+        return for_pandas(result) if is_called_by_pandas() else result
 
     return method, reflected
 

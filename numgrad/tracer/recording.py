@@ -65,13 +65,13 @@ class Node:
     @property
     def value(self) -> Any:
         """The value, without derivatives."""
-        return values_of(self.elements)
+        return plain_values(self.elements)
 
     @property
     def tangents(self) -> tuple[Any, ...]:
         """The derivatives of the value by each input."""
         return tuple(
-            values_of(mapped(partial(partial_of, depth=self.recorder.depth, k=k), self.elements))
+            plain_values(mapped(partial(partial_of, depth=self.recorder.depth, k=k), self.elements))
             for k in range(self.recorder.partials)
         )
 
@@ -80,6 +80,12 @@ class Node:
         """The derivative of the value, where the graph has one input; else all of `tangents`."""
         tangents = self.tangents
         return tangents[0] if len(tangents) == 1 else tangents
+
+
+def plain_values(elements: Elements) -> Any:
+    """Return an array of values, or a number of Python's."""
+    values = values_of(elements)
+    return values if is_array(elements) else values.item()
 
 
 def partial_of(element: Any, depth: int, k: int) -> Any:

@@ -336,3 +336,22 @@ def test_objects_of_others():
     """A table of a library's is a constant that traced numbers are multiplied with."""
     table = SimpleNamespace(column=np.array([1.0, 2.0, 3.0]))
     assert derivative(lambda x: (table.column * x**2).sum())(2.0) == 24.0
+
+
+def test_tables_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"t": [0.0, 1.0, 2.0], "y": [1.0, 2.7, 7.4], "kind": [0, 0, 1]})
+
+    def misfit(p):
+        return ((p[0] * np.exp(p[1] * table["t"]) - table["y"]) ** 2).sum()
+
+    def by_groups(p):
+        return (table.assign(z=table.t * p[0] + p[1]).groupby("kind").z.sum() ** 2).sum()
+
+    p, t, y = np.array([1.1, 0.9]), table.t.to_numpy(), table.y.to_numpy()
+    e = np.exp(p[1] * t)
+    apart = 2 * (p[0] * e - y)
+    assert_allclose(grad(misfit)(p), [np.sum(apart * e), np.sum(apart * p[0] * t * e)], rtol=1e-13)
+    first, second = p[0] + 2 * p[1], 2 * p[0] + p[1]
+    expected = [2 * first + 4 * second, 4 * first + 2 * second]
+    assert_allclose(grad(by_groups)(p), expected, rtol=1e-13)

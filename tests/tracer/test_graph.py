@@ -223,6 +223,7 @@ def means(request, monkeypatch):
     """What the pictures are drawn with."""
     if request.param == "python":
         pytest.importorskip("fast_sugiyama")
+        pytest.importorskip("matplotlib")
         monkeypatch.setattr(drawing.shutil, "which", lambda name: None)
     return request.param
 
