@@ -66,10 +66,11 @@ def _compiled(thing: Any) -> Any:
     """Return the plain function of a compiled one, and the tracer's derivative of a derivative."""
     from numba.core.dispatcher import Dispatcher
 
-    from numgrad.transforms.transform import Transform, original_of
+    from numgrad.transforms import transform
 
-    thing = original_of(thing)
-    if isinstance(thing, Transform):
+    own: Any = transform  # whose functions have no types
+    thing = own.original_of(thing)
+    if isinstance(thing, transform.Transform):
         return thing.traced()
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else _rebuilt(thing.py_func, {})

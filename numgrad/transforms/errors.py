@@ -32,12 +32,6 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
     )
 
 
-WITHOUT_COMPILING = (
-    "What Numba can't compile can be differentiated in plain Python: pass jit=False, as in "
-    "numgrad.grad(f, jit=False)."
-)
-
-
 def reason_in(message: str) -> str:
     """Return what Numba says is wrong, without the pages about where it found it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
@@ -99,3 +93,9 @@ def advice(message: str) -> str:
             "an argument."
         )
     return "If that is a function of its own, give it a rule: numgrad.rule."
+
+
+WITHOUT_COMPILING = (
+    "What Numba can't compile can be differentiated in plain Python: pass jit=False, as in "
+    "numgrad.grad(f, jit=False)."
+)

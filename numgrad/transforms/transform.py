@@ -141,9 +141,16 @@ class Transform:
         raise NotImplementedError
 
 
-def original_of(function: Any) -> Any:
+def original_of(function):
     """Return the transform that a driver belongs to; any other thing is what it is."""
     return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+
+
+def parameters_of(function, dispatcher):
+    """Return the parameters of the user's function, from which all transforms are made."""
+    if isinstance(function, Transform):
+        return function.parameters
+    return list(inspect.signature(dispatcher.py_func).parameters.values())
 
 
 def with_out(signature: inspect.Signature) -> inspect.Signature:
@@ -152,13 +159,6 @@ def with_out(signature: inspect.Signature) -> inspect.Signature:
     place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
     return signature.replace(parameters=[*parameters[:place], out, *parameters[place:]])
-
-
-def parameters_of(function, dispatcher):
-    """Return the parameters of the user's function, from which all transforms are made."""
-    if isinstance(function, Transform):
-        return function.parameters
-    return list(inspect.signature(dispatcher.py_func).parameters.values())
 
 
 class Driver(CPUDispatcher):
