@@ -291,7 +291,11 @@ def traced(kind, function, settings):
     from numgrad.tracer import derivatives  # which stands above this in the house
 
     names = list(inspect.signature(kind.maker).parameters)[1:]
-    traced_kind = getattr(derivatives, f"Traced{kind.__name__}")
+    traced_kind = getattr(derivatives, f"Traced{kind.__name__}", None)
+    if traced_kind is None:
+        raise NotImplementedError(
+            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
+        )
     return traced_kind(original_of(function), **dict(zip(names, settings, strict=False)))
 
 

@@ -182,6 +182,14 @@ def with_files(x):
         return x * x if file.readable() else x
 
 
+def test_checking_it():
+    def f(x):
+        springs = {k: Spring(number) for k, number in enumerate(x)}
+        return np.array([springs[0].energy(x[1]), np.sin(x[0])])
+
+    assert numgrad.check_grad(f, np.array([0.5, 2.0]), jit=False) < 1e-8
+
+
 def test_statements_that_numba_lacks():
     with pytest.raises(numgrad.DifferentiationError, match=r"jit=False"):
         numgrad.derivative(with_files)(2.0)
