@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numgrad.duals.number import Dual
     from numgrad.duals.rules import rule
     from numgrad.fields.gradient import gradient
+    from numgrad.plotting import plot, plot_gradient
+    from numgrad.tracer.trace import trace
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
     from numgrad.transforms.errors import DifferentiationError
@@ -29,6 +31,8 @@ _NAMES_IN = {
     "numgrad.duals.number": ["Dual"],
     "numgrad.duals.rules": ["rule"],
     "numgrad.fields.gradient": ["gradient"],
+    "numgrad.plotting": ["plot", "plot_gradient"],
+    "numgrad.tracer.trace": ["trace"],
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
     "numgrad.transforms.errors": ["DifferentiationError"],
@@ -55,7 +59,10 @@ __all__ = [
     "implicit_root",
     "jacobian",
     "jvp",
+    "plot",
+    "plot_gradient",
     "rule",
+    "trace",
     "value_and_grad",
     "vmap",
 ]

@@ -22,7 +22,9 @@ def test_the_first_two_commands_are_one_line_each_and_make_their_environment(blo
     assert runs in line
 
 
-def test_the_tour_runs():
+def test_the_tour_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it saves a picture
+    monkeypatch.setenv("MPLBACKEND", "agg")
     # each line in its place, since explain shows lines of the file
     lines, inside = [], False
     for line in README.read_text("utf-8").splitlines():
@@ -33,6 +35,7 @@ def test_the_tour_runs():
         if "cuda" in block:
             source = source.replace(block, "\n" * block.count("\n"))
     exec(compile(source, README, "exec"), {})
+    assert (tmp_path / "cubic.svg").exists()
 
 
 def test_the_kernel_of_the_tour():

@@ -99,18 +99,18 @@ def _in_precision(x: Any, dtype: np.dtype[Any]) -> Any:
     return (dtype if is_complex else np.finfo(dtype).dtype).type(x)
 
 
-def _find(function: Function) -> Rule:
+def find(function: Function) -> Rule:
     """Return the rule of a function, or of one that is the same by its name."""
     if function in TABLE:
         return TABLE[function]
     name = getattr(function, "__name__", str(function))
-    rule = _named(_SYNONYMS.get(name, name)) if isinstance(function, np.ufunc) else None
+    rule = named(_SYNONYMS.get(name, name)) if isinstance(function, np.ufunc) else None
     if rule is None:
         raise TypeError(f"{name} of a Dual: it has no rule; the decorator numgrad.rule adds one")
     return rule
 
 
-def _named(name: str) -> Rule | None:
+def named(name: str) -> Rule | None:
     return next((rule for rule in TABLE.values() if rule.name == name), None)
 
 
@@ -262,7 +262,7 @@ class Dual:
 
     def __getattr__(self, name: str) -> Any:
         # NumPy calls x.sin() for each x of an object array.
-        rule = None if name.startswith("_") else _named(name)
+        rule = None if name.startswith("_") else named(name)
         if rule is None:
             raise AttributeError(f"'Dual' object has no attribute {name!r}")
         return partial(apply, rule, self)
@@ -291,7 +291,7 @@ class Dual:
         return _broadcast(function, bound.args, bound.kwargs)
 
     def __numgrad_function__(self, function: Function, arguments: tuple[Any, ...]) -> Any:
-        return apply(_find(function), *arguments)
+        return apply(find(function), *arguments)
 
 
 _LOSS = (
@@ -324,7 +324,7 @@ def _as_precise(number: Any, dtype: np.dtype[Any]) -> Any:
 
 def _broadcast(function: Function, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a function of the table to numbers, or element by element to arrays."""
-    rule = _find(function)
+    rule = find(function)
     if keywords:
         raise TypeError(f"{rule.name} of a Dual takes no keyword {', '.join(keywords)}")
     if all(x is None or _is_number(x) for x in inputs):

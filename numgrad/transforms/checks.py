@@ -7,7 +7,7 @@ import numpy as np
 STEPS = 8  # of the extrapolation, each half as long as the one before
 
 
-def check_grad(f: Any, x: Any, rtol: float = 1e-6) -> float:
+def check_grad(f: Any, x: Any, rtol: float = 1e-6, jit: bool = True) -> float:
     """Compare the derivatives of a function with finite differences.
 
     Parameters
@@ -18,6 +18,8 @@ def check_grad(f: Any, x: Any, rtol: float = 1e-6) -> float:
         Where to compare.
     rtol : float, optional
         The largest difference to accept, as a share of the largest derivative of the same output.
+    jit : bool, optional
+        Whether to compile `f`; see `jacobian`.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def check_grad(f: Any, x: Any, rtol: float = 1e-6) -> float:
     """
     from numgrad.transforms.jacobian import jacobian
 
-    transform: Any = jacobian(f)
+    transform: Any = jacobian(f, jit=jit)
     derivatives = np.asarray(transform(x))
     point = np.asarray(x, float)
     outputs = derivatives.reshape(-1, point.size)

@@ -155,6 +155,7 @@ def derivative(
     f: Callable[..., Any],
     argnums: int | tuple[int, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    jit: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that computes the derivative of a function of numbers.
 
@@ -168,6 +169,10 @@ def derivative(
         or complex numbers.
     target : {"auto", "cpu", "cuda"}, optional
         Where to take the derivatives at the points of arrays: see `vmap`.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -221,7 +226,7 @@ def derivative(
     64.0
     """
     check_target(target)
-    return made(Derivative, f, checked_argnums(argnums), target)
+    return made(Derivative, f, checked_argnums(argnums), target, jit=jit)
 
 
 register(derivative, Derivative)

@@ -28,7 +28,7 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
     reason = DUAL.sub("number with derivatives", reason_in(message))
     place = place_in(message, filename)
     return DifferentiationError(
-        f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}"
+        f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}\n{WITHOUT_COMPILING}"
     )
 
 
@@ -109,3 +109,9 @@ def advice(message: str) -> str:
             "an argument."
         )
     return "If that is a function of its own, give it a rule: numgrad.rule."
+
+
+WITHOUT_COMPILING = (
+    "What Numba can't compile can be differentiated in plain Python: pass jit=False, as in "
+    "numgrad.grad(f, jit=False)."
+)

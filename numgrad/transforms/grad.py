@@ -21,7 +21,9 @@ class ValueAndGrad(Grad):
     with_value = True
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Callable[..., Any]:
     """Return the function that computes the gradient of a real-valued function.
 
     Parameters
@@ -32,6 +34,10 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats,
         complex numbers, arrays of them of any rank, and tuples of all these.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -89,10 +95,12 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     >>> numgrad.grad(energy, argnums=(0, 1))(2.0, (3.0, 4.0))
     (12.5, (6.0, 8.0))
     """
-    return made(Grad, f, checked_argnums(argnums))
+    return made(Grad, f, checked_argnums(argnums), jit=jit)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Callable[..., Any]:
     """Return the function that computes a real-valued function and its gradient.
 
     Parameters
@@ -102,6 +110,10 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
         is compiled.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: see `grad`.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -130,7 +142,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     >>> numgrad.value_and_grad(lambda x: x[0] * np.exp(x[1]))(np.array([2.0, 0.0]))
     (2.0, array([1., 2.]))
     """
-    return made(ValueAndGrad, f, checked_argnums(argnums))
+    return made(ValueAndGrad, f, checked_argnums(argnums), jit=jit)
 
 
 register(grad, Grad)

@@ -24,7 +24,9 @@ class Hessian(Jacobian):
         return None
 
 
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def hessian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Callable[..., Any]:
     """Return the function that computes the second derivatives of a function.
 
     Parameters
@@ -35,6 +37,10 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: see
         `jacobian`.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
     array([[4., 2.],
            [2., 0.]])
     """
-    return made(Hessian, f, checked_argnums(argnums))
+    return made(Hessian, f, checked_argnums(argnums), jit=jit)
 
 
 register(hessian, Hessian)

@@ -186,7 +186,10 @@ def checked_argnums(argnums):
 
 
 def jacobian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, out_argnum: int | None = None
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    out_argnum: int | None = None,
+    jit: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that computes the derivatives of all outputs by all inputs.
 
@@ -201,6 +204,10 @@ def jacobian(
     out_argnum : int, optional
         The position of the array that `f` stores its result in, for functions ``f(x, out)``. The
         Jacobian returned is that of this array, which holds the value of `f` afterwards.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -263,7 +270,7 @@ def jacobian(
     """
     if out_argnum is not None and not is_integer(out_argnum):
         raise TypeError(f"out_argnum must be an int or None, not {out_argnum!r}")
-    return made(Jacobian, f, checked_argnums(argnums), out_argnum)
+    return made(Jacobian, f, checked_argnums(argnums), out_argnum, jit=jit)
 
 
 register(jacobian, Jacobian)

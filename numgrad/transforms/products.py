@@ -14,7 +14,7 @@ from numgrad.transforms.grad import grad
 from numgrad.transforms.passes import Passes, derivative_element
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import Transform, made
+from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
 
 
 class JvpPasses(Passes):
@@ -137,7 +137,9 @@ def jvp_of(f):
     return made(Jvp, f)
 
 
-def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+def jvp(
+    f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], jit: bool = True
+) -> Any:
     """Return the value of a function and its derivative along a direction.
 
     Parameters
@@ -149,6 +151,10 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     tangents : tuple
         The direction: for each argument a tangent of the same arrangement and shape, or None for
         an argument that is not differentiated by.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -179,6 +185,10 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     >>> numgrad.jvp(lambda x, y: x * np.sin(y), (2.0, 0.0), (1.0, 1.0))
     (0.0, 2.0)
     """
+    if not jit or is_traced(f):
+        from numgrad.tracer import derivatives  # which stands above this in the house
+
+        return derivatives.jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
     return jvp_of(f)(as_tuple(primals), as_tuple(tangents))
 
 
@@ -186,7 +196,7 @@ def as_tuple(items):
     return tuple(items) if isinstance(items, list) else items
 
 
-def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
+def hvp(f: Callable[..., Any], x: Any, v: Any, jit: bool = True) -> Any:
     """Return the Hessian of a real-valued function times a vector.
 
     Parameters
@@ -198,6 +208,10 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
         The point.
     v : float, array or tuple of these
         The vector, of the same arrangement and shape.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -221,23 +235,31 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     >>> numgrad.hvp(lambda x: x[0] ** 2 * x[1], x, v)
     array([4., 2.])
     """
-    return jvp(grad(f), (x,), (v,))[1]
+    return jvp(grad(f, jit=jit), (x,), (v,))[1]
+
+
+def check_jit(jit):
+    """Raise if compiled code asks for a derivative that isn't."""
+    if jit is not True and constant_of(jit) is not True:
+        raise TypeError("jit=False is for Python, not compiled code")
 
 
 @overload(jvp, inline="always")
-def compiled_jvp(f, primals, tangents):
+def compiled_jvp(f, primals, tangents, jit=True):
     if not isinstance(f, types.Dispatcher):
         return None
+    check_jit(jit)
     run = jvp_of(f.dispatcher).driver()
-    return lambda f, primals, tangents: run(primals, tangents)
+    return lambda f, primals, tangents, jit=True: run(primals, tangents)
 
 
 @overload(hvp, inline="always")
-def compiled_hvp(f, x, v):
+def compiled_hvp(f, x, v, jit=True):
     if not isinstance(f, types.Dispatcher):
         return None
+    check_jit(jit)
     run = jvp_of(grad(f.dispatcher)).driver()
-    return lambda f, x, v: run((x,), (v,))[1]
+    return lambda f, x, v, jit=True: run((x,), (v,))[1]
 
 
 Jvp.maker = staticmethod(jvp_of)

@@ -8,6 +8,7 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cached_property, lru_cache, update_wrapper
 from typing import Any
@@ -15,11 +16,14 @@ from typing import Any
 from numba import typeof, types
 from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
 from numgrad.targets import cuda
+from numgrad.transforms import progress
+from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS, hashable, plain
 
@@ -91,6 +95,17 @@ class Transform:
     def __repr__(self):
         return f"<numgrad.{self.label()}>"
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What is shown of the parameters, ``out`` among them."""
+        header = Header(self)
+        signature = inspect.Signature(self.parameters)
+        return with_out(signature) if header.takes_out else signature
+
+    def traced(self) -> Any:
+        """Return the same derivative without compiling."""
+        return made(type(self), self.original, *self.settings, jit=False)
+
     def __reduce__(self):
         return type(self).maker, (self.original, *self.settings)
 
@@ -145,6 +160,14 @@ def parameters_of(function, dispatcher):
     return list(inspect.signature(dispatcher.py_func).parameters.values())
 
 
+def with_out(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature with ``out=None`` behind the parameters that have a place."""
+    parameters = list(signature.parameters.values())
+    place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    return signature.replace(parameters=[*parameters[:place], out, *parameters[place:]])
+
+
 class Driver(CPUDispatcher):
     """A function with the parameters of the user's, and ``out`` where there is room.
 
@@ -156,6 +179,17 @@ class Driver(CPUDispatcher):
         template = self.header.function_of(Body(["raise NotImplementedError"], {}))
         super().__init__(template, targetoptions={"nopython": True, **options})
         self._compiler = DriverCompiler(self, transform, hint)
+        self.label = transform.label()
+
+    def compile(self, sig):
+        """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
+        with progress.told(self.label):
+            try:
+                return super().compile(sig)
+            except UnsupportedBytecodeError as error:
+                function = self._compiler.transform.function.py_func
+                filename = function.__code__.co_filename
+                raise explained(error, function.__name__, filename) from error
 
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
@@ -230,8 +264,11 @@ def typeof_transform(transform, c):
     return types.Dispatcher(transform.driver())
 
 
-def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
+def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
+    if not jit or is_traced(function):
+        plain: Callable[..., Any] = traced(kind, function, settings)
+        return plain
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
@@ -242,6 +279,25 @@ def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
 @lru_cache(maxsize=512)
 def _made(kind, function, *settings):
     return kind(function, *settings)
+
+
+def traced(kind, function, settings):
+    """Return a transform that runs the function in plain Python and compiles nothing."""
+    from numgrad.tracer import derivatives  # which stands above this in the house
+
+    names = list(inspect.signature(kind.maker).parameters)[1:]
+    traced_kind = getattr(derivatives, f"Traced{kind.__name__}", None)
+    if traced_kind is None:
+        raise NotImplementedError(
+            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
+        )
+    return traced_kind(original_of(function), **dict(zip(names, settings, strict=False)))
+
+
+def is_traced(function):
+    """Return whether a function is a transform made with ``jit=False``."""
+    derivatives = sys.modules.get("numgrad.tracer.derivatives")
+    return derivatives is not None and isinstance(function, derivatives.TracedTransform)
 
 
 def register(maker, kind):
@@ -258,7 +314,10 @@ def register(maker, kind):
     def implementation(function, *settings):
         if not isinstance(function, types.Dispatcher):
             return None
-        driver = maker(function.dispatcher, *map(constant_of, settings)).driver()
+        transform = maker(function.dispatcher, *map(constant_of, settings))
+        if is_traced(transform):
+            raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
+        driver = transform.driver()
         return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
 
     names = defaults | {"implementation": implementation}

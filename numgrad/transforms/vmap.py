@@ -310,6 +310,7 @@ def vmap(
     f: Callable[..., Any],
     in_axes: int | tuple[int | None, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    jit: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that applies a function to every item of arrays.
 
@@ -327,6 +328,10 @@ def vmap(
         does, and then the results stay there. ``"cuda"`` copies arrays of the host there and the
         results back, ``"cpu"`` never touches CUDA. On a GPU every item has a thread, which has no
         memory to allocate: `f` returns numbers and tuples, or is a derivative of such a function.
+    jit : bool, optional
+        Whether to compile `f`, the default. With False it is run in plain Python on numbers that
+        carry derivatives, for functions that Numba can't compile: slower by far, and the same
+        answers.
 
     Returns
     -------
@@ -359,7 +364,7 @@ def vmap(
     """
     check_target(target)
     check_axes(in_axes)
-    return made(Vmap, f, in_axes, target)
+    return made(Vmap, f, in_axes, target, jit=jit)
 
 
 def check_target(target):

@@ -1,0 +1,320 @@
+"""Users' functions with the names in them that traced numbers need otherwise.
+
+A function runs as it is, from its own code, except that its global names are looked up through
+a view of its module in which
+
+- functions compiled by Numba are the plain functions that they were made from,
+- the functions of `math` take traced numbers too,
+- NumPy allocates arrays that can hold traced numbers,
+- `max` and `min` share the derivative where two numbers are equal, as the table says,
+- derivatives are taken by the tracer too.
+
+Nothing is changed for anyone else: the module stays what it is.
+"""
+
+import builtins
+import dis
+import functools
+import math
+import operator
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numgrad.duals.rules import TABLE
+from numgrad.tracer import pieces
+from numgrad.tracer.elements import is_dual, objects
+from numgrad.tracer.lines import one
+from numgrad.tracer.numbers import (
+    NO_RULE,
+    TracedArray,
+    computed_by,
+    elements_of,
+    has_traced,
+    plain,
+    traced,
+)
+from numgrad.tracer.places import is_library, refusal
+
+MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
+
+
+def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
+    """Return what traced code finds under a name for something that plain code finds there."""
+    if isinstance(thing, types.ModuleType):
+        return MODULES.get(thing.__name__, thing)
+    if not callable(thing) or isinstance(thing, type):
+        return thing
+    try:
+        if thing in REPLACED:
+            return REPLACED[thing]
+    except TypeError:  # it can't be hashed
+        return thing
+    if isinstance(thing, types.FunctionType):
+        return _function(thing, {} if building is None else building)
+    if isinstance(thing, types.MethodType):
+        return types.MethodType(adapted(thing.__func__, building), thing.__self__)
+    if isinstance(thing, functools.partial):
+        return functools.partial(adapted(thing.func, building), *thing.args, **thing.keywords)
+    return _compiled(thing) if "numba" in sys.modules else thing
+
+
+def _compiled(thing: Any) -> Any:
+    """Return the plain function of a compiled one, and the tracer's derivative of a derivative."""
+    from numba.core.dispatcher import Dispatcher
+
+    from numgrad.transforms import transform
+
+    own: Any = transform  # whose functions have no types
+    thing = own.original_of(thing)
+    if isinstance(thing, transform.Transform):
+        return thing.traced()
+    if isinstance(thing, Dispatcher):
+        return _ruled(thing) if thing in TABLE else _rebuilt(thing.py_func, {})
+    return thing
+
+
+def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
+    if function in TABLE:
+        return _ruled(function)
+    if is_maker(function):
+        return functools.partial(function, jit=False)
+    if is_library(function.__code__.co_filename) or is_own(function):
+        return function
+    return _rebuilt(function, building)
+
+
+def is_maker(function: types.FunctionType) -> bool:
+    """Return whether a function is one of numgrad's that make derivatives."""
+    if function.__name__ not in MAKERS or not is_own(function):
+        return False
+    return function is getattr(sys.modules["numgrad"], function.__name__)
+
+
+def is_own(function: types.FunctionType) -> bool:
+    """Return whether a function is part of numgrad, and not of its examples."""
+    module = function.__module__ or ""
+    return module.startswith("numgrad.") and not module.startswith("numgrad.examples")
+
+
+def _rebuilt(function: types.FunctionType, building: dict[Any, Any]) -> Any:
+    """Return a function that looks its names up through the view.
+
+    The functions being built are known, since one may refer to itself.
+    """
+    if function in building:
+        return building[function]
+    if isinstance(function.__globals__, View) or _assigns_globals(function.__code__):
+        return function
+    cells = [_cell(cell) for cell in function.__closure__ or ()]
+    made = types.FunctionType(
+        function.__code__,
+        View(function.__globals__),
+        function.__name__,
+        function.__defaults__,
+        tuple(new for new, _ in cells),
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__module__ = function.__module__
+    building[function] = made
+    for new, content in cells:
+        if content is not None:
+            new.cell_contents = adapted(content, building)
+    return made
+
+
+def _cell(cell: Any) -> tuple[Any, Any]:
+    """Return a cell to fill, and with what; or the very same cell where it holds plain data."""
+    try:
+        content = cell.cell_contents
+    except ValueError:  # not assigned yet
+        return cell, None
+    is_data = isinstance(content, type) or not (
+        callable(content) or isinstance(content, types.ModuleType)
+    )
+    return (cell, None) if is_data else (types.CellType(), content)
+
+
+@functools.lru_cache(maxsize=512)
+def _assigns_globals(code: types.CodeType) -> bool:
+    """Return whether code has the statement ``global``: what it assigns must reach its module."""
+    if any(instruction.opname == "STORE_GLOBAL" for instruction in dis.get_instructions(code)):
+        return True
+    return any(_assigns_globals(c) for c in code.co_consts if isinstance(c, types.CodeType))
+
+
+class View(dict[str, Any]):
+    """The global names of a function, looked up when they are needed."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        kept = ("__name__", "__package__", "__spec__")
+        super().__init__({name: names[name] for name in kept if name in names})
+        super().__setitem__("__builtins__", _builtins)
+        self.names = names
+
+    def __getitem__(self, name: str) -> Any:
+        return adapted(self.names[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+
+# The functions of math
+
+
+def _of_math(function: Any) -> Any:
+    """Return a function of `math` that takes traced numbers."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if not has_traced(arguments):
+            return function(*arguments, **keywords)
+        way: Callable[..., Any] = MATH.get(function, _by_rule)
+        return way(function, *arguments, **keywords)
+
+    return call
+
+
+def _by_rule(function: Any, *arguments: Any, **keywords: Any) -> Any:
+    rule = TABLE.get(function)
+    if rule is not None and not keywords:
+        return computed_by(function, arguments)
+    if (rule is not None and rule.kind == "predicate") or not is_dual(elements_of(arguments)):
+        return function(*map(plain, arguments), **keywords)
+    raise refusal(f"math.{function.__name__} has no rule.", NO_RULE)
+
+
+def _log(function: Any, x: Any, *base: Any) -> Any:
+    results = [computed_by(function, (each,)) for each in (x, *base)]
+    return results[0] / results[1] if base else results[0]
+
+
+def _hypot(_: Any, *sides: Any) -> Any:
+    return functools.reduce(np.hypot, sides, 0.0) if len(sides) != 2 else np.hypot(*sides)
+
+
+MATH: dict[Any, Any] = {
+    math.log: _log,
+    math.hypot: _hypot,
+    math.fsum: lambda _, numbers: sum(numbers),
+    math.prod: lambda _, numbers, start=1: functools.reduce(operator.mul, numbers, start),
+    math.dist: lambda _, p, q: _hypot(_, *(a - b for a, b in zip(p, q, strict=True))),
+}
+
+
+def _ruled(function: Any) -> Any:
+    """Return a function with a rule: it is followed where there are traced numbers."""
+
+    def call(*arguments: Any) -> Any:
+        return computed_by(function, arguments) if has_traced(arguments) else function(*arguments)
+
+    return functools.update_wrapper(call, getattr(function, "py_func", function))
+
+
+# NumPy's allocations
+
+
+def _allocating(function: Any) -> Any:
+    """Return an allocation of arrays that can hold traced numbers, where they hold floats."""
+
+    @functools.wraps(function)
+    def allocate(*arguments: Any, **keywords: Any) -> Any:
+        array = function(*map(plain, arguments), **{k: plain(v) for k, v in keywords.items()})
+        return TracedArray(objects(array)) if array.dtype.kind in "fc" else array
+
+    return allocate
+
+
+def _array(function: Any) -> Any:
+    @functools.wraps(function)
+    def array(x: Any, dtype: Any = None, **keywords: Any) -> Any:
+        if not has_traced(x):
+            made = function(x, dtype=dtype, **keywords)
+            is_own = made is not x and made.dtype.kind in "fc" and type(made) is np.ndarray
+            return TracedArray(objects(made)) if is_own else made
+        if isinstance(x, TracedArray) and dtype is None:
+            return x if function in (np.asarray, np.asanyarray) else np.copy(x)
+        result = traced(objects(elements_of(x)), "array", (x,)) if has_traced(x) else x
+        if not isinstance(result, TracedArray):
+            result = TracedArray(one(result.elements), result.node)
+        return result if dtype is None else result.astype(dtype)
+
+    return array
+
+
+def _full(shape: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
+    if not has_traced(fill_value):
+        return _allocating(np.full)(shape, fill_value, dtype)
+    result = ALLOCATIONS[np.zeros](shape, dtype or fill_value.dtype)
+    result[...] = fill_value
+    return result
+
+
+def _arange(*arguments: Any, **keywords: Any) -> Any:
+    if not has_traced(arguments):
+        return np.arange(*arguments, **keywords)
+    start, stop, *step = arguments if len(arguments) > 1 else (0.0, *arguments)
+    elements = pieces.arange(*map(elements_of, (start, stop, *step)))
+    return traced(elements, "arange", arguments)
+
+
+ALLOCATIONS: dict[Any, Any] = {
+    np.full: _full,
+    np.arange: _arange,
+    **{f: _allocating(f) for f in (np.zeros, np.ones, np.empty, np.eye, np.identity)},
+    **{f: _allocating(f) for f in (np.zeros_like, np.ones_like, np.empty_like, np.full_like)},
+    **{f: _array(f) for f in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)},
+}
+
+
+# Python's own functions
+
+
+def _extremum(function: Any) -> Any:
+    """Return `max` or `min`, by which two equal numbers share the derivative."""
+
+    @functools.wraps(function)
+    def extremum(*arguments: Any, **keywords: Any) -> Any:
+        numbers = arguments if len(arguments) > 1 else list(arguments[0])
+        if keywords or not has_traced(list(numbers)):
+            return function(numbers, **keywords)
+        return functools.reduce(lambda x, y: computed_by(function, (x, y)), numbers)
+
+    return extremum
+
+
+def _import(name: str, *arguments: Any, **keywords: Any) -> Any:
+    return adapted(builtins.__import__(name, *arguments, **keywords))
+
+
+REPLACED: dict[Any, Any] = {
+    **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
+    **ALLOCATIONS,
+    max: _extremum(max),
+    min: _extremum(min),
+}
+_builtins = {
+    **vars(builtins),
+    "max": REPLACED[max],
+    "min": REPLACED[min],
+    "__import__": _import,
+}
+
+
+class Module:
+    """A module some of whose functions are others."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return adapted(getattr(sys.modules[self._name], name))
+
+    def __repr__(self) -> str:
+        return repr(sys.modules[self._name])
+
+
+MODULES = {name: Module(name) for name in ("math", "numpy", "numgrad")}

@@ -1,0 +1,133 @@
+"""Arguments and results: numbers and arrays, in tuples to any depth."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numgrad.duals.number import Dual
+from numgrad.duals.rules import primal
+from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
+from numgrad.tracer.numbers import Traced, TracedArray, TracedNumber, elements_of, has_traced
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A number or an array of numbers among arguments or results."""
+
+    given: Any
+    elements: Elements
+    first: int = 0  # which input its first number is, among all that are differentiated by
+
+    @property
+    def is_floating(self) -> bool:
+        return dtype_of(self.elements).kind in "fc"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.elements.shape if is_array(self.elements) else ()
+
+    @property
+    def is_array(self) -> bool:
+        return is_array(self.elements)
+
+    @property
+    def size(self) -> int:
+        return self.elements.size if is_array(self.elements) else 1
+
+
+def leaf_of(x: Any) -> Leaf | None:
+    """Return a leaf; None for what holds no numbers."""
+    if isinstance(x, Traced):
+        return Leaf(x, x.elements)
+    if isinstance(x, np.ndarray):
+        if x.dtype == object:
+            return Leaf(x, elements_of(x)) if has_traced(x) else None
+        return Leaf(x, objects(x)) if x.dtype.kind in "biufc" else None
+    if isinstance(x, Dual):
+        return Leaf(x, x)
+    if isinstance(x, NUMBERS):
+        return Leaf(x, x if isinstance(x, np.generic | bool) else np.result_type(type(x)).type(x))
+    return None
+
+
+def structure_of(x: Any) -> Any:
+    """Return the leaves of a value as nested tuples; None for what holds no numbers."""
+    if isinstance(x, tuple):
+        return tuple(map(structure_of, x))
+    return leaf_of(x)
+
+
+def leaves(structure: Any) -> list[Any]:
+    """Return the leaves of nested tuples in order."""
+    if isinstance(structure, tuple):
+        return [leaf for item in structure for leaf in leaves(item)]
+    return [] if structure is None else [structure]
+
+
+def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Return nested tuples with something in the place of every leaf."""
+    if isinstance(structure, tuple):
+        return tuple(mapped(function, item) for item in structure)
+    return None if structure is None else function(structure)
+
+
+def replaced(x: Any, function: Callable[[Any], Any]) -> Any:
+    """Return an argument with something in the place of every number, array and other thing."""
+    if isinstance(x, tuple):
+        items = [replaced(item, function) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+    return function(x)
+
+
+def in_place_of_leaves(x: Any, others: list[Any]) -> Any:
+    """Return an argument with other things in the place of its leaves, in order."""
+    remaining = iter(others)
+    return replaced(x, lambda _: next(remaining))
+
+
+def kind_of(x: Any) -> str:
+    """Return what type something is of, for a message."""
+    if isinstance(x, tuple):
+        return f"({', '.join(map(kind_of, x))})"
+    if isinstance(x, np.ndarray | TracedArray):
+        return f"array({x.dtype}, {x.ndim}d)"
+    return PYTHON_NUMBERS.get(type(x), type(x).__name__)
+
+
+# What compiled code calls Python's own numbers.
+PYTHON_NUMBERS = {int: "int64", float: "float64", complex: "complex128"}
+
+
+def new_depth(arguments: Any) -> int:
+    """Return a depth that no other differentiation has, above those that it lies within.
+
+    A function may use numbers of an outer differentiation that are not among its arguments; the
+    types of compiled code tell the two apart, and here their numbers do.
+    """
+    return max(next(_depths), 1 + depth_in(arguments))
+
+
+_depths = itertools.count(1 << 16)  # above those of duals that users make
+
+
+def depth_in(arguments: Any) -> int:
+    """Return the highest depth of duals in arguments."""
+    return max((depth_of(leaf.elements) for leaf in leaves(structure_of(arguments))), default=0)
+
+
+def traced_leaf(elements: Elements, node: Any = None) -> Any:
+    """Return elements as what a traced function is given."""
+    return TracedArray(elements, node) if is_array(elements) else TracedNumber(elements, node)
+
+
+def returned(elements: Elements, dtype: Any = None) -> Any:
+    """Return elements as a result: plain numbers and arrays where no dual is left."""
+    if depth_of(elements):
+        return traced_leaf(elements)
+    if is_array(elements):
+        dtype = dtype_of(elements) if dtype is None else dtype
+        return np.fromiter(elements.flat, dtype, elements.size).reshape(elements.shape)
+    return primal(elements).item() if isinstance(elements, np.generic) else elements

@@ -1,0 +1,388 @@
+"""Derivatives without compiling: the transforms as `numgrad.grad` and its kin make them.
+
+The function is run once, in plain Python, on duals with one partial for every input.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+import numgrad
+from numgrad.tracer.adapted import adapted
+from numgrad.tracer.arguments import (
+    Leaf,
+    kind_of,
+    leaves,
+    mapped,
+    new_depth,
+    replaced,
+    returned,
+    structure_of,
+    traced_leaf,
+)
+from numgrad.tracer.elements import (
+    Elements,
+    cast,
+    dtype_of,
+    is_array,
+    objects,
+)
+from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.numbers import Traced, TracedArray, record
+from numgrad.tracer.run import Run, check_is_real, check_returned, place_of, positions_of
+from numgrad.transforms.transform import Transform, with_out
+
+
+class TracedTransform:
+    """A derivative of a function that is run in plain Python and never compiled."""
+
+    summary = "a derivative"
+    maker = "transform"
+
+    def __init__(self, function: Callable[..., Any], **settings: Any) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"{function!r} can't be differentiated: a function was expected, plain or compiled "
+                "by numba.njit"
+            )
+        self.original = self.function = function
+        self.settings = settings
+        name = getattr(function, "__name__", repr(function))
+        defaults = inspect.signature(getattr(numgrad, self.maker)).parameters
+        given = "".join(f", {k}={v!r}" for k, v in settings.items() if v != defaults[k].default)
+        copied: Any = self
+        update_wrapper(copied, getattr(function, "py_func", function), updated=())
+        self.__wrapped__ = function
+        self.__name__ = self.__qualname__ = f"{self.maker}({name}{given}, jit=False)"
+        self.__doc__ = f"Return {self.summary} of ``{name}``, without compiling it.\n\n" + (
+            self.__doc__ or ""
+        )
+
+    def __repr__(self) -> str:
+        return f"<numgrad.{self.__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.original, self.settings)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.Signature(_parameters(self.original))
+        return with_out(signature) if self.takes_out else signature
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether ``out`` is a parameter of the derivative, and not of the function."""
+        return takes_out(_parameters(self.original))
+
+    def bound(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+        """Return all arguments in order, those that have no place in it, and ``out``."""
+        out = keywords.pop("out", None) if self.takes_out else None
+        parameters = _parameters(self.original)
+        if not parameters:
+            return arguments, keywords, out
+        signature = inspect.Signature(parameters)
+        if out is None and self.takes_out and len(arguments) == 1 + len(parameters):
+            arguments, out = arguments[:-1], arguments[-1]
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs, out
+
+
+def _remade(kind: Any, function: Any, settings: dict[str, Any]) -> Any:
+    """Return a copy of a derivative that was pickled."""
+    return kind(function, **settings)
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    """Return the parameters of the user's function; none where it doesn't tell."""
+    if isinstance(function, TracedTransform):
+        return _parameters(function.original)
+    if isinstance(function, Transform):
+        return list(function.parameters)
+    if isinstance(function, np.ufunc):  # whose other parameters aren't for derivatives
+        return [
+            inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in "xyz"[: function.nin]
+        ]
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def takes_out(parameters: list[inspect.Parameter]) -> bool:
+    """Return whether a derivative of a function with some parameters has room for ``out``."""
+    return all(p.kind is not p.VAR_POSITIONAL and p.name != "out" for p in parameters)
+
+
+class TracedJacobian(TracedTransform):
+    """The derivatives of every output by every input."""
+
+    summary = "the Jacobian"
+    maker = "jacobian"
+    must_be_real = False
+    with_value = False
+
+    @property
+    def out_argnum(self) -> int | None:
+        return self.settings.get("out_argnum")
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        value, result = self.at(arguments, keywords)
+        finished = self.finished(arguments, result, out)
+        return (mapped(plain, value), finished) if self.with_value else finished
+
+    def finished(self, arguments: tuple[Any, ...], result: Any, out: Any) -> Any:
+        """Return derivatives as the caller gets them."""
+        if out is not None:
+            return fill(out, result)
+        return noted(self.__name__, arguments, mapped(plain, result))
+
+    def at(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the value and the derivatives for arguments in order, as leaves."""
+        positions, single = positions_of(self.original, self.settings["argnums"], len(arguments))
+        run = Run(self.function, arguments)
+        run.seed(positions)
+        position = None
+        if self.out_argnum is not None:
+            position = place_of(run.name, self.out_argnum, len(arguments))
+            run.hold_result(position)
+        value = run(keywords)
+        outputs = structure_of(run.given[position] if position is not None else value)
+        if position is None:
+            check_returned(run.name, value)
+        if self.must_be_real:
+            check_is_real(run.name, value)
+        by = [run.inputs[position] for position in positions]
+        values = mapped(lambda leaf: Result(each_of(run.value, leaf.elements)), outputs)
+        return values, mapped(lambda output: _by_inputs(run, output, by, single), outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A leaf of what a derivative returns: a number or an array, and its dtype."""
+
+    elements: Elements
+    dtype: Any = None
+
+
+def plain(result: Result) -> Any:
+    """Return a number or an array as the caller gets it."""
+    return returned(result.elements, result.dtype)
+
+
+def _by_inputs(run: Run, output: Leaf, by: list[Any], single: bool) -> Any:
+    """Return the derivatives of an output: elements and their dtype, arranged as the inputs are."""
+    if not output.is_floating:
+        return None
+    results = [mapped(lambda leaf: _by_input(run, output, leaf), structure) for structure in by]
+    return results[0] if single else tuple(results)
+
+
+def _by_input(run: Run, output: Leaf, leaf: Leaf) -> Result:
+    rows = output.elements.flat if output.is_array else (output.elements,)
+    columns = range(leaf.first, leaf.first + leaf.size)
+    dtype = dtype_of(output.elements)
+    partials = [cast(run.partial(row, k), dtype) for row in rows for k in columns]
+    if not (output.is_array or leaf.is_array):
+        return Result(partials[0], dtype)
+    shape = output.shape + leaf.shape
+    elements = np.fromiter(partials, object, len(partials)).reshape(shape)
+    return Result(elements, dtype)
+
+
+def noted(name: str, arguments: tuple[Any, ...], result: Any) -> Any:
+    """Let a graph know of derivatives taken within it."""
+
+    def note(each: Any) -> Any:
+        if isinstance(each, Traced):
+            return traced_leaf(each.elements, record(name, arguments, each.elements))
+        return each
+
+    return mapped(note, result)
+
+
+def fill(out: Any, results: Any) -> Any:
+    """Store results in arrays that were given for them."""
+    places, members = leaves(structure_of(out)), leaves(results)
+    if len(places) != len(members) or not all(is_array(r.elements) for r in members):
+        raise TypeError(
+            f"out must hold one array for each of the {len(members)} derivatives, arranged as the "
+            f"result is, and not be {kind_of(out)}"
+        )
+    for place, result in zip(places, members, strict=True):
+        elements, dtype = result.elements, result.dtype or dtype_of(result.elements)
+        if dtype_of(place.elements) != dtype or len(place.shape) != elements.ndim:
+            raise TypeError(
+                f"out must be an array of {dtype} with {elements.ndim} dimensions, "
+                f"not {kind_of(place.given)}"
+            )
+        if place.shape != elements.shape:
+            raise ValueError(
+                f"out has not the shape of the result: {place.shape}, not {elements.shape}"
+            )
+        place.given[...] = returned(elements, dtype)
+    return out
+
+
+class TracedGrad(TracedJacobian):
+    """The derivatives of a real number by every input."""
+
+    summary = "the gradient"
+    maker = "grad"
+    must_be_real = True
+
+
+class TracedValueAndGrad(TracedGrad):
+    """The number, and its derivatives by every input."""
+
+    summary = "the value and the gradient"
+    maker = "value_and_grad"
+    with_value = True
+
+
+class TracedHessian(TracedJacobian):
+    """The derivatives of the derivatives."""
+
+    summary = "the Hessian"
+    maker = "hessian"
+
+    def __init__(self, function: Callable[..., Any], **settings: Any) -> None:
+        super().__init__(function, **settings)
+        self.function = TracedJacobian(function, **settings)
+
+
+class TracedDerivative(TracedJacobian):
+    """The derivative of a function of numbers, at one point or at all of an array."""
+
+    summary = "the derivative"
+    maker = "derivative"
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray | TracedArray)]
+        if not arrays:
+            return self.finished(arguments, self.at(arguments, keywords)[1], out)
+        shape = np.broadcast_shapes(*(arguments[k].shape for k in arrays))
+        flat = {k: np.broadcast_to(arguments[k], shape).reshape(-1) for k in arrays}
+
+        def point(index: int) -> Any:
+            given = tuple(
+                flat[k][index] if k in flat else argument for k, argument in enumerate(arguments)
+            )
+            return self.at(given, keywords)[1]
+
+        stacked = stack([point(index) for index in range(math.prod(shape))])
+        shaped = mapped(lambda r: Result(r.elements.reshape(shape), r.dtype), stacked)
+        return self.finished(arguments, shaped, out)
+
+
+def stack(items: list[Any]) -> Any:
+    """Return results side by side."""
+    if not items:
+        return Result(np.empty(0, object), np.dtype(float))
+    if isinstance(items[0], tuple):
+        return tuple(stack(list(column)) for column in zip(*items, strict=True))
+    if items[0] is None:
+        return None
+    elements = [item.elements for item in items]
+    if any(map(is_array, elements)):
+        block = np.stack([objects(each) for each in elements])
+    else:
+        block = np.fromiter(elements, object, len(elements))
+    return Result(block, items[0].dtype)
+
+
+class TracedVmap(TracedTransform):
+    """A function of items, over arrays of them."""
+
+    summary = "the results for all items"
+    maker = "vmap"
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        arguments, keywords, out = self.bound(arguments, dict(keywords))
+        axes = self.settings["in_axes"]
+        axes = axes if isinstance(axes, tuple) else (axes,) * len(arguments)
+        if len(axes) != len(arguments):
+            raise ValueError(
+                f"in_axes has {len(axes)} entries, but there are {len(arguments)} arguments"
+            )
+        pairs = list(zip(arguments, axes, strict=True))
+        members = [
+            (leaf, axis)
+            for argument, axis in pairs
+            if axis is not None
+            for leaf in leaves(structure_of(argument))
+        ]
+        if not any(leaf.is_array for leaf, _ in members):
+            raise TypeError(
+                "vmap needs an array to go through: none of the arguments that in_axes names is one"
+            )
+        for leaf, _ in members:
+            if not leaf.shape:
+                raise TypeError(
+                    f"vmap can't go through {kind_of(leaf.given)}, which is not an array with an "
+                    "axis: give it None in in_axes"
+                )
+        counts = {leaf.shape[axis] for leaf, axis in members}
+        if len(counts) > 1:
+            raise ValueError("vmap: the arrays have different lengths along their axes")
+        count = counts.pop()
+        if not count and any(len(leaf.shape) > 1 for leaf, _ in members):
+            raise ValueError("vmap: no items, so the shape of a result is not known")
+        results = [
+            self.of_item(tuple(_item(argument, axis, k) for argument, axis in pairs), keywords)
+            for k in range(count)
+        ]
+        stacked = stack(results)
+        return fill(out, stacked) if out is not None else mapped(plain, stacked)
+
+    def of_item(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Return the result for an item, as leaves."""
+        function = adapted(self.original)
+        if isinstance(function, TracedJacobian):
+            value, result = function.at(arguments, keywords)
+            return (value, result) if function.with_value else result
+        result = function(*arguments, **keywords)
+        check_returned(self.__name__, result)
+        return mapped(lambda leaf: Result(leaf.elements), structure_of(result))
+
+
+def _item(argument: Any, axis: int | None, k: int) -> Any:
+    if axis is None:
+        return argument
+    return replaced(argument, lambda x: np.moveaxis(x, axis, 0)[k])
+
+
+def jvp(function: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """Return the value of a function and its derivative along a direction."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple):
+            raise TypeError(
+                f"jvp: {name} must be a tuple with one entry an argument, not {kind_of(given)}"
+            )
+    if len(primals) != len(tangents):
+        raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
+    run = Run(function, primals)
+    run.depth = new_depth((primals, tangents))
+    run.seed_along(tangents)
+    value = run({})
+    check_returned(run.name, value)
+    outputs = structure_of(value)
+
+    def tangent(leaf: Leaf) -> Any:
+        if not leaf.is_floating:
+            return None
+        dtype = dtype_of(leaf.elements)
+        return returned(each_of(lambda e: cast(run.partial(e, 0), dtype), leaf.elements), dtype)
+
+    operands = (*primals, *tangents)
+    values = mapped(lambda leaf: returned(each_of(run.value, leaf.elements)), outputs)
+    return noted("value", operands, values), noted("jvp", operands, mapped(tangent, outputs))

@@ -1,0 +1,224 @@
+"""Pictures of graphs: laid out by Graphviz where it is installed, else by fast-sugiyama."""
+
+import html
+import importlib.util
+import io
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numgrad.tracer.graph import Graph
+    from numgrad.tracer.recording import Node
+
+WORD = re.compile(r"(\w+)")
+FORMATS = ("svg", "png", "pdf")
+LONGEST = 60  # characters of a line of source
+# Okabe and Ito's colours, lightened: inputs, operations, results
+FILLS = {"input": "#cfe8f7", "operation": "#ffffff", "output": "#fbe3b5"}
+BORDERS = {"input": "#0072b2", "operation": "#7f7f7f", "output": "#d55e00"}
+MISSING = (
+    "drawing a graph needs Graphviz (its program dot) or the plot extra: "
+    "pip install 'numba-numgrad[plot]'"
+)
+
+
+def role_of(graph: "Graph", node: "Node") -> str:
+    """Return what a node is in the graph."""
+    if node.operation == "input":
+        return "input"
+    return "output" if node in graph.outputs else "operation"
+
+
+def label_of(graph: "Graph", node: "Node") -> tuple[str, list[tuple[str, str]]]:
+    """Return the heading of a node, and the lines below it: names and values."""
+    from numgrad.tracer.graph import described
+
+    heading = node.expression if node.operation == "input" else f"{node.name} = {node.expression}"
+    if node.operation == "line":
+        heading = f"{node.name}: {node.expression}"
+        heading = heading if len(heading) <= LONGEST else heading[: LONGEST - 1] + "…"
+    lines = [("value", described(node.value))]
+    tangents = node.tangents
+    if node.operation == "input":  # each by itself is 1
+        tangents = ()
+    lines += [
+        (name, described(tangent)) for name, tangent in zip(graph.headings, tangents, strict=False)
+    ]
+    if node.count > 1:
+        lines.append(("operations", f"{node.count:,}"))
+    return heading, lines
+
+
+def to_dot(graph: "Graph") -> str:
+    """Return a graph in the language of Graphviz."""
+    name = graph.name.replace('"', r"\"")
+    lines = [
+        f'digraph "{name}" {{',
+        '  graph [rankdir=TB, nodesep=0.35, ranksep=0.45, fontname="Helvetica"];',
+        '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11, '
+        'margin="0.12,0.06"];',
+        '  edge [color="#555555", arrowsize=0.7];',
+    ]
+    for node in graph:
+        role = role_of(graph, node)
+        width = 2 if role == "output" else 1
+        lines.append(
+            f"  n{node.index} [label=<{_table(*label_of(graph, node))}>, "
+            f'fillcolor="{FILLS[role]}", color="{BORDERS[role]}", penwidth={width}];'
+        )
+    lines += [f"  n{source} -> n{node.index};" for node in graph for source in node.inputs]
+    return "\n".join([*lines, "}", ""])
+
+
+def _table(heading: str, lines: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(
+        f'<tr><td align="left"><font color="#555555">{html.escape(name)}</font></td>'
+        f'<td align="right">{html.escape(value)}</td></tr>'
+        for name, value in lines
+    )
+    heading = f'<tr><td colspan="2"><b>{html.escape(heading)}</b></td></tr>'
+    return (
+        f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{heading}{rows}</table>'
+    )
+
+
+def can_draw() -> bool:
+    """Return whether there is anything to draw with."""
+    return shutil.which("dot") is not None or all(
+        importlib.util.find_spec(name) for name in ("fast_sugiyama", "matplotlib")
+    )
+
+
+def rendered(graph: "Graph", kind: str) -> bytes:
+    """Return the picture of a graph in some format."""
+    program = shutil.which("dot")
+    if program is not None:
+        command = [program, f"-T{kind}", *(["-Gdpi=144"] if kind == "png" else [])]
+        done = subprocess.run(
+            command, input=to_dot(graph).encode(), capture_output=True, check=True
+        )
+        return done.stdout
+    if not can_draw():
+        raise ImportError(MISSING)
+    return _drawn(graph, kind)
+
+
+def save(graph: "Graph", path: Any) -> None:
+    """Write the picture of a graph, or its source, to a file."""
+    name = os.fspath(path)
+    kind = os.path.splitext(name)[1].removeprefix(".").lower()
+    if kind in ("dot", "gv"):
+        content = to_dot(graph).encode()
+    elif kind in FORMATS:
+        content = rendered(graph, kind)
+    else:
+        raise ValueError(
+            f"a graph is saved as .svg, .png, .pdf or .dot, and {name!r} ends in none of them"
+        )
+    with open(name, "wb") as file:
+        file.write(content)
+
+
+# Without Graphviz
+
+FONT = 9.0  # points
+ADVANCE = 0.62  # of the font's size: the width of a character of DejaVu Sans, on average
+LEADING = 1.45  # of the font's size: from line to line
+GAP = 24.0  # points between boxes
+
+
+def _positions(graph: "Graph") -> tuple[dict[str, tuple[float, float]], list[tuple[str, str]]]:
+    """Return where nodes stand, in a grid, and the edges by way of the places they bend at."""
+    from fast_sugiyama import from_edges
+
+    edges = [(f"n{source}", f"n{node.index}") for node in graph for source in node.inputs]
+    if not edges:
+        return {f"n{node.index}": (float(node.index), 0.0) for node in graph}, []
+    layouts = from_edges(edges, vertex_spacing=1).align_layouts_horizontal(spacing=1)
+    places = {str(name): place for layout in layouts for name, place in layout[0]}
+    routed = [(str(a), str(b)) for layout in layouts for a, b in layout[3] or ()]
+    alone = [f"n{node.index}" for node in graph if f"n{node.index}" not in places]
+    right = max(x for x, _ in places.values())
+    places.update({name: (right + 1.0 + k, 0.0) for k, name in enumerate(alone)})
+    return places, routed
+
+
+def _drawn(graph: "Graph", kind: str) -> bytes:
+    """Return the picture that Matplotlib draws of the layout of fast-sugiyama."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyBboxPatch
+
+    places, edges = _positions(graph)
+    labels = {f"n{node.index}": label_of(graph, node) for node in graph}
+    sizes = {name: _size(*label) for name, label in labels.items()}
+    step_x = max(width for width, _ in sizes.values()) + GAP
+    step_y = max(height for _, height in sizes.values()) + GAP
+    centres = {name: (x * step_x, y * step_y) for name, (x, y) in places.items()}
+    xs, ys = zip(*centres.values(), strict=True)
+    left, right = min(xs) - step_x / 2, max(xs) + step_x / 2
+    bottom, top = min(ys) - step_y / 2, max(ys) + step_y / 2
+    figure = Figure(figsize=((right - left) / 72, (top - bottom) / 72))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(left, right), ylim=(bottom, top))
+    axes.set_axis_off()
+    for source, target in edges:
+        _draw_edge(axes, centres, sizes, source, target)
+    for node in graph:
+        name, role = f"n{node.index}", role_of(graph, node)
+        (x, y), (width, height) = centres[name], sizes[name]
+        axes.add_patch(
+            FancyBboxPatch(
+                (x - width / 2, y - height / 2),
+                width,
+                height,
+                boxstyle="round,pad=0,rounding_size=5",
+                facecolor=FILLS[role],
+                edgecolor=BORDERS[role],
+                linewidth=2 if role == "output" else 1,
+                zorder=2,
+            )
+        )
+        _write(axes, labels[name], x, y, width, height)
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=144, bbox_inches="tight", pad_inches=0.05)
+    return file.getvalue()
+
+
+def _size(heading: str, lines: Sequence[tuple[str, str]]) -> tuple[float, float]:
+    """Return the width and height of a box in points."""
+    longest = max([len(heading) + 1, *(len(name) + len(value) + 3 for name, value in lines)])
+    return longest * FONT * ADVANCE + 10.0, (1 + len(lines)) * FONT * LEADING + 8.0
+
+
+def _write(
+    axes: Any, label: tuple[str, Any], x: float, y: float, width: float, height: float
+) -> None:
+    """Write a heading and the lines below it into a box."""
+    heading, lines = label
+    row = y + height / 2 - 4.0 - FONT * LEADING / 2
+    # A dollar sign would begin a formula
+    style = {"va": "center", "fontsize": FONT, "zorder": 3, "parse_math": False}
+    axes.text(x, row, heading, ha="center", weight="bold", **style)
+    for name, value in lines:
+        row -= FONT * LEADING
+        axes.text(x - width / 2 + 6, row, name, ha="left", color="#555555", **style)
+        axes.text(x + width / 2 - 6, row, value, ha="right", **style)
+
+
+def _draw_edge(axes: Any, centres: Any, sizes: Any, source: str, target: str) -> None:
+    """Draw one part of an edge: from the rim of a box or a bend to the next."""
+    (x0, y0), (x1, y1) = centres[source], centres[target]
+    down = 1.0 if y1 < y0 else -1.0
+    y0 -= down * sizes.get(source, (0.0, 0.0))[1] / 2
+    y1 += down * sizes.get(target, (0.0, 0.0))[1] / 2
+    style = "-|>" if target in sizes else "-"
+    axes.annotate(
+        "",
+        xy=(x1, y1),
+        xytext=(x0, y0),
+        arrowprops={"arrowstyle": style, "color": "#555555", "shrinkA": 0, "shrinkB": 0, "lw": 1},
+        zorder=1,
+    )

@@ -1,0 +1,115 @@
+"""Functions in pieces, and numbers evenly spaced: choices by value, interpolation, allocations."""
+
+from typing import Any
+
+import numpy as np
+
+from numgrad.tracer.elements import (
+    Elements,
+    computed,
+    dtype_of,
+    is_array,
+    objects,
+    values_of,
+)
+from numgrad.tracer.lines import OWN, own
+
+
+@own("select")
+def select(condlist: Any, choicelist: Any, default: Any = 0.0) -> Elements:
+    """Return the elements of the first choice whose condition holds."""
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = computed(np.where, condition, choice, result)
+    return result
+
+
+@own("where")
+def where(condition: Any, *choices: Any) -> Any:
+    """Return the elements of one array or the other; or where a condition holds."""
+    if not choices:
+        return np.nonzero(values_of(condition))
+    return computed(np.where, values_of(condition), *choices)
+
+
+@own("clip")
+def clip(a: Elements, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Elements:
+    """Return the elements, kept between bounds."""
+    return computed(np.clip, a, bounds.get("min", a_min), bounds.get("max", a_max))
+
+
+@own("nan_to_num")
+def nan_to_num(
+    x: Elements, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Elements:
+    """Return numbers in the place of nan and inf."""
+    del copy  # the result is always another array
+    values = np.asarray(values_of(x))
+    clean = np.nan_to_num(values, nan=nan, posinf=posinf, neginf=neginf)
+    return computed(np.where, np.isfinite(values), x, clean)
+
+
+def _single(x: Any) -> Any:
+    """Return the element of an array without dimensions."""
+    return x[()] if is_array(x) and not x.ndim else x
+
+
+@own("linspace")
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Elements:
+    """Return numbers evenly spaced from start to stop."""
+    start, stop = _single(start), _single(stop)
+    parts = max(num - 1 if endpoint else num, 1)
+    step = computed(np.divide, computed(np.subtract, stop, start), float(parts))
+    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(num)]
+    if endpoint and num > 1:
+        results[-1] = stop
+    return np.fromiter(results, object, num)
+
+
+def arange(start: Any, stop: Any, step: Any = 1.0) -> Elements:
+    """Return the numbers from start on, in steps, before stop."""
+    count = len(np.arange(values_of(start), values_of(stop), values_of(step)))
+    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(count)]
+    return np.fromiter(results, object, count)
+
+
+@own("interp")
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Elements:
+    """Return the numbers on the lines from point to point."""
+    xp, fp = objects(xp), objects(fp)
+    places = values_of(xp)
+
+    def at(number: Any) -> Any:
+        value = values_of(number)
+        if value < places[0]:
+            return fp[0] if left is None else left
+        if value >= places[-1]:
+            return fp[-1] if right is None or value == places[-1] else right
+        if np.isnan(value):
+            return computed(np.multiply, number, np.nan)
+        k = int(np.searchsorted(places, value, side="right")) - 1
+        slope = computed(
+            np.divide,
+            computed(np.subtract, fp[k + 1], fp[k]),
+            computed(np.subtract, xp[k + 1], xp[k]),
+        )
+        return computed(
+            np.add, fp[k], computed(np.multiply, slope, computed(np.subtract, number, xp[k]))
+        )
+
+    if not is_array(x) or not x.ndim:
+        return at(_single(x))
+    return np.fromiter(map(at, objects(x).flat), object, x.size).reshape(x.shape)
+
+
+@own("zeros_like", "ones_like", "empty_like", "full_like")
+def full_like(a: Elements, fill: Any = 0.0, dtype: Any = None, shape: Any = None) -> Elements:
+    """Return an array of constants; see `numgrad.tracer.adapted` for the other allocations."""
+    kind = np.dtype(dtype) if dtype is not None else dtype_of(a)
+    return objects(np.full(np.shape(a) if shape is None else shape, values_of(fill), kind))
+
+
+OWN["ones_like"] = lambda a, dtype=None, shape=None: full_like(a, 1.0, dtype, shape)
+OWN["zeros_like"] = OWN["empty_like"] = lambda a, dtype=None, shape=None: full_like(
+    a, 0.0, dtype, shape
+)

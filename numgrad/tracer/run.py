@@ -1,0 +1,241 @@
+"""One run of a function on duals with a partial for every input, in plain Python."""
+
+import dis
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from numgrad.duals.number import Dual
+from numgrad.duals.rules import primal
+from numgrad.tracer.adapted import adapted
+from numgrad.tracer.arguments import (
+    Leaf,
+    in_place_of_leaves,
+    kind_of,
+    leaf_of,
+    leaves,
+    new_depth,
+    structure_of,
+    traced_leaf,
+)
+from numgrad.tracer.elements import (
+    Elements,
+    cast,
+    depth_of,
+    dtype_of,
+    objects,
+    values_of,
+)
+from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.numbers import TracedArray
+from numgrad.tracer.places import ENTRANCES
+
+
+class Run:
+    """One call of a function on seeded arguments, and what became of it."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.depth = new_depth(arguments)
+        self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
+        self.given: list[Any] = list(arguments)
+        self.arrays: list[tuple[Any, TracedArray]] = []  # what the function may overwrite
+
+    def seed(self, positions: tuple[int, ...]) -> None:
+        """Let the numbers of some arguments be the inputs, one partial each."""
+        total = 0
+        for position in positions:
+            structure = structure_of(self.arguments[position])
+            self._check(position, structure)
+            for leaf in leaves(structure):
+                leaf.first, total = total, total + leaf.size
+            self.inputs[position] = structure
+
+        def partials(number: int) -> tuple[float, ...]:
+            return tuple(float(k == number) for k in range(total))
+
+        for position, structure in self.inputs.items():
+            entered = [self._seeded(leaf, partials) for leaf in leaves(structure)]
+            self.given[position] = in_place_of_leaves(self.arguments[position], entered)
+
+    def seed_along(self, tangents: tuple[Any, ...]) -> None:
+        """Let the arguments with tangents move along them."""
+        for position, tangent in enumerate(tangents):
+            if tangent is None:
+                continue
+            structure = structure_of(self.arguments[position])
+            self._check(position, structure)
+            directions = leaves(structure_of(tangent))
+            check_alike(self.name, self.arguments[position], tangent, structure)
+            for leaf, direction in zip(leaves(structure), directions, strict=True):
+                leaf.direction = direction.elements
+            self.inputs[position] = structure
+            moving = [self._moving(leaf) for leaf in leaves(structure)]
+            self.given[position] = in_place_of_leaves(self.arguments[position], moving)
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", self.function))
+
+    def _check(self, position: int, structure: Any) -> None:
+        members = leaves(structure)
+        if not members or not all(leaf.is_floating for leaf in members):
+            raise TypeError(
+                f"argument {position} of {self.name} can't be differentiated by: it is of type "
+                f"{kind_of(self.arguments[position])}, and only floats, complex numbers, arrays "
+                "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
+            )
+
+    def _seeded(self, leaf: Leaf, partials: Callable[[int], tuple[float, ...]]) -> Any:
+        numbers = iter(range(leaf.first, leaf.first + leaf.size))
+        return self._entered(
+            leaf,
+            each_of(lambda e: Dual(e, partials(next(numbers)), depth=self.depth), leaf.elements),
+        )
+
+    def _moving(self, leaf: Any) -> Any:
+        directions = iter(leaf.direction.flat if leaf.is_array else (leaf.direction,))
+        kind = dtype_of(leaf.elements)
+        return self._entered(
+            leaf,
+            each_of(
+                lambda e: Dual(e, (cast(next(directions), kind),), depth=self.depth), leaf.elements
+            ),
+        )
+
+    def _entered(self, leaf: Leaf, elements: Elements) -> Any:
+        entered = traced_leaf(elements)
+        if isinstance(entered, TracedArray):
+            entered.memory.dtype = dtype_of(elements)
+            self.arrays.append((leaf.given, entered))
+        return entered
+
+    def hold_result(self, position: int) -> None:
+        """Let an argument be the array that the function stores its result in."""
+        if position in self.inputs:
+            return
+        given = self.arguments[position]
+        leaf = leaf_of(given)
+        if leaf is None or not leaf.is_array or not leaf.is_floating:
+            raise TypeError(
+                f"argument {position} of {self.name} must be an array of floats to hold the "
+                f"result, as out_argnum says, and not of type {kind_of(given)}"
+            )
+        self.given[position] = self._entered(leaf, leaf.elements.copy())
+
+    def __call__(self, keywords: dict[str, Any]) -> Any:
+        """Call the function; let arrays that it wrote to hold what it left in them."""
+        function = adapted(self.function)
+        if stores_items(function):
+            self._enter_arrays()
+        result = function(*map(adapted, self.given), **keywords)
+        for given, entered in self.arrays:
+            if entered.memory.is_written:
+                left = each_of(self.value, entered.elements)
+                given[...] = traced_leaf(left) if depth_of(left) else values_of(left)
+        return result
+
+    def _enter_arrays(self) -> None:
+        """Let all arrays of floats hold derivatives: the function may store some in them."""
+        for position, given in enumerate(self.given):
+            is_plain = isinstance(given, np.ndarray) and given.dtype.kind in "fc"
+            if is_plain and given.flags.writeable:
+                self.given[position] = self._entered(Leaf(given, objects(given)), objects(given))
+
+    def value(self, element: Any) -> Any:
+        """Return an element without this derivative."""
+        return element.value if has_depth(element, self.depth) else element
+
+    def partial(self, element: Any, k: int) -> Any:
+        """Return the derivative of an element by an input."""
+        if has_depth(element, self.depth):
+            return element.partials[k]
+        return np.result_type(0.5, primal(element)).type(0)
+
+
+ENTRANCES.add(Run.__call__.__code__)
+
+
+def stores_items(function: Any) -> bool:
+    """Return whether a function, or one within it, has a statement like ``x[k] = ...``."""
+    code = getattr(function, "__code__", None)
+    return code is not None and _stores_items(code)
+
+
+@lru_cache(maxsize=512)
+def _stores_items(code: CodeType) -> bool:
+    names = {instruction.opname for instruction in dis.get_instructions(code)}
+    if names & {"STORE_SUBSCR", "STORE_SLICE"}:
+        return True
+    return any(_stores_items(c) for c in code.co_consts if isinstance(c, CodeType))
+
+
+def has_depth(element: Any, depth: int) -> bool:
+    return isinstance(element, Dual) and element.depth == depth
+
+
+def check_alike(name: str, given: Any, tangent: Any, structure: Any) -> None:
+    places = leaves(structure), leaves(structure_of(tangent))
+    alike = len(places[0]) == len(places[1]) and all(
+        len(a.shape) == len(b.shape) and a.is_array == b.is_array
+        for a, b in zip(*places, strict=True)
+    )
+    if not alike:
+        raise TypeError(
+            f"jvp of {name}: the tangent of a primal of type {kind_of(given)} must be arranged "
+            f"like it, but it is of type {kind_of(tangent)}"
+        )
+    if any(a.shape != b.shape for a, b in zip(*places, strict=True)):
+        raise ValueError("jvp: a tangent has not the shape of its primal")
+
+
+def positions_of(function: Any, argnums: Any, count: int) -> tuple[tuple[int, ...], bool]:
+    """Return the positions of arguments, and whether a single one was asked for."""
+    name = getattr(function, "__name__", function)
+    single = not isinstance(argnums, tuple)
+    positions = []
+    for argnum in (argnums,) if single else argnums:
+        if not -count <= argnum < count:
+            raise ValueError(
+                f"argnums has {argnum}, but {name} was called with {count} "
+                f"argument{'s' if count != 1 else ''}"
+            )
+        positions.append(argnum % count)
+    if len(set(positions)) < len(positions):
+        raise ValueError(f"argnums names an argument twice: {argnums!r} of {count} arguments")
+    return tuple(positions), single
+
+
+def place_of(name: str, out_argnum: int, count: int) -> int:
+    if not -count <= out_argnum < count:
+        raise ValueError(
+            f"out_argnum is {out_argnum}, but {name} was called with {count} "
+            f"argument{'s' if count != 1 else ''}"
+        )
+    return out_argnum % count
+
+
+def check_returned(name: str, value: Any) -> None:
+    """Raise if a function returns what may hold derivatives out of reach, such as a list."""
+    if isinstance(value, tuple):
+        for item in value:
+            check_returned(name, item)
+    elif leaf_of(value) is None and not isinstance(value, str | range | None):
+        raise TypeError(
+            f"{name} returns {kind_of(value)}, which has no derivative; "
+            "return a number, an array, or a tuple of these"
+        )
+
+
+def check_is_real(name: str, value: Any) -> None:
+    """Raise if a function returns anything but a real number."""
+    leaf = None if isinstance(value, tuple) else leaf_of(value)
+    if leaf is None or leaf.is_array or dtype_of(leaf.elements).kind != "f":
+        raise TypeError(
+            f"grad needs a function that returns one real number, but {name} returns "
+            f"{kind_of(value)}; take numgrad.jacobian of it"
+        )
