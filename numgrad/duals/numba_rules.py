@@ -330,7 +330,12 @@ def register_table():
     for function in rules.TABLE:
         register_function(function)
     rules.listeners.append(register_function)
-    from numgrad.duals import numba_products, numba_reductions, numba_shapes  # noqa: F401
+    from numgrad.duals import (  # noqa: F401
+        numba_linear_algebra,
+        numba_products,
+        numba_reductions,
+        numba_shapes,
+    )
 
 
 def register_formula(formula):
