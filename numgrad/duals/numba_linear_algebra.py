@@ -17,159 +17,28 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 from numba.np import linalg
-from numba.np.numpy_support import as_dtype
 
-from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
-from numgrad.duals.numba_products import rows_of_numbers
+from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.numba_definitions import are_arrays, common, define
+from numgrad.duals.numba_matrices import (
+    add,
+    are_matrices,
+    check_square,
+    clear_values,
+    difference,
+    lifted,
+    more_steps,
+    precision_of,
+    rows_of,
+    set_values,
+    subtract,
+    undefined,
+    values,
+)
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
-FLOATING = types.Float | types.Complex
-
-
-def are_matrices(*kinds):
-    """Return whether arguments are matrices of one kind of number, with or without derivatives."""
-    numbers = {number_of(kind.dtype) for kind in kinds if isinstance(kind, types.Array)}
-    return (
-        are_arrays(*kinds)
-        and all(kind.ndim == 2 for kind in kinds)
-        and len(numbers) == 1
-        and isinstance(*numbers, FLOATING)
-    )
-
-
-def levels_of(number):
-    """Return how often duals are nested in a type."""
-    return 1 + levels_of(number.value) if is_dual(number) else 0
-
-
-def more_steps(number):
-    """Return how many steps follow the first."""
-    return levels_of(number) - 1
-
-
-def precision_of(number):
-    """Return the distance from 1 to the next number."""
-    return float(np.finfo(as_dtype(number_of(number))).eps)
-
-
-# Between matrices of duals and of numbers
-
-
-def values(array):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(values, strict=False)
-def _values(array):
-    """Return the numbers without derivatives, in C order; the memory may be the array's own."""
-    if not is_dual(array.dtype):
-        return lambda array: np.ascontiguousarray(array)
-    number = number_of(array.dtype)
-
-    def numbers(array):
-        result = np.empty(array.shape, number)
-        if array.size > 0:
-            source, target = rows_of_numbers(line_of(np.ascontiguousarray(array))), line_of(result)
-            for k in range(target.size):
-                target[k] = source[k, 0]
-        return result
-
-    return numbers
-
-
-@part
-def lifted(array, number):
-    """Return a new array in C order with the elements as another type."""
-    result = np.empty(array.shape, number)
-    if array.size > 0:
-        source, target = line_of(np.ascontiguousarray(array)), line_of(result)
-        for k in range(target.size):
-            target[k] = source[k]
-    return result
-
-
-@part
-def set_values(array, numbers):
-    """Give duals other values, their derivatives stay."""
-    if array.size > 0:
-        target, source = rows_of_numbers(line_of(array)), line_of(numbers)
-        for k in range(source.size):
-            target[k, 0] = source[k]
-    return array
-
-
-@part
-def clear_values(array):
-    """Leave of duals only what carries derivatives."""
-    if array.size > 0:
-        target = rows_of_numbers(line_of(array))
-        for k in range(target.shape[0]):
-            target[k, 0] = 0
-    return array
-
-
-@part
-def difference(a, b, number):
-    """Return what carries derivatives in the difference of two arrays."""
-    result = np.empty(b.shape, number)
-    if b.size > 0:
-        left, right = line_of(np.ascontiguousarray(a)), line_of(np.ascontiguousarray(b))
-        target = line_of(result)
-        for k in range(target.size):
-            target[k] = left[k] - right[k]
-    return clear_values(result)
-
-
-@part
-def add(array, other):
-    """Add an array to another in place, both in C order."""
-    if array.size > 0:
-        target, source = line_of(array), line_of(other)
-        for k in range(target.size):
-            target[k] += source[k]
-    return array
-
-
-@part
-def subtract(array, other):
-    """Subtract an array from another in place, both in C order."""
-    if array.size > 0:
-        target, source = line_of(array), line_of(other)
-        for k in range(target.size):
-            target[k] -= source[k]
-    return array
-
-
-def adjoint(matrix):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(adjoint, strict=False)
-def _adjoint(matrix):
-    """Return the conjugate transpose, in C order."""
-    number = matrix.dtype
-    if not is_complex(number_of(number)):
-        return lambda matrix: np.ascontiguousarray(matrix.T)
-
-    def conjugate(matrix):
-        rows, columns = matrix.shape
-        result = np.empty((columns, rows), number)
-        for i in range(rows):
-            for j in range(columns):
-                result[j, i] = np.conj(matrix[i, j])
-        return result
-
-    return conjugate
-
-
 # Equations
-
-
-@part
-def check_square(a):
-    if a.shape[0] != a.shape[1]:
-        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
 
 
 def factorised(matrix):
@@ -235,20 +104,6 @@ def substitute(factors, pivots, rows):
 def subtract_row(row, factor, other):
     for c in range(row.size):
         row[c] -= factor * other[c]
-
-
-def rows_of(array):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(rows_of, strict=False)
-def _rows_of(array):
-    """Return an array of numbers or duals as rows of numbers, one a row of the array."""
-    if is_dual(array.dtype):
-        return lambda array: rows_of_numbers(array)
-    if array.ndim == 1:
-        return lambda array: array.reshape((array.size, 1))
-    return lambda array: array
 
 
 @define(np.linalg.solve)
@@ -337,3 +192,176 @@ def no_step_to_inverse(count, a, x, x0):
 def steps_to_inverse(count, a, x, x0):
     for _ in range(count):
         subtract(x, np.dot(x0, clear_values(np.dot(a, x))))
+
+
+# Determinants: log det A = log det A0 + log det (1 + M) with M = A0^-1 N, and the last term is
+# tr M - tr M² / 2 + tr M³ / 3 - ...
+
+
+def log_of_rest(a, x0):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(log_of_rest, strict=False)
+def _log_of_rest(a, x0):
+    """Return log det of a matrix less that of its values, whose inverse is given."""
+    number, count = a.dtype, more_steps(a.dtype)
+    if count == 0:
+
+        def log_to_first_order(a, x0):
+            trace = trace_of_product(a, x0, converted(0.0, number))
+            return trace - primal_of(trace)
+
+        return log_to_first_order
+
+    def log(a, x0):
+        m = np.dot(x0, clear_values(lifted(a, number)))
+        power, sign, result = m, -1.0, np.trace(m)
+        for k in range(count):
+            result += sign * trace_of_product(power, m, converted(0.0, number)) / (k + 2.0)
+            power, sign = np.dot(power, m), -sign
+        return result
+
+    return log
+
+
+@part
+def trace_of_product(a, b, zero):
+    result = zero
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            result += a[i, k] * b[k, i]
+    return result
+
+
+@define(np.linalg.slogdet)
+def _slogdet(a):
+    """At singular matrices the logarithm has no derivative: nan."""
+    if not are_matrices(a):
+        return None
+    number = a.dtype
+    finish = complex_logarithm if is_complex(number_of(number)) else real_logarithm
+
+    def slogdet(a):
+        check_square(a)
+        a0 = values(a)
+        sign, log = np.linalg.slogdet(a0)
+        if sign == 0.0:
+            return finish(sign, log, undefined(number))
+        x0 = np.ascontiguousarray(np.linalg.inv(a0)) if a.size > 0 else a0
+        return finish(sign, log, log_of_rest(a, x0))
+
+    return slogdet
+
+
+@part
+def real_logarithm(sign, log, rest):
+    return sign, log + rest
+
+
+@part
+def complex_logarithm(sign, log, rest):
+    return sign * np.exp(1j * np.imag(rest)), log + np.real(rest)
+
+
+@define(np.linalg.det)
+def _det(a):
+    if not are_matrices(a):
+        return None
+    number = a.dtype
+    root = precision_of(number) ** 0.5
+
+    def det(a):
+        check_square(a)
+        a0 = values(a)
+        value = np.linalg.det(a0)
+        if value != 0.0:
+            x0 = np.ascontiguousarray(np.linalg.inv(a0)) if a.size > 0 else a0
+            if np.linalg.norm(a0) * np.linalg.norm(x0) * root < 1.0:
+                return value * np.exp(log_of_rest(a, x0))
+        result = by_elimination(lifted(a, number), converted(1.0, number), root)
+        return value + (result - primal_of(result))
+
+    return det
+
+
+# A determinant has derivatives at singular matrices too, where A0 has no inverse. There, rows and
+# columns are eliminated one after the other, the largest element first, as long as it is far from
+# 0; the determinant of what is left comes without a division by anything but integers (D. Faddeev
+# and V. Sominsky; see A. Householder, "The theory of matrices in numerical analysis", 1964, 6.7).
+
+
+@part
+def by_elimination(a, one, tolerance):
+    """Return the determinant of a matrix, which is overwritten."""
+    n, result, first = a.shape[0], one, 0.0
+    for k in range(n):
+        row, column, size = k, k, -1.0
+        for i in range(k, n):
+            for j in range(k, n):
+                if np.abs(primal_of(a[i, j])) > size:
+                    row, column, size = i, j, np.abs(primal_of(a[i, j]))
+        first = max(first, size)
+        if size <= tolerance * first:
+            return result * without_division(a[k:, k:], one)
+        for j in range(n):
+            a[k, j], a[row, j] = a[row, j], a[k, j]
+        for i in range(n):
+            a[i, k], a[i, column] = a[i, column], a[i, k]
+        result = result * a[k, k] * (1.0 if (row == k) == (column == k) else -1.0)
+        for i in range(k + 1, n):
+            factor = a[i, k] / a[k, k]
+            for j in range(k + 1, n):
+                a[i, j] -= factor * a[k, j]
+    return result
+
+
+@part
+def without_division(a, one):
+    n, coefficient = a.shape[0], one
+    product = np.zeros_like(a)
+    for k in range(n):
+        for i in range(n):
+            product[i, i] += coefficient
+        product = times(a, product)
+        coefficient = one * 0.0
+        for i in range(n):
+            coefficient -= product[i, i] / (k + 1.0)
+    return coefficient if n % 2 == 0 else -coefficient
+
+
+@part
+def times(a, b):
+    result = np.zeros_like(b)
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            for k in range(b.shape[0]):
+                result[i, j] += a[i, k] * b[k, j]
+    return result
+
+
+# Powers
+
+
+@define(np.linalg.matrix_power)
+def _matrix_power(a, n):
+    if not are_matrices(a) or not isinstance(n, types.Integer):
+        return None
+    number = a.dtype
+
+    def matrix_power(a, n):
+        if a.shape[0] != a.shape[1]:
+            raise ValueError("input must be a square array")
+        factor = lifted(np.linalg.inv(a) if n < 0 else a, number)
+        result = lifted(np.eye(a.shape[0]), number)
+        exponent, is_one = abs(n), True
+        while exponent > 0:
+            if exponent % 2 == 1:
+                result = factor if is_one else np.dot(result, factor)
+                is_one = False
+            exponent //= 2
+            if exponent > 0:
+                factor = np.dot(factor, factor)
+        return result
+
+    return matrix_power

@@ -331,6 +331,8 @@ def register_table():
         register_function(function)
     rules.listeners.append(register_function)
     from numgrad.duals import (  # noqa: F401
+        numba_decompositions,
+        numba_least_squares,
         numba_linear_algebra,
         numba_products,
         numba_reductions,
