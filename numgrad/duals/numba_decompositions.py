@@ -20,9 +20,8 @@ Where mathematics leaves a choice:
 """
 
 import numpy as np
-from numba.extending import overload
 
-from numgrad.duals.numba_definitions import define
+from numgrad.duals.numba_apart import apart, define_apart, overload_apart
 from numgrad.duals.numba_matrices import (
     add,
     adjoint,
@@ -30,12 +29,14 @@ from numgrad.duals.numba_matrices import (
     check_square,
     clear_values,
     difference,
+    dot,
+    inverse_of,
     lifted,
     more_steps,
-    precision_of,
     real_of,
     rows_of,
     set_values,
+    side_by_side,
     subtract,
     values,
 )
@@ -43,17 +44,17 @@ from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_dual
 
 
-@part
+@apart
 def product_of_three(a, b, c):
-    return np.dot(np.dot(a, b), c)
+    return dot(dot(a, b), c)
 
 
 @part
 def no_step(count, *arguments):
-    """The first step was all."""
+    """Leave it at the first step."""
 
 
-@part
+@apart
 def hermitian(a, number):
     """Return the matrix of which LAPACK reads the lower triangle and the real diagonal."""
     result = np.empty(a.shape, number)
@@ -69,7 +70,7 @@ def hermitian(a, number):
 # triangle and half the diagonal.
 
 
-@define(np.linalg.cholesky)
+@define_apart(np.linalg.cholesky)
 def _cholesky(a):
     if not are_matrices(a):
         return None
@@ -81,7 +82,7 @@ def _cholesky(a):
         l0 = np.ascontiguousarray(np.linalg.cholesky(values(a)))
         result = lifted(l0, number)
         if a.size > 0:
-            inverse, whole = np.ascontiguousarray(np.linalg.inv(l0)), hermitian(a, number)
+            inverse, whole = inverse_of(l0), hermitian(a, number)
             add_to_cholesky(result, clear_values(whole.copy()), l0, inverse)
             improve(count, result, whole, l0, inverse, number)
         return result
@@ -89,20 +90,20 @@ def _cholesky(a):
     return cholesky
 
 
-@part
+@apart
 def add_to_cholesky(result, rest, l0, inverse):
     step = product_of_three(inverse, rest, adjoint(inverse))
     for i in range(step.shape[0]):
         step[i, i] *= 0.5
         for j in range(i + 1, step.shape[0]):
             step[i, j] *= 0.0
-    add(result, np.dot(l0, step))
+    add(result, dot(l0, step))
 
 
-@part
+@apart
 def steps_to_cholesky(count, result, whole, l0, inverse, number):
     for _ in range(count):
-        rest = difference(whole, np.dot(result, adjoint(result)), number)
+        rest = difference(whole, dot(result, adjoint(result)), number)
         add_to_cholesky(result, rest, l0, inverse)
 
 
@@ -111,7 +112,7 @@ def steps_to_cholesky(count, result, whole, l0, inverse, number):
 # diagonal that of Q^H Y. Then Q' = Y - Q T. Of a wide matrix this is so for the first columns.
 
 
-@define(np.linalg.qr)
+@define_apart(np.linalg.qr)
 def _qr(a):
     if not are_matrices(a):
         return None
@@ -128,26 +129,23 @@ def _qr(a):
                     "the QR decomposition of a matrix with dependent columns has no derivative"
                 )
         first, triangle = lifted(a[:, :k], number), np.ascontiguousarray(r0[:, :k])
-        inverse = np.ascontiguousarray(np.linalg.inv(triangle))
+        inverse = inverse_of(triangle)
         q, r = lifted(q0, number), lifted(triangle, number)
         rest = clear_values(first.copy())
         add_to_qr(q, r, rest, clear_values(r.copy()), q0, triangle, inverse)
         improve(count, q, r, first, q0, triangle, inverse, number)
         if a.shape[1] == k:
             return q, r
-        whole = np.empty((k, a.shape[1]), number)
-        whole[:, :k] = r
-        whole[:, k:] = np.dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
-        set_values(whole, r0)
-        return q, whole
+        others = dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
+        return q, set_values(side_by_side(r, others, number), r0)
 
     return qr
 
 
-@part
+@apart
 def add_to_qr(q, r, e, f, q0, r0, inverse):
-    y = np.dot(e, inverse)
-    t = np.dot(adjoint(q0), y)
+    y = dot(e, inverse)
+    t = dot(adjoint(q0), y)
     for i in range(t.shape[0]):
         for j in range(i + 1, t.shape[0]):
             t[i, j] += np.conj(t[j, i]) - f[i, j]
@@ -155,23 +153,23 @@ def add_to_qr(q, r, e, f, q0, r0, inverse):
     for i in range(t.shape[0]):
         for j in range(i):
             t[i, j] *= 0.0
-    add(r, np.dot(t, r0))
-    add(q, subtract(y, np.dot(q0, t)))
+    add(r, dot(t, r0))
+    add(q, subtract(y, dot(q0, t)))
 
 
-@part
+@apart
 def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
     one = np.eye(q.shape[1])
     for _ in range(count):
-        e = difference(a, np.dot(q, r), number)
-        f = difference(one, np.dot(adjoint(q), q), number)
+        e = difference(a, dot(q, r), number)
+        f = difference(one, dot(adjoint(q), q), number)
         add_to_qr(q, r, e, f, q0, r0, inverse)
 
 
 # What may have no derivative: quotients whose divisor is the difference of equal numbers
 
 
-@part
+@apart
 def divide(numerators, divisors, tolerance):
     """Divide in place; where divisors are 0, the result is 0 if numerators are, or else nan.
 
@@ -200,7 +198,7 @@ def divide(numerators, divisors, tolerance):
 # w' = G_ii + w_i F_ii, E_ij = (G_ij + F_ij w_j) / (w_j - w_i), E_ii = F_ii / 2.
 
 
-@define(np.linalg.eigh)
+@define_apart(np.linalg.eigh)
 def _eigh(a):
     if not are_matrices(a):
         return None
@@ -221,7 +219,7 @@ def _eigh(a):
     return eigh
 
 
-@part
+@apart
 def add_to_eigenvectors(v, w, g, f, w0, v0):
     n = w0.size
     divisors = np.zeros((n, n), w0.dtype)
@@ -234,25 +232,28 @@ def add_to_eigenvectors(v, w, g, f, w0, v0):
     divide(g, divisors, tolerance_of(w0))
     for i in range(n):
         g[i, i] = f[i, i] * 0.5
-    add(v, np.dot(v0, g))
+    add(v, dot(v0, g))
 
 
 @part
 def tolerance_of(numbers):
     """Return up to which difference eigenvalues or singular values are the same."""
-    return 8.0 * numbers.size * np.finfo(numbers.dtype).eps * np.max(np.abs(numbers))
+    largest = 0.0
+    for number in numbers:
+        largest = max(largest, np.abs(number))
+    return 8.0 * numbers.size * np.finfo(numbers.dtype).eps * largest
 
 
-@part
+@apart
 def steps_to_eigenvectors(count, v, w, whole, w0, v0, number):
     one = np.eye(w.size)
     for _ in range(count):
         g = clear_values(product_of_three(adjoint(v), whole, v))
-        f = difference(one, np.dot(adjoint(v), v), number)
+        f = difference(one, dot(adjoint(v), v), number)
         add_to_eigenvectors(v, w, g, f, w0, v0)
 
 
-@define(np.linalg.eigvalsh)
+@define_apart(np.linalg.eigvalsh)
 def _eigvalsh(a):
     if not are_matrices(a):
         return None
@@ -266,7 +267,7 @@ def _eigvalsh(a):
         w0, v0 = np.linalg.eigh(values(a))
         v0 = np.ascontiguousarray(v0)
         w = lifted(w0, real)
-        product = np.dot(clear_values(hermitian(a, number)), v0)
+        product = dot(clear_values(hermitian(a, number)), v0)
         for i in range(w.size):
             for k in range(w.size):
                 w[i] += np.real(np.conj(v0[k, i]) * product[k, i])
@@ -285,7 +286,7 @@ def _eigvalsh(a):
 # (A V - U s) / s, as far as they are outside of the space of U.
 
 
-@define(np.linalg.svd)
+@define_apart(np.linalg.svd)
 def _svd(a, full_matrices=1):
     if not are_matrices(a):
         return None
@@ -312,7 +313,7 @@ def singular_vectors(a, u0, s0, v0):
     raise NotImplementedError("compiled code only")
 
 
-@overload(singular_vectors, strict=False)
+@overload_apart(singular_vectors)
 def _singular_vectors(a, u0, s0, v0):
     """Return U, the singular values and V from those of the values."""
     number, count, real = a.dtype, more_steps(a.dtype), real_of(a.dtype)
@@ -320,8 +321,8 @@ def _singular_vectors(a, u0, s0, v0):
 
     def vectors(a, u0, s0, v0):
         u, s, v = lifted(u0, number), lifted(s0, real), lifted(v0, number)
-        b = np.dot(clear_values(lifted(a, number)), v0)
-        g, zero = np.dot(adjoint(u0), b), clear_values(v.copy())
+        b = dot(clear_values(lifted(a, number)), v0)
+        g, zero = dot(adjoint(u0), b), clear_values(v.copy())
         add_to_singular_vectors(u, s, v, b, g, zero, zero, u0, s0, v0)
         improve(count, u, s, v, a, u0, s0, v0, number)
         return u, s, v
@@ -329,18 +330,18 @@ def _singular_vectors(a, u0, s0, v0):
     return vectors
 
 
-@part
+@apart
 def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, number):
     one = np.eye(s0.size)
     for _ in range(count):
-        b = np.dot(a, v)
-        g = clear_values(np.dot(adjoint(u), b))
-        f = difference(one, np.dot(adjoint(u), u), number)
-        k = difference(one, np.dot(adjoint(v), v), number)
+        b = dot(a, v)
+        g = clear_values(dot(adjoint(u), b))
+        f = difference(one, dot(adjoint(u), u), number)
+        k = difference(one, dot(adjoint(v), v), number)
         add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0)
 
 
-@part
+@apart
 def add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0):
     n, tolerance = s0.size, tolerance_of(s0)
     together, apart = g.copy(), g.copy()
@@ -367,14 +368,15 @@ def add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0):
             for j in range(n):
                 rest[i, j] -= u[i, j] * s[j]
         clear_values(rest)
-        subtract(rest, np.dot(u0, np.dot(adjoint(u0), rest)))
+        subtract(rest, dot(u0, dot(adjoint(u0), rest)))
         columns = np.empty((rest.shape[0], n), s0.dtype)
         for i in range(rest.shape[0]):
-            columns[i] = s0
+            for j in range(n):
+                columns[i, j] = s0[j]
         add(u, divide(rest, columns, tolerance))
     scaled(add(apart, together), 0.5)
-    add(u, np.dot(u0, apart))
-    add(v, np.dot(v0, subtract(together, apart)))
+    add(u, dot(u0, apart))
+    add(v, dot(v0, subtract(together, apart)))
 
 
 @part
@@ -390,43 +392,39 @@ def completed(u, u0, others0):
     raise NotImplementedError("compiled code only")
 
 
-@overload(completed, strict=False)
+@overload_apart(completed)
 def _completed(u, u0, others0):
-    """Return U with the other columns of a unitary matrix, which turn with it as little as they can.
+    """Return U with all columns of a unitary matrix; the others turn as little as they can.
 
-    Of other columns Y, U^H Y must vanish, and Y^H Y be 1.
+    Of these, Y, the product U^H Y must vanish, and Y^H Y be 1.
     """
     number, count = u.dtype, more_steps(u.dtype)
     improve = steps_to_other_columns if count else no_step
 
     def whole(u, u0, others0):
         others = lifted(others0, number)
-        subtract(others, np.dot(u0, clear_values(np.dot(adjoint(u), others0))))
+        subtract(others, dot(u0, clear_values(dot(adjoint(u), others0))))
         improve(count, others, u, u0, others0, number)
-        n = u.shape[1]
-        result = np.empty((u.shape[0], u.shape[0]), number)
-        result[:, :n] = u
-        result[:, n:] = others
-        return result
+        return side_by_side(u, others, number)
 
     return whole
 
 
-@part
+@apart
 def steps_to_other_columns(count, others, u, u0, others0, number):
     one = np.eye(others.shape[1])
     for _ in range(count):
-        inside = clear_values(np.dot(adjoint(u), others))
-        rest = difference(one, np.dot(adjoint(others), others), number)
-        subtract(others, np.dot(u0, inside))
-        add(others, np.dot(others0, scaled(rest, 0.5)))
+        inside = clear_values(dot(adjoint(u), others))
+        rest = difference(one, dot(adjoint(others), others), number)
+        subtract(others, dot(u0, inside))
+        add(others, dot(others0, scaled(rest, 0.5)))
 
 
 def singular_values(a):
     raise NotImplementedError("compiled code only")
 
 
-@overload(singular_values, strict=False)
+@overload_apart(singular_values)
 def _singular_values(a):
     """Return the singular values alone, of a matrix with derivatives or without."""
     if not is_dual(a.dtype):
@@ -438,7 +436,7 @@ def _singular_values(a):
     def sizes(a):
         u0, s0, vt0 = np.linalg.svd(values(a), False)
         s, tolerance = lifted(s0, real), tolerance_of(s0)
-        product = np.dot(clear_values(lifted(a, number)), adjoint(vt0))
+        product = dot(clear_values(lifted(a, number)), adjoint(vt0))
         for i in range(s.size):
             for k in range(u0.shape[0]):
                 if s0[i] > tolerance:

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from numgrad.duals.conversions import converted
+from numgrad.duals.numba_apart import apart, define_apart
 from numgrad.duals.numba_decompositions import singular_values
-from numgrad.duals.numba_definitions import are_arrays, common, define, line_of
+from numgrad.duals.numba_definitions import are_arrays, common, line_of
+from numgrad.duals.numba_linear_algebra import trace_of_product
 from numgrad.duals.numba_matrices import (
     add,
     adjoint,
     are_matrices,
     clear_values,
+    dot,
     lifted,
     more_steps,
     precision_of,
@@ -19,8 +21,6 @@ from numgrad.duals.numba_matrices import (
     subtract,
     values,
 )
-from numgrad.duals.numba_linear_algebra import trace_of_product
-from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import number_of
 
@@ -33,7 +33,7 @@ from numgrad.duals.numba_type import number_of
 # is the rule of Golub and Pereyra. The last term vanishes if the columns are independent.
 
 
-@define(np.linalg.pinv)
+@define_apart(np.linalg.pinv)
 def _pinv(a, rcond=1.0e-15):
     if not are_matrices(a):
         return None
@@ -64,33 +64,33 @@ def no_step_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     return x
 
 
-@part
+@apart
 def steps_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     for _ in range(count):
         x = pseudo_inverse_from(x, a, a0, x0, rest, rank)
     return x
 
 
-@part
+@apart
 def pseudo_inverse_from(x, a, a0, x0, rest, rank):
     """Return the right-hand side of Wedin's identity."""
-    result = np.dot(np.dot(x, adjoint(x)), adjoint(rest))
-    subtract(result, np.dot(np.dot(result, a0), x0))
-    subtract(result, np.dot(np.dot(x, rest), x0))
+    result = dot(dot(x, adjoint(x)), adjoint(rest))
+    subtract(result, dot(dot(result, a0), x0))
+    subtract(result, dot(dot(x, rest), x0))
     if rank < x0.shape[0]:
-        other = np.dot(adjoint(np.dot(x0, rest)), x0)
+        other = dot(adjoint(dot(x0, rest)), x0)
         add(result, other)
-        subtract(result, np.dot(x, np.dot(a, other)))
+        subtract(result, dot(x, dot(a, other)))
     return set_values(result, x0)
 
 
-@part
+@apart
 def check_rank(a0, x0, rest, root):
     """Raise where the rank changes with what carries derivatives: the pseudo-inverse jumps."""
-    onto_rows = np.dot(x0, a0)
-    dropped = subtract(a0.copy(), np.dot(a0, onto_rows))
-    outside = subtract(rest.copy(), np.dot(rest, onto_rows))
-    subtract(outside, np.dot(a0, np.dot(x0, outside)))
+    onto_rows = dot(x0, a0)
+    dropped = subtract(a0.copy(), dot(a0, onto_rows))
+    outside = subtract(rest.copy(), dot(rest, onto_rows))
+    subtract(outside, dot(a0, dot(x0, outside)))
     if largest(dropped) > root * largest(a0) or largest(outside) > root * largest(rest):
         raise np.linalg.LinAlgError("no derivative: the rank of the matrix changes here")
 
@@ -108,7 +108,7 @@ def largest(matrix):
 # Least squares
 
 
-@define(np.linalg.lstsq)
+@define_apart(np.linalg.lstsq)
 def _lstsq(a, b, rcond=-1.0):
     """Return the same as Numba: the solution, sums of squares, the rank and singular values."""
     if not (are_matrices(a) and are_arrays(b) and b.ndim in (1, 2)):
@@ -127,11 +127,13 @@ def _lstsq(a, b, rcond=-1.0):
             raise np.linalg.LinAlgError("Arrays cannot be empty")
         sizes = singular_values(a)
         share = precision if rcond < 0 else rcond
-        rank = np.sum(values(sizes) > share * values(sizes)[0])
-        x = np.dot(np.ascontiguousarray(np.linalg.pinv(a, share)), b)
+        rank = 0
+        for size in values(sizes):
+            rank += size > share * values(sizes)[0]
+        x = dot(np.ascontiguousarray(np.linalg.pinv(a, share)), b)
         if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
             return x, np.empty(0, real), rank, sizes
-        return x, sums_of_squares(b - np.dot(a, x), real), rank, sizes
+        return x, sums_of_squares(b - dot(a, x), real), rank, sizes
 
     return lstsq
 

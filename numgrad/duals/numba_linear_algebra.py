@@ -15,17 +15,19 @@ nested d times take d steps. Values stay those of A0.
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 from numba.np import linalg
 
 from numgrad.duals.conversions import converted, primal_of
-from numgrad.duals.numba_definitions import are_arrays, common, define
+from numgrad.duals.numba_apart import apart, define_apart, overload_apart
+from numgrad.duals.numba_definitions import are_arrays, common
 from numgrad.duals.numba_matrices import (
     add,
     are_matrices,
     check_square,
     clear_values,
     difference,
+    dot,
+    inverse_of,
     lifted,
     more_steps,
     precision_of,
@@ -45,7 +47,7 @@ def factorised(matrix):
     raise NotImplementedError("compiled code only")
 
 
-@overload(factorised, strict=False)
+@overload_apart(factorised)
 def _factorised(matrix):
     """Return the triangular factors of a matrix of numbers in one array, and the exchanged rows."""
     linalg.ensure_lapack()
@@ -71,7 +73,7 @@ def _factorised(matrix):
 BLOCK = 32  # rows, beyond which products with all rows before go through BLAS
 
 
-@part
+@apart
 def substitute(factors, pivots, rows):
     """Solve for all columns in place, with the triangular factors of a matrix."""
     n, width = rows.shape
@@ -84,7 +86,7 @@ def substitute(factors, pivots, rows):
         stop = min(start + BLOCK, n)
         if start > 0:
             left = np.ascontiguousarray(factors[start:stop, :start])
-            subtract(rows[start:stop], np.dot(left, rows[:start]))
+            subtract(rows[start:stop], dot(left, rows[:start]))
         for i in range(start, stop):
             for k in range(start, i):
                 subtract_row(rows[i], factors[i, k], rows[k])
@@ -92,7 +94,7 @@ def substitute(factors, pivots, rows):
         stop = min(start + BLOCK, n)
         if stop < n:
             right = np.ascontiguousarray(factors[start:stop, stop:])
-            subtract(rows[start:stop], np.dot(right, rows[stop:]))
+            subtract(rows[start:stop], dot(right, rows[stop:]))
         for i in range(stop - 1, start - 1, -1):
             for k in range(i + 1, stop):
                 subtract_row(rows[i], factors[i, k], rows[k])
@@ -106,7 +108,7 @@ def subtract_row(row, factor, other):
         row[c] -= factor * other[c]
 
 
-@define(np.linalg.solve)
+@define_apart(np.linalg.solve)
 def _solve(a, b):
     if not (are_matrices(a) and are_arrays(b) and b.ndim in (1, 2)):
         return None
@@ -131,7 +133,7 @@ def _solve(a, b):
         factors, pivots = factorised(values(a))
         x0 = lifted(values(b), primal)
         substitute(factors, pivots, rows_of(x0))
-        x = difference(b, np.dot(a, x0), number)
+        x = difference(b, dot(a, x0), number)
         substitute(factors, pivots, rows_of(x))
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
@@ -151,18 +153,18 @@ def check_equations(a, b):
 
 @part
 def no_step(count, a, b, x, factors, pivots, number):
-    """The first step was all."""
+    """Leave it at the first step."""
 
 
-@part
+@apart
 def steps_to_solution(count, a, b, x, factors, pivots, number):
     for _ in range(count):
-        step = difference(b, np.dot(a, x), number)
+        step = difference(b, dot(a, x), number)
         substitute(factors, pivots, rows_of(step))
         add(x, step)
 
 
-@define(np.linalg.inv)
+@define_apart(np.linalg.inv)
 def _inv(a):
     if not are_matrices(a):
         return None
@@ -173,10 +175,10 @@ def _inv(a):
     def inv(a):
         check_square(a)
         a = np.ascontiguousarray(a)
-        x0 = np.ascontiguousarray(np.linalg.inv(values(a)))
+        x0 = inverse_of(values(a))
         x = lifted(x0, number)
         if a.size > 0:
-            subtract(x, np.dot(x0, clear_values(np.dot(a, x0))))
+            subtract(x, dot(x0, clear_values(dot(a, x0))))
             improve(count, a, x, x0)
         return x
 
@@ -185,13 +187,13 @@ def _inv(a):
 
 @part
 def no_step_to_inverse(count, a, x, x0):
-    """The first step was all."""
+    """Leave it at the first step."""
 
 
-@part
+@apart
 def steps_to_inverse(count, a, x, x0):
     for _ in range(count):
-        subtract(x, np.dot(x0, clear_values(np.dot(a, x))))
+        subtract(x, dot(x0, clear_values(dot(a, x))))
 
 
 # Determinants: log det A = log det A0 + log det (1 + M) with M = A0^-1 N, and the last term is
@@ -202,7 +204,7 @@ def log_of_rest(a, x0):
     raise NotImplementedError("compiled code only")
 
 
-@overload(log_of_rest, strict=False)
+@overload_apart(log_of_rest)
 def _log_of_rest(a, x0):
     """Return log det of a matrix less that of its values, whose inverse is given."""
     number, count = a.dtype, more_steps(a.dtype)
@@ -215,11 +217,11 @@ def _log_of_rest(a, x0):
         return log_to_first_order
 
     def log(a, x0):
-        m = np.dot(x0, clear_values(lifted(a, number)))
+        m = dot(x0, clear_values(lifted(a, number)))
         power, sign, result = m, -1.0, np.trace(m)
         for k in range(count):
             result += sign * trace_of_product(power, m, converted(0.0, number)) / (k + 2.0)
-            power, sign = np.dot(power, m), -sign
+            power, sign = dot(power, m), -sign
         return result
 
     return log
@@ -234,7 +236,7 @@ def trace_of_product(a, b, zero):
     return result
 
 
-@define(np.linalg.slogdet)
+@define_apart(np.linalg.slogdet)
 def _slogdet(a):
     """At singular matrices the logarithm has no derivative: nan."""
     if not are_matrices(a):
@@ -248,7 +250,7 @@ def _slogdet(a):
         sign, log = np.linalg.slogdet(a0)
         if sign == 0.0:
             return finish(sign, log, undefined(number))
-        x0 = np.ascontiguousarray(np.linalg.inv(a0)) if a.size > 0 else a0
+        x0 = inverse_of(a0) if a.size > 0 else a0
         return finish(sign, log, log_of_rest(a, x0))
 
     return slogdet
@@ -264,7 +266,7 @@ def complex_logarithm(sign, log, rest):
     return sign * np.exp(1j * np.imag(rest)), log + np.real(rest)
 
 
-@define(np.linalg.det)
+@define_apart(np.linalg.det)
 def _det(a):
     if not are_matrices(a):
         return None
@@ -276,7 +278,7 @@ def _det(a):
         a0 = values(a)
         value = np.linalg.det(a0)
         if value != 0.0:
-            x0 = np.ascontiguousarray(np.linalg.inv(a0)) if a.size > 0 else a0
+            x0 = inverse_of(a0) if a.size > 0 else a0
             if np.linalg.norm(a0) * np.linalg.norm(x0) * root < 1.0:
                 return value * np.exp(log_of_rest(a, x0))
         result = by_elimination(lifted(a, number), converted(1.0, number), root)
@@ -291,7 +293,7 @@ def _det(a):
 # and V. Sominsky; see A. Householder, "The theory of matrices in numerical analysis", 1964, 6.7).
 
 
-@part
+@apart
 def by_elimination(a, one, tolerance):
     """Return the determinant of a matrix, which is overwritten."""
     n, result, first = a.shape[0], one, 0.0
@@ -343,7 +345,7 @@ def times(a, b):
 # Powers
 
 
-@define(np.linalg.matrix_power)
+@define_apart(np.linalg.matrix_power)
 def _matrix_power(a, n):
     if not are_matrices(a) or not isinstance(n, types.Integer):
         return None
@@ -357,11 +359,11 @@ def _matrix_power(a, n):
         exponent, is_one = abs(n), True
         while exponent > 0:
             if exponent % 2 == 1:
-                result = factor if is_one else np.dot(result, factor)
+                result = factor if is_one else dot(result, factor)
                 is_one = False
             exponent //= 2
             if exponent > 0:
-                factor = np.dot(factor, factor)
+                factor = dot(factor, factor)
         return result
 
     return matrix_power

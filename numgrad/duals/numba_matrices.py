@@ -5,6 +5,7 @@ from numba import types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
+from numgrad.duals.numba_apart import apart, overload_apart
 from numgrad.duals.numba_definitions import are_arrays, line_of
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import part
@@ -52,7 +53,7 @@ def values(array):
     raise NotImplementedError("compiled code only")
 
 
-@overload(values, strict=False)
+@overload_apart(values)
 def _values(array):
     """Return the numbers without derivatives, in C order; the memory may be the array's own."""
     if not is_dual(array.dtype):
@@ -70,7 +71,7 @@ def _values(array):
     return numbers
 
 
-@part
+@apart
 def lifted(array, number):
     """Return a new array in C order with the elements as another type."""
     result = np.empty(array.shape, number)
@@ -81,7 +82,7 @@ def lifted(array, number):
     return result
 
 
-@part
+@apart
 def set_values(array, numbers):
     """Give duals other values, their derivatives stay."""
     if array.size > 0:
@@ -91,7 +92,7 @@ def set_values(array, numbers):
     return array
 
 
-@part
+@apart
 def clear_values(array):
     """Leave of duals only what carries derivatives."""
     if array.size > 0:
@@ -101,7 +102,7 @@ def clear_values(array):
     return array
 
 
-@part
+@apart
 def difference(a, b, number):
     """Return what carries derivatives in the difference of two arrays."""
     result = np.empty(b.shape, number)
@@ -113,7 +114,7 @@ def difference(a, b, number):
     return clear_values(result)
 
 
-@part
+@apart
 def add(array, other):
     """Add an array to another in place, both in C order."""
     if array.size > 0:
@@ -123,7 +124,7 @@ def add(array, other):
     return array
 
 
-@part
+@apart
 def subtract(array, other):
     """Subtract an array from another in place, both in C order."""
     if array.size > 0:
@@ -137,7 +138,7 @@ def adjoint(matrix):
     raise NotImplementedError("compiled code only")
 
 
-@overload(adjoint, strict=False)
+@overload_apart(adjoint)
 def _adjoint(matrix):
     """Return the conjugate transpose, in C order."""
     number = matrix.dtype
@@ -183,3 +184,27 @@ def _rows_of(array):
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))
     return lambda array: array
+
+
+@apart
+def dot(a, b):
+    return np.dot(a, b)
+
+
+@apart
+def inverse_of(numbers):
+    """Return the inverse of a matrix of numbers, in C order."""
+    return np.ascontiguousarray(np.linalg.inv(numbers))
+
+
+@apart
+def side_by_side(left, right, number):
+    """Return the columns of two matrices in one."""
+    n = left.shape[1]
+    result = np.empty((left.shape[0], n + right.shape[1]), number)
+    for i in range(left.shape[0]):
+        for j in range(n):
+            result[i, j] = left[i, j]
+        for j in range(right.shape[1]):
+            result[i, n + j] = right[i, j]
+    return result
