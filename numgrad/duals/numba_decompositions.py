@@ -40,6 +40,7 @@ from numgrad.duals.numba_matrices import (
     subtract,
     values,
 )
+from numgrad.duals.numba_products import singular_values
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_dual
 
@@ -418,10 +419,6 @@ def steps_to_other_columns(count, others, u, u0, others0, number):
         rest = difference(one, dot(adjoint(others), others), number)
         subtract(others, dot(u0, inside))
         add(others, dot(others0, scaled(rest, 0.5)))
-
-
-def singular_values(a):
-    raise NotImplementedError("compiled code only")
 
 
 @overload_apart(singular_values)

@@ -146,9 +146,7 @@ def _solve(a, b):
 def check_equations(a, b):
     check_square(a)
     if a.shape[0] != b.shape[0]:
-        raise np.linalg.LinAlgError(
-            "Incompatible array sizes, system is not dimensionally valid."
-        )
+        raise np.linalg.LinAlgError("Incompatible array sizes, system is not dimensionally valid.")
 
 
 @part

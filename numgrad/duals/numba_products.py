@@ -346,6 +346,8 @@ def sum_of_powers(zero, line, order):
 
 @part
 def vector_norm(zero, line, order):
+    if line.size == 0:
+        return zero
     if order == 2:
         return length(zero, line)
     if order == 1:
@@ -370,11 +372,20 @@ def extreme_sum(zero, rows, sign):
 
 @part
 def matrix_norm(zero, matrix, order):
+    if matrix.size == 0:
+        return zero
     if np.isinf(order):
         return extreme_sum(zero, matrix, np.sign(order))
-    if abs(order) != 1:
-        raise NotImplementedError("the derivative of this norm of a matrix")
-    return extreme_sum(zero, matrix.T, order)
+    if abs(order) == 1:
+        return extreme_sum(zero, matrix.T, order)
+    if abs(order) == 2:
+        return singular_values(matrix)[0 if order > 0 else -1]
+    raise ValueError("Invalid norm order for matrices.")
+
+
+def singular_values(matrix):
+    """Stand for what is among the decompositions."""
+    raise NotImplementedError("compiled code only")
 
 
 @define(np.linalg.norm)
