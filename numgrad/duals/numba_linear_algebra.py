@@ -49,10 +49,14 @@ def factorised(matrix):
 
 @overload_apart(factorised)
 def _factorised(matrix):
-    """Return the triangular factors of a matrix of numbers in one array, and the exchanged rows."""
+    """Return the triangular factors of a matrix of numbers in one array, and the exchanged rows.
+
+    By the routine that Numba's own solve calls, with one right-hand side that is not used: of that
+    for factors alone, OpenBLAS shares out small matrices too, which takes longer.
+    """
     linalg.ensure_lapack()
     number = matrix.dtype
-    factorise = linalg._LAPACK().numba_xxgetrf(number)
+    factorise = linalg._LAPACK().numba_xgesv(number)
     kind = ord(linalg.get_blas_kind(number))
     integer = linalg.F_INT_nptype
 
@@ -61,10 +65,10 @@ def _factorised(matrix):
         pivots = np.empty(n, integer)
         if n == 0:
             return matrix, pivots
-        columns = np.asfortranarray(matrix)
-        failed = factorise(kind, n, n, columns.ctypes, n, pivots.ctypes)
+        columns, side = np.asfortranarray(matrix), np.zeros(n, number)
+        failed = factorise(kind, n, 1, columns.ctypes, n, pivots.ctypes, side.ctypes, n)
         linalg._inv_err_handler(failed)
-        linalg._dummy_liveness_func([columns.size, pivots.size])
+        linalg._dummy_liveness_func([columns.size, pivots.size, side.size])
         return np.ascontiguousarray(columns), pivots
 
     return factors
