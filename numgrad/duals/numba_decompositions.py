@@ -425,13 +425,13 @@ def steps_to_other_columns(count, others, u, u0, others0, number):
 def _singular_values(a):
     """Return the singular values alone, of a matrix with derivatives or without."""
     if not is_dual(a.dtype):
-        return lambda a: np.linalg.svd(a, False)[1]
+        return lambda a: np.linalg.svd(a, 0)[1]
     if more_steps(a.dtype):
-        return lambda a: np.linalg.svd(a, False)[1]
+        return lambda a: np.linalg.svd(a, 0)[1]
     number, real = a.dtype, real_of(a.dtype)
 
     def sizes(a):
-        u0, s0, vt0 = np.linalg.svd(values(a), False)
+        u0, s0, vt0 = np.linalg.svd(values(a), 0)
         s, tolerance = lifted(s0, real), tolerance_of(s0)
         product = dot(clear_values(lifted(a, number)), adjoint(vt0))
         for i in range(s.size):
