@@ -97,14 +97,25 @@ def _partials(dual):
     return lambda dual: partials_of(dual)
 
 
+# Numba's own np.real reads the attribute, so the attribute can't call np.real.
+
+
+def real_of(dual):
+    raise NotImplementedError("compiled code only")
+
+
+def imag_of(dual):
+    raise NotImplementedError("compiled code only")
+
+
 @overload_attribute(DualType, "real")
 def _real(dual):
-    return lambda dual: np.real(dual)
+    return lambda dual: real_of(dual)
 
 
 @overload_attribute(DualType, "imag")
 def _imag(dual):
-    return lambda dual: np.imag(dual)
+    return lambda dual: imag_of(dual)
 
 
 @overload_method(DualType, "conjugate")

@@ -35,6 +35,7 @@ from numgrad.duals.numba_matrices import (
     more_steps,
     real_of,
     rows_of,
+    scaled,
     set_values,
     side_by_side,
     subtract,
@@ -108,6 +109,12 @@ def steps_to_cholesky(count, result, whole, l0, inverse, number):
         add_to_cholesky(result, rest, l0, inverse)
 
 
+@part
+def less_than_one(product):
+    """Return what carries derivatives in 1 less a product."""
+    return scaled(clear_values(product), -1)
+
+
 # QR: with E = A - Q R, F = 1 - Q^H Q and Y = E R^-1, the triangle T of R' = T R is what the upper
 # triangle of Q^H Y holds more than Q' may take: Q^H Q' = Ω with Ω + Ω^H = F, and Ω below the
 # diagonal that of Q^H Y. Then Q' = Y - Q T. Of a wide matrix this is so for the first columns.
@@ -124,11 +131,7 @@ def _qr(a):
         q0, r0 = np.linalg.qr(values(a))
         q0, r0 = np.ascontiguousarray(q0), np.ascontiguousarray(r0)
         k = q0.shape[1]
-        for i in range(k):
-            if r0[i, i] == 0.0:
-                raise np.linalg.LinAlgError(
-                    "the QR decomposition of a matrix with dependent columns has no derivative"
-                )
+        check_independent(r0, k)
         first, triangle = lifted(a[:, :k], number), np.ascontiguousarray(r0[:, :k])
         inverse = inverse_of(triangle)
         q, r = lifted(q0, number), lifted(triangle, number)
@@ -141,6 +144,18 @@ def _qr(a):
         return q, set_values(side_by_side(r, others, number), r0)
 
     return qr
+
+
+@part
+def check_independent(r0, count):
+    """Raise if a column is a sum of those before it, up to rounding: R^-1 would not exist."""
+    share = 8.0 * count * np.finfo(r0.dtype).eps
+    for j in range(count):
+        size = 0.0
+        for i in range(j + 1):
+            size += np.abs(r0[i, j])
+        if np.abs(r0[j, j]) <= share * size:
+            raise np.linalg.LinAlgError("the QR of dependent columns has no derivative")
 
 
 @apart
@@ -160,10 +175,9 @@ def add_to_qr(q, r, e, f, q0, r0, inverse):
 
 @apart
 def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
-    one = np.eye(q.shape[1])
     for _ in range(count):
         e = difference(a, dot(q, r), number)
-        f = difference(one, dot(adjoint(q), q), number)
+        f = less_than_one(dot(adjoint(q), q))
         add_to_qr(q, r, e, f, q0, r0, inverse)
 
 
@@ -247,10 +261,9 @@ def tolerance_of(numbers):
 
 @apart
 def steps_to_eigenvectors(count, v, w, whole, w0, v0, number):
-    one = np.eye(w.size)
     for _ in range(count):
         g = clear_values(product_of_three(adjoint(v), whole, v))
-        f = difference(one, dot(adjoint(v), v), number)
+        f = less_than_one(dot(adjoint(v), v))
         add_to_eigenvectors(v, w, g, f, w0, v0)
 
 
@@ -333,12 +346,11 @@ def _singular_vectors(a, u0, s0, v0):
 
 @apart
 def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, number):
-    one = np.eye(s0.size)
     for _ in range(count):
         b = dot(a, v)
         g = clear_values(dot(adjoint(u), b))
-        f = difference(one, dot(adjoint(u), u), number)
-        k = difference(one, dot(adjoint(v), v), number)
+        f = less_than_one(dot(adjoint(u), u))
+        k = less_than_one(dot(adjoint(v), v))
         add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0)
 
 
@@ -380,15 +392,6 @@ def add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0):
     add(v, dot(v0, subtract(together, apart)))
 
 
-@part
-def scaled(matrix, factor):
-    """Multiply a matrix by a number in place."""
-    for i in range(matrix.shape[0]):
-        for j in range(matrix.shape[1]):
-            matrix[i, j] *= factor
-    return matrix
-
-
 def completed(u, u0, others0):
     raise NotImplementedError("compiled code only")
 
@@ -413,10 +416,9 @@ def _completed(u, u0, others0):
 
 @apart
 def steps_to_other_columns(count, others, u, u0, others0, number):
-    one = np.eye(others.shape[1])
     for _ in range(count):
         inside = clear_values(dot(adjoint(u), others))
-        rest = difference(one, dot(adjoint(others), others), number)
+        rest = less_than_one(dot(adjoint(others), others))
         subtract(others, dot(u0, inside))
         add(others, dot(others0, scaled(rest, 0.5)))
 

@@ -143,7 +143,7 @@ def _lstsq(a, b, rcond=-1.0):
 def sums_of_squares(numbers, real):
     """Return the sum of squares of the absolute values in every column."""
     rows = numbers.reshape((numbers.shape[0], numbers.size // numbers.shape[0]))
-    result = lifted(np.zeros(rows.shape[1]), real)
+    result = np.zeros(rows.shape[1], real)
     for i in range(rows.shape[0]):
         for k in range(rows.shape[1]):
             result[k] += np.real(rows[i, k] * np.conj(rows[i, k]))

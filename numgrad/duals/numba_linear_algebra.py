@@ -220,9 +220,9 @@ def _log_of_rest(a, x0):
 
     def log(a, x0):
         m = dot(x0, clear_values(lifted(a, number)))
-        power, sign, result = m, -1.0, np.trace(m)
+        power, sign, result = m, -1, np.trace(m)
         for k in range(count):
-            result += sign * trace_of_product(power, m, converted(0.0, number)) / (k + 2.0)
+            result += sign * trace_of_product(power, m, converted(0.0, number)) / (k + 2)
             power, sign = dot(power, m), -sign
         return result
 
@@ -312,7 +312,9 @@ def by_elimination(a, one, tolerance):
             a[k, j], a[row, j] = a[row, j], a[k, j]
         for i in range(n):
             a[i, k], a[i, column] = a[i, column], a[i, k]
-        result = result * a[k, k] * (1.0 if (row == k) == (column == k) else -1.0)
+        result = result * a[k, k]
+        if (row == k) != (column == k):
+            result = -result
         for i in range(k + 1, n):
             factor = a[i, k] / a[k, k]
             for j in range(k + 1, n):
@@ -328,9 +330,9 @@ def without_division(a, one):
         for i in range(n):
             product[i, i] += coefficient
         product = times(a, product)
-        coefficient = one * 0.0
+        coefficient = one * 0
         for i in range(n):
-            coefficient -= product[i, i] / (k + 1.0)
+            coefficient -= product[i, i] / (k + 1)
     return coefficient if n % 2 == 0 else -coefficient
 
 
@@ -357,7 +359,9 @@ def _matrix_power(a, n):
         if a.shape[0] != a.shape[1]:
             raise ValueError("input must be a square array")
         factor = lifted(np.linalg.inv(a) if n < 0 else a, number)
-        result = lifted(np.eye(a.shape[0]), number)
+        result = np.zeros(a.shape, number)
+        for k in range(a.shape[0]):
+            result[k, k] = 1
         exponent, is_one = abs(n), True
         while exponent > 0:
             if exponent % 2 == 1:

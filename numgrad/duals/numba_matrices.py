@@ -159,7 +159,7 @@ def _adjoint(matrix):
 @part
 def undefined(number):
     """Return zero with derivatives that don't exist."""
-    result = lifted(np.zeros(1), number)
+    result = np.zeros(1, number)
     numbers = rows_of_numbers(result)
     for k in range(1, numbers.shape[1]):
         numbers[0, k] = np.nan
@@ -208,3 +208,12 @@ def side_by_side(left, right, number):
         for j in range(right.shape[1]):
             result[i, n + j] = right[i, j]
     return result
+
+
+@apart
+def scaled(matrix, factor):
+    """Multiply a matrix by a number in place."""
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] *= factor
+    return matrix

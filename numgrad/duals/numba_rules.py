@@ -25,7 +25,7 @@ from numgrad.duals.numba_arrays import (
     has_array,
     lower_elementwise,
 )
-from numgrad.duals.numba_builtins import folded
+from numgrad.duals.numba_builtins import folded, imag_of, real_of
 from numgrad.duals.numba_lowering import (
     call,
     is_active,
@@ -59,6 +59,7 @@ FLOATING = types.Float | types.Complex
 # With NumPy's error model a division by zero gives inf or nan, as the function itself would.
 OPTIONS = {
     "error_model": "numpy",
+    "fastmath": False,  # or what a fastmath function calls first would be fast for all others
     "nogil": True,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
@@ -329,6 +330,8 @@ def register_table():
         register_formula(formula)
     for function in rules.TABLE:
         register_function(function)
+    register(real_of, np.real)
+    register(imag_of, np.imag)
     rules.listeners.append(register_function)
     from numgrad.duals import (  # noqa: F401
         numba_decompositions,

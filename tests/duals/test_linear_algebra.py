@@ -1,7 +1,5 @@
 """np.linalg on matrices of duals, each function against differences of NumPy's own."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from numba import njit
@@ -87,9 +85,26 @@ def slope(f, step):
     return (4 * fine - coarse) / 3
 
 
-def test_first_and_second_order():
-    """Along two directions: values, both first derivatives and the second one."""
+def test_first_order():
+    """The chunk has a partial for every element of the matrix."""
     x, f = point(), function(LINES)
+    values, slopes = f(x), numgrad.jacobian(njit(f))(x)
+    for k, line in enumerate(LINES):
+        for direction in np.eye(9).reshape(9, 3, 3):
+            expected = slope(lambda s, k=k, to=direction: f(x + s * to)[k], 1e-3)
+            assert_allclose(np.sum(slopes[k] * direction), expected, 1e-8, 1e-9, err_msg=line)
+    compiled = njit(function(LINES[:1]))
+    assert_allclose(numgrad.jvp(compiled, (x,), (x,))[0], values[:1], rtol=1e-13)
+
+
+FEW = "solve inv cholesky eigvalsh".split()
+QUICK = [line for line in LINES if line.split("(")[0].removeprefix("np.linalg.") in FEW]
+
+
+@pytest.mark.parametrize("lines", [QUICK, pytest.param(LINES, marks=pytest.mark.thorough)])
+def test_second_order(lines):
+    """Along two directions: values, both first derivatives and the second one."""
+    x, f = point(), function(lines)
     compiled = njit(f)
     one, other = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 3, 3))
 
@@ -98,9 +113,143 @@ def test_first_and_second_order():
         return numgrad.jvp(compiled, (x,), (t,))
 
     (values, by_one), (by_other, seconds) = numgrad.jvp(slopes, (x, one), (other, None))
-    first = [slope(lambda s: f(x + s * along), 1e-3) for along in (one, other)]
+    first = slope(lambda s: f(x + s * one), 1e-3), slope(lambda s: f(x + s * other), 1e-3)
     second = slope(lambda s: slope(lambda t: f(x + s * one + t * other), STEP), STEP)
-    for k, line in enumerate(LINES):
+    for k, line in enumerate(lines):
         assert_allclose(values[k], f(x)[k], rtol=1e-12, err_msg=line)
-        assert_allclose([by_one[k], by_other[k]], [each[k] for each in first], rtol=1e-8, err_msg=line)
+        assert_allclose(by_one[k], first[0][k], rtol=1e-8, err_msg=line)
+        assert_allclose(by_other[k], first[1][k], rtol=1e-8, err_msg=line)
         assert_allclose(seconds[k], second[k], rtol=1e-5, atol=1e-5, err_msg=line)
+
+
+@njit
+def eigenvalues(x):
+    return np.linalg.eigvalsh(x)
+
+
+@njit
+def eigenvectors(x):
+    return np.linalg.eigh(x)[1]
+
+
+def test_repeated_eigenvalues():
+    """Their sums have derivatives; their vectors have one where nothing couples them."""
+    jacobian = numgrad.jacobian(eigenvalues)(np.eye(3))
+    assert_allclose(jacobian.sum(axis=0), np.eye(3))
+    vectors = numgrad.jacobian(eigenvectors)(np.diag([1.0, 1.0, 2.0]))
+    undefined = np.isnan(vectors).any(axis=(0, 1))
+    assert_array_equal(undefined, [[False] * 3, [True, False, False], [False] * 3])
+    assert_allclose(np.abs(vectors[:, 2, 2, 0]), [1.0, 0.0, 0.0])
+
+
+def test_only_the_lower_triangle_counts():
+    x = np.array([[1.0, 9.0], [0.5, 3.0]])
+    symmetric = np.tril(x) + np.tril(x, -1).T
+    jacobian = numgrad.jacobian(eigenvalues)(x)
+    assert_array_equal(jacobian[:, 0, 1], [0.0, 0.0])
+    assert_allclose(jacobian, numgrad.jacobian(eigenvalues)(symmetric))
+
+
+@njit
+def determinant(x):
+    return np.linalg.det(x)
+
+
+def cofactors(x):
+    n = len(x)
+    minors = [[np.delete(np.delete(x, i, 0), j, 1) for j in range(n)] for i in range(n)]
+    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+    return signs * np.linalg.det(np.array(minors))
+
+
+@pytest.mark.parametrize(
+    "x", [np.arange(9.0).reshape(3, 3), np.ones((3, 3)), np.diag([2.0, 0.0, 3.0]), np.zeros((3, 3))]
+)
+def test_determinant_of_singular_matrices(x):
+    assert_allclose(numgrad.grad(determinant)(x), cofactors(x), rtol=1e-13, atol=1e-13)
+
+
+def test_determinant_of_nearly_singular_matrices():
+    """The second derivative of a determinant has no part of the inverse."""
+    x = np.diag([1.0, 2.0, 1e-13])
+    second = numgrad.hessian(determinant)(x)
+    assert_allclose([second[0, 0, 1, 1], second[0, 1, 1, 0]], [1e-13, -1e-13], rtol=1e-9)
+    assert_allclose([second[1, 1, 2, 2], second[0, 2, 2, 0]], [1.0, -2.0], rtol=1e-13)
+
+
+SINGULAR = """
+np.linalg.solve(x, x[0])
+np.linalg.inv(x)
+np.linalg.qr(x)[1]
+np.linalg.pinv(x)
+np.linalg.cholesky(x - 1.0)
+np.linalg.inv(x[:2])
+np.linalg.solve(x, x[:2])
+"""
+
+
+@pytest.mark.parametrize("line", SINGULAR.strip().splitlines())
+def test_what_has_no_result_or_no_derivative(line):
+    with pytest.raises(np.linalg.LinAlgError):
+        numgrad.jacobian(njit(function([line])))(np.ones((3, 3)))
+
+
+def test_logarithm_of_a_singular_matrix():
+    f = function(["np.linalg.slogdet(x)[1] * b"])
+    assert np.isnan(numgrad.jacobian(njit(f))(np.ones((3, 3)))).all()
+
+
+def test_pseudo_inverse_of_constant_rank():
+    def f(x):
+        return np.linalg.pinv(np.outer(x, x + 1.0))
+
+    x = np.array([1.0, 2.0, 0.5])
+    jacobian = numgrad.jacobian(njit(f))(x)
+    for k, direction in enumerate(np.eye(3)):
+        expected = slope(lambda s, to=direction: f(x + s * to), 1e-3)
+        assert_allclose(jacobian[..., k], expected, rtol=1e-8, atol=1e-10)
+
+
+def test_singular_values_at_zero():
+    f = njit(lambda x: np.linalg.svd(x, False)[1])
+    assert_array_equal(numgrad.jacobian(f)(np.zeros((3, 3))), np.zeros((3, 3, 3)))
+
+
+@njit
+def of_complex(x):
+    c = x + 1j * (x @ x)
+    h = c @ np.conj(c.T)
+    w, v = np.linalg.eigh(h)
+    root = (v * np.sqrt(w)) @ np.conj(v.T)
+    solved = np.linalg.solve(c, root) + np.linalg.cholesky(h)
+    return np.real(solved) * np.imag(np.linalg.det(c)) - np.imag(solved)
+
+
+def test_complex():
+    """The square root of a matrix doesn't depend on the phases of the eigenvectors."""
+    x = point()
+    jacobian = numgrad.jacobian(of_complex)(x)
+    for direction in np.eye(9).reshape(9, 3, 3):
+        expected = slope(lambda s, to=direction: of_complex.py_func(x + s * to), 1e-3)
+        assert_allclose(np.sum(jacobian * direction, axis=(2, 3)), expected, rtol=1e-7, atol=1e-8)
+
+
+def test_large():
+    """Blocks of rows, and products by BLAS."""
+
+    @njit
+    def f(x):
+        return np.linalg.solve(x, x.T[:, :2]) + np.linalg.inv(x)[:, 1:3]
+
+    x = np.random.default_rng(1).normal(size=(70, 70)) + 9.0 * np.eye(70)
+    direction = np.random.default_rng(2).normal(size=(70, 70))
+    value, tangent = numgrad.jvp(f, (x,), (direction,))
+    assert_allclose(value, f(x), rtol=1e-12)
+    expected = slope(lambda s: f.py_func(x + s * direction), 1e-3)
+    assert_allclose(tangent, expected, rtol=1e-7, atol=1e-10)
+
+
+def test_single_precision_stays():
+    f = njit(lambda x: (np.linalg.solve(x, x[0]), np.linalg.inv(x), np.linalg.eigvalsh(x)))
+    for result in numgrad.jacobian(f)(point().astype(np.float32)):
+        assert result.dtype == np.float32
