@@ -88,20 +88,19 @@ def slope(f, step):
 def test_first_order():
     """The chunk has a partial for every element of the matrix."""
     x, f = point(), function(LINES)
-    values, slopes = f(x), numgrad.jacobian(njit(f))(x)
+    slopes = numgrad.jacobian(njit(f))(x)
     for k, line in enumerate(LINES):
         for direction in np.eye(9).reshape(9, 3, 3):
             expected = slope(lambda s, k=k, to=direction: f(x + s * to)[k], 1e-3)
             assert_allclose(np.sum(slopes[k] * direction), expected, 1e-8, 1e-9, err_msg=line)
-    compiled = njit(function(LINES[:1]))
-    assert_allclose(numgrad.jvp(compiled, (x,), (x,))[0], values[:1], rtol=1e-13)
 
 
-FEW = "solve inv cholesky eigvalsh".split()
-QUICK = [line for line in LINES if line.split("(")[0].removeprefix("np.linalg.") in FEW]
+QUICK = ["np.linalg.solve(x, x.T)", "np.linalg.cholesky(x @ x.T)"]
 
 
-@pytest.mark.parametrize("lines", [QUICK, pytest.param(LINES, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "lines", [QUICK, pytest.param(LINES, marks=pytest.mark.thorough, id="all")]
+)
 def test_second_order(lines):
     """Along two directions: values, both first derivatives and the second one."""
     x, f = point(), function(lines)
@@ -169,6 +168,7 @@ def test_determinant_of_singular_matrices(x):
     assert_allclose(numgrad.grad(determinant)(x), cofactors(x), rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_determinant_of_nearly_singular_matrices():
     """The second derivative of a determinant has no part of the inverse."""
     x = np.diag([1.0, 2.0, 1e-13])
@@ -177,28 +177,36 @@ def test_determinant_of_nearly_singular_matrices():
     assert_allclose([second[1, 1, 2, 2], second[0, 2, 2, 0]], [1.0, -2.0], rtol=1e-13)
 
 
-SINGULAR = """
-np.linalg.solve(x, x[0])
-np.linalg.inv(x)
-np.linalg.qr(x)[1]
-np.linalg.pinv(x)
-np.linalg.cholesky(x - 1.0)
-np.linalg.inv(x[:2])
-np.linalg.solve(x, x[:2])
-"""
+@njit
+def without_derivative(x, which):
+    if which == 0:
+        return np.linalg.solve(x, x[0])
+    if which == 1:
+        return np.linalg.inv(x)[0]
+    if which == 2:
+        return np.linalg.qr(x)[1][0]
+    if which == 3:
+        return np.linalg.pinv(x)[0]
+    if which == 4:
+        return np.linalg.cholesky(x - 1.0)[0]
+    if which == 5:
+        return np.linalg.inv(x[:2])[0]
+    if which == 6:
+        return np.linalg.solve(x, x[0, :2])
+    return np.linalg.slogdet(x)[1] * x[0]
 
 
-@pytest.mark.parametrize("line", SINGULAR.strip().splitlines())
-def test_what_has_no_result_or_no_derivative(line):
+@pytest.mark.parametrize("which", range(7))
+def test_what_has_no_result_or_no_derivative(which):
     with pytest.raises(np.linalg.LinAlgError):
-        numgrad.jacobian(njit(function([line])))(np.ones((3, 3)))
+        numgrad.jacobian(without_derivative)(np.ones((3, 3)), which)
 
 
 def test_logarithm_of_a_singular_matrix():
-    f = function(["np.linalg.slogdet(x)[1] * b"])
-    assert np.isnan(numgrad.jacobian(njit(f))(np.ones((3, 3)))).all()
+    assert np.isnan(numgrad.jacobian(without_derivative)(np.ones((3, 3)), 7)).all()
 
 
+@pytest.mark.thorough
 def test_pseudo_inverse_of_constant_rank():
     def f(x):
         return np.linalg.pinv(np.outer(x, x + 1.0))
@@ -225,6 +233,7 @@ def of_complex(x):
     return np.real(solved) * np.imag(np.linalg.det(c)) - np.imag(solved)
 
 
+@pytest.mark.thorough
 def test_complex():
     """The square root of a matrix doesn't depend on the phases of the eigenvectors."""
     x = point()
@@ -234,6 +243,7 @@ def test_complex():
         assert_allclose(np.sum(jacobian * direction, axis=(2, 3)), expected, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.thorough
 def test_large():
     """Blocks of rows, and products by BLAS."""
 
@@ -249,6 +259,7 @@ def test_large():
     assert_allclose(tangent, expected, rtol=1e-7, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_single_precision_stays():
     f = njit(lambda x: (np.linalg.solve(x, x[0]), np.linalg.inv(x), np.linalg.eigvalsh(x)))
     for result in numgrad.jacobian(f)(point().astype(np.float32)):
