@@ -7,6 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
 
+pytest.importorskip("scipy", reason="Numba's linear algebra needs SciPy")
+
 # One line an expression, by what decides how long it takes to compile. Beside the square matrix x
 # there are y, with one row more, z, with one column more, and A and b without derivatives.
 
