@@ -299,6 +299,58 @@ def bundle_adjustment(size=10_000):
     )
 
 
+# Linear equations whose matrix depends on parameters: the rows of one zone each have a factor
+
+
+@numba.njit
+def total_of_solution(p, base, b):
+    n = b.size
+    a = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            a[i, j] = base[i, j] * p[i * p.size // n]
+    return np.sum(np.linalg.solve(a, b))
+
+
+gradient_of_solution = numgrad.grad(total_of_solution)
+
+
+@numba.njit
+def factorisation_and_products(a, b, derivatives, out):
+    """Compute what a gradient needs at least: the solution, and each dA times it."""
+    x = np.linalg.solve(a, b)
+    for k in range(len(derivatives)):
+        out[k] = np.dot(derivatives[k], x)
+    return out
+
+
+def jax_total_of_solution(p, base, b):
+    jnp = loaded_jax().numpy
+    factors = jnp.repeat(p, b.size // p.size)
+    return jnp.linalg.solve(base * factors[:, None], b).sum()
+
+
+def linear_equations(size=200, parameters=20):
+    generator = np.random.default_rng(0)
+    base = generator.normal(size=(size, size)) + 20.0 * np.eye(size)
+    p, b = generator.uniform(0.5, 1.5, parameters), generator.normal(size=size)
+    zones = np.arange(size) * parameters // size
+    derivatives = (zones == np.arange(parameters)[:, None])[:, :, None] * base
+    a, out = p[zones][:, None] * base, np.empty((parameters, size))
+    calls = {
+        "numgrad": lambda: gradient_of_solution(p, base, b),
+        "one factorisation, products": lambda: factorisation_and_products(a, b, derivatives, out),
+    }
+    if jax := loaded_jax():
+        derive = jax.jit(jax.grad(jax_total_of_solution))
+        calls["JAX grad"] = lambda: derive(p, base, b).block_until_ready()
+    return Problem(
+        f"gradient of a solution of {size} equations in {parameters} parameters",
+        calls,
+        {"one factorisation, products": 1 / 3},
+    )
+
+
 @cache
 def loaded_jax():
     """Return JAX, computing in float64, or None where it isn't installed."""
@@ -320,3 +372,4 @@ def problems(*, quick=False):
     yield black_scholes(10_000 if quick else 1_000_000)
     yield bundle_adjustment(1_000 if quick else 10_000)
     yield hessian()
+    yield linear_equations()

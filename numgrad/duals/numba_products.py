@@ -94,13 +94,13 @@ LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_m
 # A dual lies in memory as plain numbers, its value and its partials, so an array of them is a
 # matrix of numbers; a matrix of floats times that one is the product of values and all partials.
 
-LARGE = 4096  # floats, from where on BLAS is worth its call
+LARGE = 256  # floats, from where on BLAS is worth its call
 
 
-def is_for_blas(a, b, number):
-    """Return whether a product is that of a matrix of plain numbers and duals in rows."""
-    is_plain = a.ndim == 2 and a.layout in "CF" and a.dtype == number_of(number)
-    return is_plain and b.dtype == number and b.layout == "C"
+def is_for_blas(plain, duals, number):
+    """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
+    is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
+    return is_plain and duals.dtype == number and duals.layout == "C"
 
 
 @intrinsic
@@ -144,6 +144,28 @@ def with_blas(loop):
     return part(multiply)
 
 
+def with_blas_from_right(loop, ndim):
+    """Return the product of duals and a matrix of floats: each row is a product from the left."""
+
+    def multiply_vector(zero, a, b, out):
+        if b.size < LARGE:
+            return loop(zero, a, b, out)
+        check_lengths(a.size, b.shape[0])
+        np.dot(b.T, rows_of_numbers(a), rows_of_numbers(out))
+        return out
+
+    def multiply_matrix(zero, a, b, out):
+        if b.size < LARGE:
+            return loop(zero, a, b, out)
+        check_lengths(a.shape[1], b.shape[0])
+        check_lengths(a.shape[0], out.shape[0])
+        for i in range(a.shape[0]):
+            np.dot(b.T, rows_of_numbers(a[i]), rows_of_numbers(out[i]))
+        return out
+
+    return part(multiply_vector if ndim == 1 else multiply_matrix)
+
+
 def shape_of_product(a, b):
     raise NotImplementedError("compiled code only")
 
@@ -167,6 +189,8 @@ def product(a, b):
     loop = LOOPS[a.ndim, b.ndim]
     if is_for_blas(a, b, number):
         loop = with_blas(loop)
+    elif is_for_blas(b, a, number):
+        loop = with_blas_from_right(loop, a.ndim)
 
     def multiply(a, b):
         out = np.empty(shape_of_product(a, b), number)
@@ -322,6 +346,8 @@ def sum_of_powers(zero, line, order):
 
 @part
 def vector_norm(zero, line, order):
+    if line.size == 0:
+        return zero
     if order == 2:
         return length(zero, line)
     if order == 1:
@@ -346,11 +372,20 @@ def extreme_sum(zero, rows, sign):
 
 @part
 def matrix_norm(zero, matrix, order):
+    if matrix.size == 0:
+        return zero
     if np.isinf(order):
         return extreme_sum(zero, matrix, np.sign(order))
-    if abs(order) != 1:
-        raise NotImplementedError("the derivative of this norm of a matrix")
-    return extreme_sum(zero, matrix.T, order)
+    if abs(order) == 1:
+        return extreme_sum(zero, matrix.T, order)
+    if abs(order) == 2:
+        return singular_values(matrix)[0 if order > 0 else -1]
+    raise ValueError("Invalid norm order for matrices.")
+
+
+def singular_values(matrix):
+    """Stand for what is among the decompositions."""
+    raise NotImplementedError("compiled code only")
 
 
 @define(np.linalg.norm)

@@ -335,6 +335,8 @@ def register_table():
     register(imag_of, np.imag)
     rules.listeners.append(register_function)
     from numgrad.duals import (  # noqa: F401
+        numba_decompositions,
+        numba_least_squares,
         numba_linear_algebra,
         numba_products,
         numba_reductions,
