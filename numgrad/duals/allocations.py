@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaTypeError
+from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import cpu_target
-from numba.extending import overload
+from numba.extending import intrinsic, overload
+from numba.typed import Dict, List
 
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_dual, with_partials
+from numgrad.duals.numba_type import is_dual, number_of, with_partials
 
 REPLACEMENTS: dict[Any, Any] = {}  # of functions, by what they replace
 METHODS: dict[str, Any] = {}  # of methods, by their name
+PARTS: dict[str, Any] = {}  # of the attributes real and imag
 
 
 def replaces(*functions):
@@ -358,3 +361,133 @@ def stepped(start, stop, step, elements):
     for k in range(result.size):
         result[k] = start + k * step
     return result
+
+
+# Memory seen in another way: an array of duals has nothing but duals in it.
+
+
+def view(dual, items, dtype):
+    compiled_only()
+
+
+METHODS["view"] = view
+
+
+@overload(view)
+def _view(dual, items, dtype):
+    if not isinstance(items, types.Array) or not is_dual(items.dtype):
+        return lambda dual, items, dtype: items.view(dtype)
+    if elements_of(dual, dtype, None) == items.dtype:
+        return lambda dual, items, dtype: items
+    raise NumbaTypeError(f"unsupported view of numbers with derivatives as {dtype}")
+
+
+@replaces(np.lib.stride_tricks.as_strided)
+def as_strided(dual, x, shape=None, strides=None):
+    compiled_only()
+
+
+@overload(as_strided)
+def _as_strided(dual, x, shape=None, strides=None):
+    strided, is_left = np.lib.stride_tricks.as_strided, is_none(strides)
+
+    def checked(dual, x, shape=None, strides=None):
+        if not is_left:
+            for stride in strides:
+                if stride % x.itemsize != 0:
+                    raise ValueError(
+                        "as_strided: the strides must be computed from the array's own, since a "
+                        "number takes more bytes with its derivatives"
+                    )
+        return strided(x, shape, strides)
+
+    return checked
+
+
+def real_part(dual, items):
+    compiled_only()
+
+
+def imag_part(dual, items):
+    compiled_only()
+
+
+PARTS.update(real=real_part, imag=imag_part)
+REPLACEMENTS[np.real], REPLACEMENTS[np.imag] = real_part, imag_part
+
+
+@overload(real_part)
+def _real_part(dual, items):
+    if is_array_of_duals(items):
+        is_real = isinstance(number_of(items.dtype), types.Float)
+        return (lambda dual, items: items) if is_real else part_that_is_read(np.real)
+    return lambda dual, items: items.real
+
+
+@overload(imag_part)
+def _imag_part(dual, items):
+    if is_array_of_duals(items):
+        return part_that_is_read(np.imag)
+    return lambda dual, items: items.imag
+
+
+def is_array_of_duals(kind):
+    return isinstance(kind, types.Array) and is_dual(kind.dtype)
+
+
+def part_that_is_read(function):
+    """Return one part of complex numbers as an array: a copy, which can't be written through."""
+    return lambda dual, items: read_only(function(items))
+
+
+@intrinsic
+def read_only(typingctx, array):
+    """Return an array as one that isn't written to."""
+
+    def codegen(context, builder, sig, arguments):
+        return impl_ret_borrowed(context, builder, sig.return_type, arguments[0])
+
+    return array.copy(readonly=True)(array), codegen
+
+
+# Containers of typed items
+
+
+def retyped(dual, kind):
+    """Return the type of what holds duals where another type of items holds numbers."""
+    kind = kind.instance_type if isinstance(kind, types.TypeRef) else kind
+    if isinstance(kind, types.NumberClass):
+        return retyped(dual, kind.instance_type)
+    if isinstance(kind, types.Float | types.Complex):
+        return with_partials(dual.instance_type, kind)
+    if isinstance(kind, types.Array):
+        return kind.copy(dtype=retyped(dual, kind.dtype))
+    if isinstance(kind, types.BaseTuple):
+        return types.Tuple([retyped(dual, item) for item in kind.types])
+    if isinstance(kind, types.ListType):
+        return types.ListType(retyped(dual, kind.item_type))
+    if isinstance(kind, types.DictType):
+        return types.DictType(kind.key_type, retyped(dual, kind.value_type))
+    return kind
+
+
+@replaces(List.empty_list)
+def empty_list(dual, item_type, allocated=0):
+    compiled_only()
+
+
+@overload(empty_list)
+def _empty_list(dual, item_type, allocated=0):
+    items = retyped(dual, item_type)
+    return lambda dual, item_type, allocated=0: List.empty_list(items, allocated)
+
+
+@replaces(Dict.empty)
+def empty_dict(dual, key_type, value_type, n_keys=0):
+    compiled_only()
+
+
+@overload(empty_dict)
+def _empty_dict(dual, key_type, value_type, n_keys=0):
+    keys, values = key_type.instance_type, retyped(dual, value_type)
+    return lambda dual, key_type, value_type, n_keys=0: Dict.empty(keys, values, n_keys)

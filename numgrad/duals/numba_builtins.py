@@ -7,6 +7,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload, overload_attribute, overload_method
 
+from numgrad.duals.conversions import primal_of
 from numgrad.duals.numba_type import (
     DualType,
     floating,
@@ -26,6 +27,20 @@ from numgrad.duals.numba_type import (
 @overload(float)
 def _float(x):
     return (lambda x: x) if is_dual(x) else None
+
+
+# A text, and a place in a table, have no derivative.
+
+
+@overload(str, target="cpu")
+@overload(repr, target="cpu")
+def _text(x):
+    return (lambda x: str(primal_of(x))) if is_dual(x) else None
+
+
+@overload_method(DualType, "__hash__")
+def _hash(x):
+    return lambda x: hash(primal_of(x))
 
 
 @overload(complex)

@@ -120,6 +120,54 @@ def _trim_zeros(filt, trim="fb"):
     return trimmed
 
 
+@define(np.fill_diagonal)
+def _fill_diagonal(a, val, wrap=False):
+    if not are_arrays(a) or a.ndim != 2 or not is_dual(a.dtype):
+        return None
+    at = taken if are_arrays(val) else same
+
+    def fill(a, val, wrap=False):
+        columns = a.shape[1]
+        last = a.size if wrap else min(a.size, columns * columns)
+        for k, place in enumerate(range(0, last, columns + 1)):
+            a[place // columns, place % columns] = at(val, k)
+
+    return fill
+
+
+@part
+def taken(values, k):
+    """Return one of the values, which are gone through again and again."""
+    return values.ravel()[k % values.size]
+
+
+@part
+def same(value, k):
+    return value
+
+
+@define(np.bincount)
+def _bincount(a, weights=None, minlength=0):
+    if not are_arrays(a, weights):
+        return None
+    number = weights.dtype
+
+    def sums(a, weights=None, minlength=0):
+        if len(weights) != len(a):
+            raise ValueError("bincount(): weights and list don't have the same length")
+        most = -1
+        for place in a:
+            if place < 0:
+                raise ValueError("bincount(): first argument must be non-negative")
+            most = max(most, place)
+        result = np.zeros(max(most + 1, minlength), number)
+        for k in range(len(a)):
+            result[a[k]] += weights[k]
+        return result
+
+    return sums
+
+
 @define(np.unique)
 def _unique(ar):
     return (lambda ar: distinct(np.sort(ar.ravel()))) if are_arrays(ar) else None

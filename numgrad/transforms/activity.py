@@ -13,14 +13,21 @@ is *to be converted* to duals.
 """
 
 import sys
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numba.core.bytecode import ByteCode, FunctionIdentity
+from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
 from numba.core.ir_utils import get_definition, guard
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.unsafe.ndarray import empty_inferred
+from numba.typed import Dict, List
+
+from numgrad.transforms.callees import is_ours
 
 # Methods and functions whose result may share memory with an argument.
 VIEWS = frozenset(
@@ -28,7 +35,8 @@ VIEWS = frozenset(
     "atleast_2d atleast_3d asarray ascontiguousarray asfortranarray broadcast_to diagonal "
     "broadcast_arrays split array_split hsplit vsplit dsplit flip fliplr flipud rollaxis moveaxis "
     "enumerate zip reversed nditer iter tuple list namedtuple literal_unroll append extend insert "
-    "values items get setdefault pop popitem".split()
+    "values items get setdefault pop popitem view rot90 trim_zeros nan_to_num as_strided "
+    "sliding_window_view asfarray asarray_chkfinite".split()
 )
 
 # Expressions whose result may share memory with an operand.
@@ -43,12 +51,37 @@ WRITING = frozenset(
 )
 
 # Functions of NumPy with an output among their arguments, by its position; a ufunc's comes last.
-OUTPUTS = {"dot": 2, "outer": 2}
+OUTPUTS = {
+    "dot": 2,
+    "outer": 2,
+    "clip": 3,
+    "around": 2,
+    "round": 2,
+    "fill_diagonal": 0,
+    "shuffle": 0,
+}
+
+# Classes whose objects have the type of the first item that they are given.
+CONTAINERS = frozenset((list, dict, List, Dict))
+
+# Methods that give a container an item, and its place among their arguments.
+GIVING = {"append": 0, "insert": 1, "setdefault": 1}
 
 RETURNED = "$returned"  # all that a function returns
 
-# Calls whose result has no derivative, whatever is given to them.
-WITHOUT_DERIVATIVE = ("len", "range", "isinstance", "shape", "ndim", "size")
+# Functions whose result has no derivative, whatever is given to them.
+WITHOUT_DERIVATIVE = frozenset((len, range, isinstance, np.shape, np.ndim, np.size))
+
+
+def is_foreign(function):
+    """Return whether a function is of another package, and made compilable by an overload."""
+    is_seen = function is None or isinstance(function, type | DUFunc | CFunc)
+    return not is_seen and callable(function) and not is_ours(function)
+
+
+def is_familiar(method):
+    """Return whether arrays or containers have a method of that name."""
+    return any(hasattr(kind, method) for kind in (np.ndarray, list, dict, set, str))
 
 
 class Groups:
@@ -78,6 +111,7 @@ class Activity:
         self.flows = []  # from some variables to one
         self.stores = []  # of some variables through one
         self.joins = []  # variables of one type
+        self.containers = set()  # lists and dictionaries made here, typed by what they are given
         self.fresh = {}  # the operands of what shares memory with nothing that was there before
         self.walked = set()  # tuples that are gone through, or whose items are picked
         self.indexed = set()  # arguments of which items are taken
@@ -125,10 +159,13 @@ class Activity:
             self._share(target, f"arg.{value.name}")
             self.flows.append(([f"arg.{value.name}"], target))
         elif isinstance(value, self.nodes.Var):
+            if value.name in self.containers:
+                self.containers.add(target)
             self._share(target, value.name)
             self.flows.append(([value.name], target))
             self.joins.append([target, value.name])
         elif isinstance(value, self.nodes.Yield):
+            self._share(RETURNED, value.value.name)
             self.flows.append(([value.value.name], target))
         elif isinstance(value, self.nodes.Expr):
             self._read_expression(target, value)
@@ -147,8 +184,11 @@ class Activity:
                 self._share(target, operand)
         elif expr.op in ("binop", "unary"):
             self.fresh[target] = operands
+            self._read_container(target, operands)
         if expr.op in ("phi", "build_list", "cast"):
             self.joins.append([target, *operands])
+        if expr.op in ("build_list", "build_map"):
+            self.containers.add(target)
         if expr.op == "build_tuple" and target in self.walked:
             self.joins.append([target, *operands])
         if expr.op == "inplace_binop":
@@ -165,10 +205,14 @@ class Activity:
             self._read_callee(target, callee, arguments, expr)
             return
         name, owner = self.name_of(expr.func)
-        if name in WITHOUT_DERIVATIVE:
+        function = self.value_of(expr.func)
+        function = function if isinstance(function, Hashable) else None
+        if function in WITHOUT_DERIVATIVE:
             self.flows.pop()
             return
-        if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
+        if is_foreign(function):
+            name = None
+        if name in VIEWS or name is None or isinstance(function, type):
             # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:
                 self._share(target, argument)
@@ -176,7 +220,11 @@ class Activity:
                 self._share(target, owner)
         else:
             self.fresh[target] = [*arguments, *([owner] if owner is not None else [])]
-        if name is None or (owner is not None and self._is_foreign(name, expr.func)):
+            if name == "copy":
+                self._read_container(target, self.fresh[target])
+        if function in CONTAINERS:
+            self.containers.add(target)
+        if name is None or (owner is not None and function is None and not is_familiar(name)):
             # nothing is known of it: a function out of sight, or a method of a jitclass
             for argument in arguments:
                 self._store(argument, arguments)
@@ -186,6 +234,12 @@ class Activity:
             self._store(output.name, arguments)
             self._share(target, output.name)
             self.fresh.pop(target, None)
+
+    def _read_container(self, target, operands):
+        """Let the sum, the product or the copy of a list have items of its type."""
+        for operand in self.containers.intersection(operands):
+            self.containers.add(target)
+            self.joins.append([target, operand])
 
     def _read_callee(self, target, callee, arguments, expr):
         """Follow what a compiled function does with its arguments."""
@@ -204,15 +258,10 @@ class Activity:
         """Return the arguments that a function of NumPy writes its result to."""
         function = self.value_of(expr.func)
         position = OUTPUTS.get(getattr(function, "__name__", None))
-        if isinstance(function, np.ufunc):
+        if isinstance(function, np.ufunc | DUFunc):
             position = function.nin
         positional = [] if position is None else expr.args[position : position + 1]
         return [*positional, *(value for keyword, value in expr.kws if keyword == "out")]
-
-    def _is_foreign(self, name, func):
-        """Return whether what is called is a method that neither arrays nor containers have."""
-        known = any(hasattr(kind, name) for kind in (np.ndarray, list, dict, set, str))
-        return not known and self.value_of(func) is None
 
     def name_of(self, func):
         """Return the name of what is called, and the object it is a method of, if it is one."""
@@ -238,6 +287,12 @@ class Activity:
             if owner is not None and not isinstance(owner, self.nodes.Var):
                 return getattr(owner, definition.attr, None)
         return None
+
+    def is_comprehension(self, var):
+        """Return whether a variable is the array that Numba collects a comprehension in."""
+        definition = guard(get_definition, self.ir, var)
+        is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
+        return is_call and self.value_of(definition.func) is empty_inferred
 
     def is_constant(self, var):
         """Return whether a variable stands for a constant of the source."""

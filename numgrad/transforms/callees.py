@@ -50,6 +50,8 @@ def _elementwise_of(ufunc, twin_of):
             if kws:
                 return None
             kinds = tuple(map(types.unliteral, args))
+            if len(kinds) > ufunc.nin:
+                return self.into(kinds)
             if not any(is_dual(element(kind)) for kind in kinds):
                 return signature_of(self.context, ufunc, kinds)
             if not has_array(kinds):
@@ -58,12 +60,25 @@ def _elementwise_of(ufunc, twin_of):
             ndim = max(kind.ndim for kind in kinds if isinstance(kind, types.Array))
             return signature(types.Array(result, ndim, "C"), *kinds)
 
+        def into(self, kinds):
+            """Return the signature of a call with an output behind the arguments."""
+            *inputs, out = kinds
+            result = return_type(self.context, twin, [element(kind) for kind in inputs])
+            if not isinstance(out, types.Array) or not out.mutable or result is None:
+                return None
+            fits = self.context.can_convert(result, out.dtype) is not None
+            return signature(out, *kinds) if fits else None
+
         def get_impl_key(self, sig):
             return stand_in
 
     def lower(context, builder, sig, arguments):
         if not any(is_dual(element(kind)) for kind in sig.args):
             return call(context, builder, ufunc, sig.args, arguments)[1]
+        if len(arguments) > ufunc.nin:
+            *inputs, out = arguments
+            into = sig.return_type(*sig.args[:-1])
+            return lower_elementwise(context, builder, twin, into, inputs, (out,))
         if has_array(sig.args):
             return lower_elementwise(context, builder, twin, sig, arguments)
         return call(context, builder, twin, sig.args, arguments)[1]

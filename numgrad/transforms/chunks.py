@@ -11,6 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+from numba.typed.typedobjectutils import _nonoptional
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import part, spread
@@ -194,3 +195,11 @@ def one_by_one(typingctx):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@part
+def present(value):
+    """Return what a function returned, which may be None for other inputs."""
+    if value is None:
+        raise ValueError("the function returned None here, which has no derivative")
+    return _nonoptional(value)

@@ -15,6 +15,7 @@ from numba.experimental.jitclass.base import JitClassType
 from numba.extending import overload
 
 from numgrad.duals.numba_definitions import carries
+from numgrad.transforms.activity import effects_of, is_familiar
 from numgrad.transforms.errors import located
 from numgrad.transforms.source import Body, function_of
 
@@ -24,11 +25,14 @@ ADVICE = (
 )
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class CheckFields(AnalysisPass):
-    """Raise where a number with derivatives is stored in a field that can't hold it."""
+OTHER_NAME = "Give the method a name that no array, list, dictionary or set has for one of its own."
 
-    _name = "numgrad_check_fields"
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckClasses(AnalysisPass):
+    """Raise where derivatives would be lost in an object, or by a method that was mistaken."""
+
+    _name = "numgrad_check_classes"
 
     def __init__(self):
         AnalysisPass.__init__(self)
@@ -36,16 +40,59 @@ class CheckFields(AnalysisPass):
     def run_pass(self, state):
         for block in state.func_ir.blocks.values():
             for statement in block.find_insts(ir.SetAttr):
-                value = state.typemap[statement.value.name]
-                owner, field = state.calltypes[statement].args
-                if carries(value) and not carries(field):
-                    reason = (
-                        f"What is stored in the field {statement.attr} carries derivatives, which "
-                        f"the fields of a {described(owner)} can't hold."
-                    )
-                    name = state.func_id.func_name
-                    raise located(name, statement.loc.filename, statement.loc.line, reason, ADVICE)
+                self._check(state, statement, field_overfilled(state, statement), ADVICE)
+            for statement in block.find_insts(ir.Assign):
+                self._check(state, statement, method_mistaken(state, statement.value), OTHER_NAME)
         return False
+
+    def _check(self, state, statement, reason, advice):
+        if reason is not None:
+            name, loc = state.func_id.func_name, statement.loc
+            raise located(name, loc.filename, loc.line, reason, advice)
+
+
+def field_overfilled(state, statement):
+    """Return what is wrong with what a field is assigned, or None."""
+    value = state.typemap[statement.value.name]
+    owner, field = state.calltypes[statement].args
+    if not carries(value) or carries(field):
+        return None
+    return (
+        f"What is stored in the field {statement.attr} carries derivatives, which the fields of a "
+        f"{described(owner)} can't hold."
+    )
+
+
+# Activity knows methods by their names alone, before anything has a type. What an object's method
+# does with arrays may be something else than what an array's method of the same name does.
+
+
+def method_mistaken(state, call):
+    """Return what is wrong with a call of a method that looked like another one, or None."""
+    if not isinstance(call, ir.Expr) or call.op != "call":
+        return None
+    method = state.typemap[call.func.name]
+    if not isinstance(method, types.BoundFunction):
+        return None
+    if not isinstance(method.this, types.ClassInstanceType | types.StructRef):
+        return None
+    name, kinds = method.typing_key[1], state.calltypes[call]
+    arrays = {k for k, kind in enumerate(kinds.args, 1) if isinstance(kind, types.Array)}
+    if isinstance(kinds.return_type, types.Array):
+        arrays.add(0)
+    if not is_familiar(name) or arrays.isdisjoint(concerned(method.this, name, arrays)):
+        return None
+    return (
+        f"The method {name} of a {described(method.this)} was taken for the method of arrays or "
+        "containers by that name, and may do something else with the memory of arrays."
+    )
+
+
+def concerned(owner, name, arrays):
+    """Return the places of arguments whose memory a method may write to, or return a part of."""
+    methods = getattr(owner, "jit_methods", {})
+    effects = effects_of(methods[name]) if name in methods else None
+    return arrays if effects is None else effects.written | effects.returned
 
 
 def described(kind):

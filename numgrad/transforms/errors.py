@@ -25,7 +25,8 @@ def explained(error: Any, name: str, filename: str) -> DifferentiationError:
         The file in which it stands.
     """
     message = str(error)
-    reason = DUAL.sub("number with derivatives", reason_in(message))
+    reason = reason_in(message) or f"Numba fails here with {type(error).__name__}."
+    reason = DUAL.sub("number with derivatives", reason)
     place = place_in(message, filename)
     return DifferentiationError(
         f"{name} can't be differentiated{place}\n{reason}\n{advice(message)}\n{WITHOUT_COMPILING}"

@@ -165,6 +165,9 @@ class Passes:
         self.call = f"{twin}({', '.join(expressions)})"
         self.twin_kinds = kinds
         self.returned = return_type(self.twin, kinds)
+        if isinstance(self.returned, types.Optional):
+            self.call = f"{self.name(chunks.present, 'present')}({self.call})"
+            self.returned = self.returned.type
 
     @property
     def compiled(self):

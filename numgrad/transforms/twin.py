@@ -17,7 +17,6 @@ from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
@@ -29,8 +28,8 @@ from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import callees, classes
-from numgrad.transforms.activity import Activity
-from numgrad.transforms.errors import explained
+from numgrad.transforms.activity import GIVING, Activity
+from numgrad.transforms.errors import DifferentiationError, explained
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
@@ -143,20 +142,30 @@ class CarryDerivatives(FunctionPass):
         """Return the statements to stand in the place of one."""
         if isinstance(statement, activity.nodes.Print):
             return self._printed(block, statement, activity)
+        if isinstance(statement, activity.nodes.SetItem | activity.nodes.StaticSetItem):
+            return self._collected(block, statement, activity, active, dual)
         if not isinstance(statement, activity.nodes.Assign):
             return [statement]
         value, target = statement.value, statement.target.name
         is_call = isinstance(value, activity.nodes.Expr) and value.op == "call"
         if is_call:
-            replaced = self._replaced_call(block, statement, activity, active, dual)
-            if len(replaced) > 1:
-                return replaced
+            for replace in (self._replaced_call, self._appended):
+                replaced = replace(block, statement, activity, active, dual)
+                if len(replaced) > 1:
+                    return replaced
         elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
             return self._displayed(block, statement, activity, active, dual)
+        if is_part(activity, statement) and value.value.name in active:
+            return self._replaced_part(block, statement, activity, dual)
         if target in active and isinstance(
             value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
         ):
-            if value_is_array(activity.nodes, value) and activity.to_convert(target):
+            is_array = value_is_array(activity.nodes, value)
+            if (
+                is_array
+                and activity.to_convert(target)
+                and not activity.is_comprehension(statement.target)
+            ):
                 return self._converted(block, statement, activity, dual)
             if is_call:
                 return [statement]
@@ -226,18 +235,49 @@ class CarryDerivatives(FunctionPass):
             return [statement]
         before, items = [], []
         for item in display.items:
-            if item.name in activity.carrying:
-                items.append(item)
-                continue
-            kind, named = self._constant(block, activity, "dual", dual, statement.loc)
-            result, added = self._called(
-                block, activity, activation.activated_item, [kind, item], statement.loc
-            )
-            before += [named, *added]
+            result, added = self._activated_item(block, activity, dual, item, statement.loc)
+            before += added
             items.append(result)
         changed = activity.nodes.Expr(display.op, display.loc, **{**display._kws, "items": items})
         self._set(activity.ir, statement, changed)
         return [*before, statement]
+
+    def _collected(self, block, statement, activity, active, dual):
+        """Let what is given to a comprehension, a list or a dictionary be a dual like the rest.
+
+        They have the type of what they are given first.
+        """
+        target = statement.target
+        takes_any = target.name in activity.containers or activity.is_comprehension(target)
+        if target.name not in active or not takes_any:
+            return [statement]
+        statement.value, before = self._activated_item(
+            block, activity, dual, statement.value, statement.loc
+        )
+        return [*before, statement]
+
+    def _appended(self, block, statement, activity, active, dual):
+        """Let what is appended to a list be a dual like the rest."""
+        call = statement.value
+        name, owner = activity.name_of(call.func)
+        place = GIVING.get(name, len(call.args))
+        if owner not in active or owner not in activity.containers or place >= len(call.args):
+            return [statement]
+        arguments = list(call.args)
+        arguments[place], before = self._activated_item(
+            block, activity, dual, arguments[place], statement.loc
+        )
+        changed = activity.nodes.Expr.call(call.func, arguments, call.kws, call.loc, call.vararg)
+        self._set(activity.ir, statement, changed)
+        return [*before, statement]
+
+    def _activated_item(self, block, activity, dual, item, loc):
+        """Return a variable for an item as a dual, and the statements that assign it."""
+        if item.name in activity.carrying:
+            return item, []
+        kind, named = self._constant(block, activity, "dual", dual, loc)
+        result, added = self._called(block, activity, activation.activated_item, [kind, item], loc)
+        return result, [named, *added]
 
     def _replaced_call(self, block, statement, activity, active, dual):
         """Replace NumPy's allocations and conversions of what may carry derivatives."""
@@ -252,6 +292,17 @@ class CarryDerivatives(FunctionPass):
         arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
         replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
         self._set(activity.ir, statement, replaced)
+        return [named, before, statement]
+
+    def _replaced_part(self, block, statement, activity, dual):
+        """Replace the attributes real and imag of what may be an array of duals."""
+        part, loc = statement.value, statement.loc
+        stand_in = allocations.PARTS[part.attr]
+        function, named = self._constant(block, activity, stand_in.__name__, stand_in, loc)
+        kind, before = self._constant(block, activity, "dual", dual, loc)
+        self._set(
+            activity.ir, statement, activity.nodes.Expr.call(function, [kind, part.value], (), loc)
+        )
         return [named, before, statement]
 
     def _replaced_method(self, block, statement, activity, active):
@@ -304,6 +355,15 @@ def value_is_array(nodes, value):
     return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
 
+def is_part(activity, statement):
+    """Return whether a statement takes the real or the imaginary part of a variable."""
+    value = statement.value
+    is_attribute = isinstance(value, activity.nodes.Expr) and value.op == "getattr"
+    if not is_attribute or value.attr not in allocations.PARTS:
+        return False
+    return activity.value_of(statement.target) is None
+
+
 def is_number_class(function):
     """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
     return isinstance(function, types.Number) or (
@@ -327,7 +387,7 @@ class TwinCompiler(CompilerBase):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         last = ReconstructSSA if self.state.flags.enable_ssa else LiteralUnroll
         manager.add_pass_after(CarryDerivatives, last)
-        manager.add_pass_after(classes.CheckFields, NopythonTypeInference)
+        manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
         manager.finalize()
         return [manager]
 
@@ -357,7 +417,9 @@ class Twin(CPUDispatcher):
         """Compile the function on duals; raise an error that names the user's line."""
         try:
             return super().compile(sig)
-        except NumbaError as error:
+        except DifferentiationError:
+            raise
+        except Exception as error:  # not all that Numba meets in its own code is a NumbaError
             raise self.explained(error) from error
 
     def explained(self, error):
