@@ -1,12 +1,13 @@
 """Constants that become duals, because a number with derivatives is to stand beside them."""
 
+import numpy as np
 from numba import types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.duals.allocations import astype, compiled_only
 from numgrad.duals.conversions import converted, primal_of
-from numgrad.duals.numba_type import is_dual, with_partials
+from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
 
 FLOATING = types.Float | types.Complex
 
@@ -56,8 +57,73 @@ def shown(value):
 def _shown(value):
     if is_dual(value):
         return lambda value: primal_of(value)
-    if isinstance(value, types.Array) and is_dual(value.dtype):
+    if is_array_of_duals(value):
         from numgrad.duals.numba_shapes import values_of
 
         return lambda value: values_of(value)
     return lambda value: unchanged(value)
+
+
+def dtype_of(array):
+    """Return the dtype of an array, or of NumPy's own scalar: that of its numbers."""
+    compiled_only()
+
+
+@intrinsic
+def dtype_of_numbers(typingctx, array):
+    """Return the type of the numbers in an array without their derivatives."""
+    number = number_of(array.dtype if isinstance(array, types.Array) else array)
+    return types.DType(number)(array), lambda context, *_: context.get_dummy_value()
+
+
+@overload(dtype_of, strict=False)
+def _dtype_of(array):
+    if is_dual(array) or is_array_of_duals(array):
+        return lambda array: dtype_of_numbers(array)
+    return lambda array: array.dtype
+
+
+def real_part(numbers):
+    """Return the attribute ``real``: of an array of duals a copy, which can't be written to."""
+    compiled_only()
+
+
+def imaginary_part(numbers):
+    """Return the attribute ``imag``: of an array of duals a copy, which can't be written to."""
+    compiled_only()
+
+
+ATTRIBUTES = {"dtype": dtype_of, "real": real_part, "imag": imaginary_part}
+
+
+@intrinsic
+def as_constant(typingctx, array):
+    """Return an array that can't be written to."""
+    result = array.copy(readonly=True)
+    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
+        context, builder, result, arguments[0]
+    )
+
+
+def is_array_of_duals(kind):
+    return isinstance(kind, types.Array) and is_dual(kind.dtype)
+
+
+@overload(real_part, strict=False)
+def _real_part(numbers):
+    if is_array_of_duals(numbers) and numbers.ndim == 0:
+        return lambda numbers: np.real(numbers)
+    if is_array_of_duals(numbers) and is_complex(numbers.dtype.number):
+        return lambda numbers: as_constant(np.real(numbers))
+    if is_array_of_duals(numbers):
+        return lambda numbers: numbers
+    return lambda numbers: numbers.real
+
+
+@overload(imaginary_part, strict=False)
+def _imaginary_part(numbers):
+    if is_array_of_duals(numbers) and numbers.ndim == 0:
+        return lambda numbers: np.imag(numbers)
+    if is_array_of_duals(numbers):
+        return lambda numbers: as_constant(np.imag(numbers))
+    return lambda numbers: numbers.imag

@@ -5,6 +5,7 @@ argument is the type of dual that the twin computes with. Integers and booleans 
 they have no derivative.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -166,12 +167,41 @@ def _array(dual, items, dtype=None):
     elements = elements_of(dual, dtype, item_type(items))
     if isinstance(items, types.Array):
         return lambda dual, items, dtype=None: astype(dual, items, elements)
+    if is_dual(items) or isinstance(items, types.Number | types.Boolean):
+        fill = filled(elements)
+        return lambda dual, items, dtype=None: fill((), items)
     if isinstance(items, types.BaseTuple):
-        line = types.UniTuple(elements, len(items))
-        return lambda dual, items, dtype=None: from_sequence(converted(items, line), elements)
+        fill_in = filled_in(items)
+        shape = fill_in.shape
+        return lambda dual, items, dtype=None: fill_in(np.empty(shape, elements), items)
     if isinstance(getattr(items, "dtype", None), types.Sequence):
         return lambda dual, items, dtype=None: from_rows(items, elements)
     return lambda dual, items, dtype=None: from_sequence(items, elements)
+
+
+@cache
+def filled_in(items):
+    """Return the function that writes the numbers in nested tuples to an array, and its shape."""
+    shape = shape_of(items)
+    lines = [
+        f"    array[{', '.join(map(str, index))}] = items{''.join(f'[{k}]' for k in index)}"
+        for index in np.ndindex(shape)
+    ]
+    names = {}
+    exec("\n".join(["def fill_in(array, items):", *lines, "    return array"]), names)
+    compiled = part(names["fill_in"])
+    compiled.shape = shape
+    return compiled
+
+
+def shape_of(items):
+    """Return the shape of the array that nested tuples of numbers make."""
+    if not isinstance(items, types.BaseTuple):
+        return ()
+    shapes = {shape_of(item) for item in items.types}
+    if len(shapes) > 1:
+        raise NumbaTypeError("np.array: the rows have different lengths")
+    return (len(items), *next(iter(shapes), ()))
 
 
 @part

@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.cpython.builtins import ol_isinstance
 from numba.extending import intrinsic, overload, overload_attribute, overload_method
 
 from numgrad.duals.numba_type import (
@@ -20,12 +22,29 @@ from numgrad.duals.numba_type import (
     with_partials,
 )
 
+
+
+@infer_getattr
+class DualAttribute(AttributeTemplate):
+    """What ``type`` says of a dual: the type of its number, as it does without derivatives."""
+
+    key = DualType
+
+    def resolve___class__(self, dual):  # noqa: N802
+        return types.NumberClass(dual.number)
+
+
 # A float stays what it is, derivatives and all.
 
 
 @overload(float)
 def _float(x):
     return (lambda x: x) if is_dual(x) else None
+
+
+@overload(isinstance, strict=False)
+def _isinstance(var, typs):
+    return ol_isinstance(var.number, typs) if is_dual(var) else None
 
 
 @overload(complex)

@@ -22,8 +22,10 @@ from numgrad.duals import in_numba, rules, special
 from numgrad.duals.numba_arrays import (
     accept_duals,
     array_type,
+    element,
     has_array,
     lower_elementwise,
+    without_dimensions,
 )
 from numgrad.duals.numba_builtins import folded, imag_of, real_of
 from numgrad.duals.numba_lowering import (
@@ -237,8 +239,8 @@ class Entry(AbstractTemplate):
         result, target = array_type(self.context, self.function, kinds), kinds[0]
         if result is None or not (self.in_place and isinstance(target, types.Array)):
             return result
-        fits = self.context.can_convert(result.dtype, target.dtype) is not None
-        return target if fits and result.ndim == target.ndim else None
+        fits = self.context.can_convert(element(result), target.dtype) is not None
+        return target if fits and getattr(result, "ndim", 0) == target.ndim else None
 
     def get_impl_key(self, sig):
         return self.lowering_key()
@@ -253,9 +255,10 @@ class Entry(AbstractTemplate):
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        if not has_array(sig.args):
-            this = cls.derivation(context.typing_context, sig.args)
-            return lower_derivation(context, builder, this, sig.args, arguments)
+        if not isinstance(sig.return_type, types.Array):
+            kinds, arguments = without_dimensions(context, builder, sig.args, arguments)
+            this = cls.derivation(context.typing_context, tuple(kinds))
+            return lower_derivation(context, builder, this, kinds, arguments)
         out = arguments[:1] if cls.in_place and isinstance(sig.args[0], types.Array) else ()
         return lower_elementwise(context, builder, cls.function, sig, arguments, out)
 
@@ -338,6 +341,7 @@ def register_table():
         numba_linear_algebra,
         numba_products,
         numba_reductions,
+        numba_replacements,
         numba_shapes,
     )
 

@@ -21,6 +21,9 @@ from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
 from numba.core.ir_utils import get_definition, guard
+from numba.np.ufunc.gufunc import GUFunc
+
+from numgrad.transforms.gufuncs import outputs_of
 
 # Methods and functions whose result may share memory with an argument.
 VIEWS = frozenset(
@@ -48,7 +51,7 @@ OUTPUTS = {"dot": 2, "outer": 2}
 RETURNED = "$returned"  # all that a function returns
 
 # Calls whose result has no derivative, whatever is given to them.
-WITHOUT_DERIVATIVE = ("len", "range", "isinstance", "shape", "ndim", "size")
+WITHOUT_DERIVATIVE = (len, range, isinstance, type, np.shape, np.ndim, np.size)
 
 
 class Groups:
@@ -165,7 +168,8 @@ class Activity:
             self._read_callee(target, callee, arguments, expr)
             return
         name, owner = self.name_of(expr.func)
-        if name in WITHOUT_DERIVATIVE:
+        function = self.value_of(expr.func)
+        if any(function is each for each in WITHOUT_DERIVATIVE):
             self.flows.pop()
             return
         if name in VIEWS or name is None or isinstance(self.value_of(expr.func), type):
@@ -203,6 +207,8 @@ class Activity:
     def _outputs(self, expr):
         """Return the arguments that a function of NumPy writes its result to."""
         function = self.value_of(expr.func)
+        if isinstance(function, GUFunc):
+            return [expr.args[k] for k in outputs_of(function) if k < len(expr.args)]
         position = OUTPUTS.get(getattr(function, "__name__", None))
         if isinstance(function, np.ufunc):
             position = function.nin
@@ -238,6 +244,15 @@ class Activity:
             if owner is not None and not isinstance(owner, self.nodes.Var):
                 return getattr(owner, definition.attr, None)
         return None
+
+    def is_class(self, var):
+        """Return whether a variable stands for the type of a number, told by ``type`` or a dtype."""
+        definition = guard(get_definition, self.ir, var)
+        if not isinstance(definition, self.nodes.Expr):
+            return False
+        if definition.op == "getattr":
+            return definition.attr == "type"
+        return definition.op == "call" and self.value_of(definition.func) is type
 
     def is_constant(self, var):
         """Return whether a variable stands for a constant of the source."""

@@ -18,17 +18,19 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
+from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
-from numgrad.transforms import callees, classes
+from numgrad.transforms import callees, classes, gufuncs
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
 
@@ -97,6 +99,8 @@ def carrying(typingctx, function):
         return function
     if isinstance(function, DUFunc) and function not in TABLE:
         return callees.elementwise(function, twin_of)
+    if isinstance(function, GUFunc):
+        return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
         return twin_of(plain(function.__wrapped__))
     return callees.overloaded(typingctx, function, twin_of)
@@ -153,6 +157,8 @@ class CarryDerivatives(FunctionPass):
                 return replaced
         elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
             return self._displayed(block, statement, activity, active, dual)
+        elif attribute_of(activity.nodes, value) and value.value.name in active:
+            return self._attribute(block, statement, activity)
         if target in active and isinstance(
             value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
         ):
@@ -218,6 +224,16 @@ class CarryDerivatives(FunctionPass):
         self._set(activity.ir, statement, call)
         return [activity.nodes.Assign(value, plain, loc), before, named, statement]
 
+    def _attribute(self, block, statement, activity):
+        """Let an attribute that Numba refuses for arrays of duals be what a function returns."""
+        stand_in = attribute_of(activity.nodes, statement.value)
+        func, named = self._constant(
+            block, activity, stand_in.__name__, stand_in, statement.loc
+        )
+        call = activity.nodes.Expr.call(func, [statement.value.value], (), statement.loc)
+        self._set(activity.ir, statement, call)
+        return [named, statement]
+
     def _displayed(self, block, statement, activity, active, dual):
         """Let the items of a list, or of a tuple that is gone through, all be duals."""
         display, target = statement.value, statement.target.name
@@ -274,7 +290,7 @@ class CarryDerivatives(FunctionPass):
         """Return what to call instead of what a statement calls, and the object of a method."""
         call = statement.value
         function = activity.value_of(call.func)
-        if is_number_class(function):
+        if self._is_class(activity, call.func):
             return (allocations.as_number if statement.target.name in active else None), []
         if function is not None:
             known = function in allocations.REPLACEMENTS if hashable(function) else False
@@ -288,7 +304,16 @@ class CarryDerivatives(FunctionPass):
         return None, []
 
     def _number_class(self, activity, call):
-        return [call.func] if is_number_class(activity.value_of(call.func)) else []
+        return [call.func] if self._is_class(activity, call.func) else []
+
+    def _is_class(self, activity, func):
+        """Return whether what is called converts a number to a type."""
+        if is_number_class(activity.value_of(func)) or activity.is_class(func):
+            return True
+        definition = guard(get_definition, activity.ir, func)
+        return isinstance(definition, activity.nodes.Arg) and isinstance(
+            self.state.args[definition.index], types.NumberClass
+        )
 
     def _set(self, function_ir, statement, value):
         """Let a statement assign another value."""
@@ -302,6 +327,12 @@ def value_is_array(nodes, value):
     if not isinstance(value, nodes.Expr):
         return True
     return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
+
+
+def attribute_of(nodes, value):
+    """Return what stands in the place of an attribute that is read, if anything does."""
+    is_read = isinstance(value, nodes.Expr) and value.op == "getattr"
+    return activation.ATTRIBUTES.get(value.attr) if is_read else None
 
 
 def is_number_class(function):
