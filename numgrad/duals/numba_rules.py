@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numba import typeof, types
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
@@ -106,6 +107,12 @@ def derivation(typingctx, function, rule, kinds):
     if returned is None:
         return None
     value, *slopes = returned
+    for position, (kind, slope) in enumerate(zip(kinds, slopes, strict=False)):
+        if isinstance(slope, types.EllipsisType) and is_active(kind, dual):
+            raise NumbaTypeError(
+                f"No formula gives the slope of {rule.name} in its argument {position}, counted "
+                "from 0, which carries derivatives"
+            )
     if all(map(is_none, slopes)):
         return plain_derivation(typingctx, function, values, dual)
     value = as_precise(value, single=are_single(values))
@@ -227,7 +234,7 @@ class Entry(AbstractTemplate):
         return None if result is None else signature(result, *arguments)
 
     def takes(self, count):
-        rule = rules.TABLE[self.function]
+        rule = rules.entry(self.function)
         more = rule.kind == "predicate" or self.function in (max, min)
         return count == rule.arity or (more and count > rule.arity)
 
@@ -251,7 +258,7 @@ class Entry(AbstractTemplate):
 
     @classmethod
     def derivation(cls, typingctx, kinds):
-        return derivation(typingctx, cls.function, rules.TABLE[cls.function], kinds)
+        return derivation(typingctx, cls.function, rules.entry(cls.function), kinds)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
@@ -293,7 +300,7 @@ def register(spelling, function, base=Entry, *, in_place=False):
         "in_place": in_place,
         "prefer_literal": function in POWERS,
     }
-    template = type(f"Dual_{rules.TABLE[function].name}", (base,), attributes)
+    template = type(f"Dual_{rules.entry(function).name}", (base,), attributes)
     builtin_registry.register_global(spelling, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 

@@ -26,6 +26,7 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations
+from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
@@ -95,6 +96,8 @@ def carrying(typingctx, function):
     if isinstance(function, tuple):
         carriers = tuple(carrying(typingctx, each) for each in function)
         return function if carriers == function else carriers
+    if pointers.is_known(function):
+        return pointers.carrier_of(function)
     if not callable(function) or not hashable(function):
         return function
     if isinstance(function, DUFunc) and function not in TABLE:
