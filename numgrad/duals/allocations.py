@@ -174,6 +174,10 @@ def _array(dual, items, dtype=None):
         fill_in = filled_in(items)
         shape = fill_in.shape
         return lambda dual, items, dtype=None: fill_in(np.empty(shape, elements), items)
+    if isinstance(getattr(items, "dtype", None), types.BaseTuple):
+        fill_row = filled_in(items.dtype)
+        shape = fill_row.shape
+        return lambda dual, items, dtype=None: from_tuples(items, elements, fill_row, shape)
     if isinstance(getattr(items, "dtype", None), types.Sequence):
         return lambda dual, items, dtype=None: from_rows(items, elements)
     return lambda dual, items, dtype=None: from_sequence(items, elements)
@@ -210,6 +214,15 @@ def from_sequence(items, elements):
     result = np.empty(len(items), elements)
     for k in range(len(items)):
         result[k] = items[k]
+    return result
+
+
+@part
+def from_tuples(rows, elements, fill_row, shape):
+    """Return an array of the numbers in a list of tuples."""
+    result = np.empty((len(rows), *shape), elements)
+    for k in range(len(rows)):
+        fill_row(result[k], rows[k])
     return result
 
 

@@ -350,6 +350,7 @@ def register_table():
         numba_reductions,
         numba_replacements,
         numba_shapes,
+        numba_statistics,
     )
 
 
