@@ -1,12 +1,14 @@
 """Constants that become duals, because a number with derivatives is to stand beside them."""
 
 import numpy as np
-from numba import types
+from numba import carray, farray, types
+from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.duals.allocations import astype, compiled_only
 from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
 
 FLOATING = types.Float | types.Complex
@@ -93,7 +95,17 @@ def imaginary_part(numbers):
     compiled_only()
 
 
-ATTRIBUTES = {"dtype": dtype_of, "real": real_part, "imag": imaginary_part}
+def memory(array):
+    """Return the attribute ``ctypes``: of an array of duals the array, for its own kind of use."""
+    compiled_only()
+
+
+ATTRIBUTES = {
+    "dtype": dtype_of,
+    "real": real_part,
+    "imag": imaginary_part,
+    "ctypes": memory,
+}
 
 
 @intrinsic
@@ -127,3 +139,53 @@ def _imaginary_part(numbers):
     if is_array_of_duals(numbers):
         return lambda numbers: as_constant(np.imag(numbers))
     return lambda numbers: numbers.imag
+
+
+@overload(memory, strict=False)
+def _memory(array):
+    if not is_array_of_duals(array):
+        return lambda array: array.ctypes
+    if array.layout != "C":
+        raise NumbaTypeError(
+            "the memory of an array with derivatives can be handed over if it is contiguous only"
+        )
+    return lambda array: array.reshape(-1)
+
+
+def array_at(pointer, shape, dtype=None):
+    """Return ``carray`` of a pointer, or of the array that stands for one."""
+    compiled_only()
+
+
+@overload(array_at, strict=False)
+def _array_at(pointer, shape, dtype=None):
+    if not isinstance(pointer, types.Array):
+        return lambda pointer, shape, dtype=None: carray(pointer, shape, dtype)
+    if isinstance(shape, types.Integer):
+        return lambda pointer, shape, dtype=None: pointer[:shape]
+    return lambda pointer, shape, dtype=None: pointer[: size_of(shape)].reshape(shape)
+
+
+@part
+def size_of(shape):
+    size = 1
+    for each in shape:
+        size *= each
+    return size
+
+
+def fortran_array_at(pointer, shape, dtype=None):
+    """Return ``farray`` of a pointer, or of the array that stands for one."""
+    compiled_only()
+
+
+@overload(fortran_array_at, strict=False)
+def _fortran_array_at(pointer, shape, dtype=None):
+    if not isinstance(pointer, types.Array):
+        return lambda pointer, shape, dtype=None: farray(pointer, shape, dtype)
+    if isinstance(shape, types.Integer):
+        return lambda pointer, shape, dtype=None: pointer[:shape]
+    return lambda pointer, shape, dtype=None: array_at(pointer, shape[::-1]).T
+
+
+REPLACED = {carray: array_at, farray: fortran_array_at}  # in every twin

@@ -18,6 +18,7 @@ from functools import cache
 
 import numpy as np
 from numba.core.bytecode import ByteCode, FunctionIdentity
+from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
 from numba.core.ir_utils import get_definition, guard
@@ -31,7 +32,7 @@ VIEWS = frozenset(
     "atleast_2d atleast_3d asarray ascontiguousarray asfortranarray broadcast_to diagonal "
     "broadcast_arrays split array_split hsplit vsplit dsplit flip fliplr flipud rollaxis moveaxis "
     "enumerate zip reversed nditer iter tuple list namedtuple literal_unroll append extend insert "
-    "values items get setdefault pop popitem".split()
+    "values items get setdefault pop popitem carray farray".split()
 )
 
 # Expressions whose result may share memory with an operand.
@@ -232,7 +233,7 @@ class Activity:
     def dispatcher_of(self, func):
         """Return the compiled function that is called, if it is one."""
         value = self.value_of(func)
-        return value if isinstance(value, Dispatcher) else None
+        return value if isinstance(value, Dispatcher | CFunc) else None
 
     def value_of(self, var):
         """Return the object that a variable always stands for, or None."""
@@ -361,7 +362,7 @@ def _effects_of(function):
 
 def effects_of(dispatcher):
     """Return what a function does with its arguments; None: unknown."""
-    function = dispatcher.py_func
+    function = dispatcher.py_func if isinstance(dispatcher, Dispatcher) else dispatcher.__wrapped__
     if function in _being_read:  # it calls itself
         return None
     return _effects_of(function)

@@ -6,6 +6,7 @@ twin, and the allocations of arrays that will hold derivatives by allocations of
 is called without any dual is the function itself.
 """
 
+import inspect
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
+from numba.np.unsafe.ndarray import empty_inferred
 
 from numgrad.duals import activation, allocations
 from numgrad.duals import numba_pointers as pointers
@@ -31,13 +33,15 @@ from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
-from numgrad.transforms import callees, classes, gufuncs
+from numgrad.transforms import callees, cfuncs, classes, gufuncs
 from numgrad.transforms.activity import Activity
 from numgrad.transforms.errors import explained
+from numgrad.transforms.source import Body, function_of
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
+UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -105,8 +109,20 @@ def carrying(typingctx, function):
     if isinstance(function, GUFunc):
         return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
-        return twin_of(plain(function.__wrapped__))
+        return cfuncs.carrier_of(function, twin_of(plain(function.__wrapped__)))
+    if function in activation.REPLACED:
+        return activation.REPLACED[function]
     return callees.overloaded(typingctx, function, twin_of)
+
+
+def function_of_element(ufunc):
+    """Return what a ufunc of Numba's computes of one element, as one that Numba will compile.
+
+    Its twin takes arrays too.
+    """
+    function = plain(ufunc._dispatcher.py_func)
+    UFUNCS.setdefault(function, ufunc)
+    return function
 
 
 def plain(function):
@@ -150,6 +166,8 @@ class CarryDerivatives(FunctionPass):
         """Return the statements to stand in the place of one."""
         if isinstance(statement, activity.nodes.Print):
             return self._printed(block, statement, activity)
+        if isinstance(statement, activity.nodes.SetItem):
+            return self._stored(block, statement, activity, active, dual)
         if not isinstance(statement, activity.nodes.Assign):
             return [statement]
         value, target = statement.value, statement.target.name
@@ -166,6 +184,8 @@ class CarryDerivatives(FunctionPass):
             value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
         ):
             if value_is_array(activity.nodes, value) and activity.to_convert(target):
+                if is_call and activity.value_of(value.func) is empty_inferred:
+                    return [statement]
                 return self._converted(block, statement, activity, dual)
             if is_call:
                 return [statement]
@@ -245,17 +265,34 @@ class CarryDerivatives(FunctionPass):
             return [statement]
         before, items = [], []
         for item in display.items:
-            if item.name in activity.carrying:
-                items.append(item)
-                continue
-            kind, named = self._constant(block, activity, "dual", dual, statement.loc)
-            result, added = self._called(
-                block, activity, activation.activated_item, [kind, item], statement.loc
-            )
-            before += [named, *added]
+            result, added = self._activated_item(block, activity, item, dual, statement.loc)
+            before += added
             items.append(result)
         changed = activity.nodes.Expr(display.op, display.loc, **{**display._kws, "items": items})
         self._set(activity.ir, statement, changed)
+        return [*before, statement]
+
+    def _activated_item(self, block, activity, item, dual, loc):
+        """Return a variable with an item as a dual, and the statements that assign it."""
+        if item.name in activity.carrying:
+            return item, []
+        kind, named = self._constant(block, activity, "dual", dual, loc)
+        result, added = self._called(
+            block, activity, activation.activated_item, [kind, item], loc
+        )
+        return result, [named, *added]
+
+    def _stored(self, block, statement, activity, active, dual):
+        """Let an array that has the type of what is stored first, a comprehension, hold duals."""
+        definition = guard(get_definition, activity.ir, statement.target)
+        is_call = isinstance(definition, activity.nodes.Expr) and definition.op == "call"
+        if statement.target.name not in active or not is_call:
+            return [statement]
+        if activity.value_of(definition.func) is not empty_inferred:
+            return [statement]
+        statement.value, before = self._activated_item(
+            block, activity, statement.value, dual, statement.loc
+        )
         return [*before, statement]
 
     def _replaced_call(self, block, statement, activity, active, dual):
@@ -378,6 +415,17 @@ class Twin(CPUDispatcher):
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
 
     @cached_property
+    def on_arrays(self):
+        """The twin of a ufunc that is called on arrays, where this is that of one element."""
+        ufunc = UFUNCS[self.original]
+        names = ", ".join(inspect.signature(self.py_func).parameters)
+        body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
+        return twin_of(numba.njit(function_of(self.py_func.__name__, names, body)))
+
+    def takes_elements_of(self, kinds):
+        return self.original in UFUNCS and any(isinstance(kind, types.Array) for kind in kinds)
+
+    @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
         return cuda.function_in_kernels(
@@ -401,12 +449,16 @@ class Twin(CPUDispatcher):
 
     def get_call_template(self, args, kws):
         _, folded = self._compiler.fold_argument_types(args, kws)
+        if self.takes_elements_of(folded):
+            return self.on_arrays.get_call_template(args, kws)
         if highest(folded) is None:
             return self.original.get_call_template(args, kws)
         return super().get_call_template(args, kws)
 
     def get_overload(self, sig):
         args, _ = numba.core.sigutils.normalize_signature(sig)
+        if self.takes_elements_of(args):
+            return self.on_arrays.get_overload(sig)
         if highest(args) is None:
             return self.original.get_overload(sig)
         return super().get_overload(sig)
