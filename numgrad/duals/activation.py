@@ -1,12 +1,15 @@
 """Constants that become duals, because a number with derivatives is to stand beside them."""
 
-from numba import types
+import numpy as np
+from numba import carray, farray, types
+from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from numgrad.duals.allocations import astype, compiled_only
+from numgrad.duals.allocations import astype, compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
-from numgrad.duals.numba_type import is_dual, with_partials
+from numgrad.duals.numba_rules import part
+from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
 
 FLOATING = types.Float | types.Complex
 
@@ -56,8 +59,153 @@ def shown(value):
 def _shown(value):
     if is_dual(value):
         return lambda value: primal_of(value)
-    if isinstance(value, types.Array) and is_dual(value.dtype):
+    if is_array_of_duals(value):
         from numgrad.duals.numba_shapes import values_of
 
         return lambda value: values_of(value)
     return lambda value: unchanged(value)
+
+
+def dtype_of(array):
+    """Return the dtype of an array, or of NumPy's own scalar: that of its numbers."""
+    compiled_only()
+
+
+@intrinsic
+def dtype_of_numbers(typingctx, array):
+    """Return the type of the numbers in an array without their derivatives."""
+    number = number_of(array.dtype if isinstance(array, types.Array) else array)
+    return types.DType(number)(array), lambda context, *_: context.get_dummy_value()
+
+
+@overload(dtype_of, strict=False)
+def _dtype_of(array):
+    if is_dual(array) or is_array_of_duals(array):
+        return lambda array: dtype_of_numbers(array)
+    return lambda array: array.dtype
+
+
+def real_part(numbers):
+    """Return the attribute ``real``: of an array of duals a copy, which can't be written to."""
+    compiled_only()
+
+
+def imaginary_part(numbers):
+    """Return the attribute ``imag``: of an array of duals a copy, which can't be written to."""
+    compiled_only()
+
+
+def memory(array):
+    """Return the attribute ``ctypes``: of an array of duals the array, for its own kind of use."""
+    compiled_only()
+
+
+ATTRIBUTES = {
+    "dtype": dtype_of,
+    "real": real_part,
+    "imag": imaginary_part,
+    "ctypes": memory,
+}
+
+
+@intrinsic
+def as_constant(typingctx, array):
+    """Return an array that can't be written to."""
+    result = array.copy(readonly=True)
+    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
+        context, builder, result, arguments[0]
+    )
+
+
+def is_array_of_duals(kind):
+    return isinstance(kind, types.Array) and is_dual(kind.dtype)
+
+
+@overload(real_part, strict=False)
+def _real_part(numbers):
+    if is_array_of_duals(numbers) and numbers.ndim == 0:
+        return lambda numbers: np.real(numbers)
+    if is_array_of_duals(numbers) and is_complex(numbers.dtype.number):
+        return lambda numbers: as_constant(np.real(numbers))
+    if is_array_of_duals(numbers):
+        return lambda numbers: numbers
+    return lambda numbers: numbers.real
+
+
+@overload(imaginary_part, strict=False)
+def _imaginary_part(numbers):
+    if is_array_of_duals(numbers) and numbers.ndim == 0:
+        return lambda numbers: np.imag(numbers)
+    if is_array_of_duals(numbers):
+        return lambda numbers: as_constant(np.imag(numbers))
+    return lambda numbers: numbers.imag
+
+
+@replaces(np.real)
+def np_real(dual, val):
+    compiled_only()
+
+
+@overload(np_real, strict=False)
+def _np_real(dual, val):
+    return lambda dual, val: real_part(val)
+
+
+@replaces(np.imag)
+def np_imag(dual, val):
+    compiled_only()
+
+
+@overload(np_imag, strict=False)
+def _np_imag(dual, val):
+    return lambda dual, val: imaginary_part(val)
+
+
+@overload(memory, strict=False)
+def _memory(array):
+    if not is_array_of_duals(array):
+        return lambda array: array.ctypes
+    if array.layout != "C":
+        raise NumbaTypeError(
+            "the memory of an array with derivatives can be handed over if it is contiguous only"
+        )
+    return lambda array: array.reshape(-1)
+
+
+def array_at(pointer, shape, dtype=None):
+    """Return ``carray`` of a pointer, or of the array that stands for one."""
+    compiled_only()
+
+
+@overload(array_at, strict=False)
+def _array_at(pointer, shape, dtype=None):
+    if not isinstance(pointer, types.Array):
+        return lambda pointer, shape, dtype=None: carray(pointer, shape, dtype)
+    if isinstance(shape, types.Integer):
+        return lambda pointer, shape, dtype=None: pointer[:shape]
+    return lambda pointer, shape, dtype=None: pointer[: size_of(shape)].reshape(shape)
+
+
+@part
+def size_of(shape):
+    size = 1
+    for each in shape:
+        size *= each
+    return size
+
+
+def fortran_array_at(pointer, shape, dtype=None):
+    """Return ``farray`` of a pointer, or of the array that stands for one."""
+    compiled_only()
+
+
+@overload(fortran_array_at, strict=False)
+def _fortran_array_at(pointer, shape, dtype=None):
+    if not isinstance(pointer, types.Array):
+        return lambda pointer, shape, dtype=None: farray(pointer, shape, dtype)
+    if isinstance(shape, types.Integer):
+        return lambda pointer, shape, dtype=None: pointer[:shape]
+    return lambda pointer, shape, dtype=None: array_at(pointer, shape[::-1]).T
+
+
+REPLACED = {carray: array_at, farray: fortran_array_at}  # in every twin

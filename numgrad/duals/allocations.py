@@ -5,23 +5,22 @@ argument is the type of dual that the twin computes with. Integers and booleans 
 they have no derivative.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaTypeError
-from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 from numba.typed import Dict, List
 
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_dual, number_of, with_partials
+from numgrad.duals.numba_type import is_dual, with_partials
 
 REPLACEMENTS: dict[Any, Any] = {}  # of functions, by what they replace
 METHODS: dict[str, Any] = {}  # of methods, by their name
-PARTS: dict[str, Any] = {}  # of the attributes real and imag
 
 
 def replaces(*functions):
@@ -169,12 +168,45 @@ def _array(dual, items, dtype=None):
     elements = elements_of(dual, dtype, item_type(items))
     if isinstance(items, types.Array):
         return lambda dual, items, dtype=None: astype(dual, items, elements)
+    if is_dual(items) or isinstance(items, types.Number | types.Boolean):
+        fill = filled(elements)
+        return lambda dual, items, dtype=None: fill((), items)
     if isinstance(items, types.BaseTuple):
-        line = types.UniTuple(elements, len(items))
-        return lambda dual, items, dtype=None: from_sequence(converted(items, line), elements)
+        fill_in = filled_in(items)
+        shape = fill_in.shape
+        return lambda dual, items, dtype=None: fill_in(np.empty(shape, elements), items)
+    if isinstance(getattr(items, "dtype", None), types.BaseTuple):
+        fill_row = filled_in(items.dtype)
+        shape = fill_row.shape
+        return lambda dual, items, dtype=None: from_tuples(items, elements, fill_row, shape)
     if isinstance(getattr(items, "dtype", None), types.Sequence):
         return lambda dual, items, dtype=None: from_rows(items, elements)
     return lambda dual, items, dtype=None: from_sequence(items, elements)
+
+
+@cache
+def filled_in(items):
+    """Return the function that writes the numbers in nested tuples to an array, and its shape."""
+    shape = shape_of(items)
+    lines = [
+        f"    array[{', '.join(map(str, index))}] = items{''.join(f'[{k}]' for k in index)}"
+        for index in np.ndindex(shape)
+    ]
+    names = {}
+    exec("\n".join(["def fill_in(array, items):", *lines, "    return array"]), names)
+    compiled = part(names["fill_in"])
+    compiled.shape = shape
+    return compiled
+
+
+def shape_of(items):
+    """Return the shape of the array that nested tuples of numbers make."""
+    if not isinstance(items, types.BaseTuple):
+        return ()
+    shapes = {shape_of(item) for item in items.types}
+    if len(shapes) > 1:
+        raise NumbaTypeError("np.array: the rows have different lengths")
+    return (len(items), *next(iter(shapes), ()))
 
 
 @part
@@ -183,6 +215,15 @@ def from_sequence(items, elements):
     result = np.empty(len(items), elements)
     for k in range(len(items)):
         result[k] = items[k]
+    return result
+
+
+@part
+def from_tuples(rows, elements, fill_row, shape):
+    """Return an array of the numbers in a list of tuples."""
+    result = np.empty((len(rows), *shape), elements)
+    for k in range(len(rows)):
+        fill_row(result[k], rows[k])
     return result
 
 
@@ -402,52 +443,6 @@ def _as_strided(dual, x, shape=None, strides=None):
         return strided(x, shape, strides)
 
     return checked
-
-
-def real_part(dual, items):
-    compiled_only()
-
-
-def imag_part(dual, items):
-    compiled_only()
-
-
-PARTS.update(real=real_part, imag=imag_part)
-REPLACEMENTS[np.real], REPLACEMENTS[np.imag] = real_part, imag_part
-
-
-@overload(real_part)
-def _real_part(dual, items):
-    if is_array_of_duals(items):
-        is_real = isinstance(number_of(items.dtype), types.Float)
-        return (lambda dual, items: items) if is_real else part_that_is_read(np.real)
-    return lambda dual, items: items.real
-
-
-@overload(imag_part)
-def _imag_part(dual, items):
-    if is_array_of_duals(items):
-        return part_that_is_read(np.imag)
-    return lambda dual, items: items.imag
-
-
-def is_array_of_duals(kind):
-    return isinstance(kind, types.Array) and is_dual(kind.dtype)
-
-
-def part_that_is_read(function):
-    """Return one part of complex numbers as an array: a copy, which can't be written through."""
-    return lambda dual, items: read_only(function(items))
-
-
-@intrinsic
-def read_only(typingctx, array):
-    """Return an array as one that isn't written to."""
-
-    def codegen(context, builder, sig, arguments):
-        return impl_ret_borrowed(context, builder, sig.return_type, arguments[0])
-
-    return array.copy(readonly=True)(array), codegen
 
 
 # Containers of typed items

@@ -42,8 +42,21 @@ def array_type(typingctx, function, kinds):
         return None
     arrays = [kind for kind in kinds if isinstance(kind, types.Array)]
     ndim = max(array.ndim for array in arrays)
+    if ndim == 0:  # as Numba has it
+        return result
     is_fortran = ndim > 1 and all((array.ndim, array.layout) == (ndim, "F") for array in arrays)
     return types.Array(result, ndim, "F" if is_fortran else "C")
+
+
+def without_dimensions(context, builder, kinds, arguments):
+    """Return the types and the values of numbers, some of which are arrays of no dimension."""
+    numbers = []
+    for kind, argument in zip(kinds, arguments, strict=True):
+        if isinstance(kind, types.Array):
+            data = context.make_array(kind)(context, builder, argument).data
+            argument = context.unpack_value(builder, kind.dtype, data)
+        numbers.append(argument)
+    return [element(kind) for kind in kinds], numbers
 
 
 def lower_elementwise(context, builder, function, sig, arguments, out=()):

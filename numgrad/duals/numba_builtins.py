@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.cpython.builtins import ol_isinstance
 from numba.extending import intrinsic, overload, overload_attribute, overload_method
 
 from numgrad.duals.conversions import primal_of
@@ -20,6 +22,17 @@ from numgrad.duals.numba_type import (
     unpack,
     with_partials,
 )
+
+
+@infer_getattr
+class DualAttribute(AttributeTemplate):
+    """What ``type`` says of a dual: the type of its number, as it does without derivatives."""
+
+    key = DualType
+
+    def resolve___class__(self, dual):
+        return types.NumberClass(dual.number)
+
 
 # A float stays what it is, derivatives and all.
 
@@ -41,6 +54,11 @@ def _text(x):
 @overload_method(DualType, "__hash__")
 def _hash(x):
     return lambda x: hash(primal_of(x))
+
+
+@overload(isinstance, strict=False)
+def _isinstance(var, typs):
+    return ol_isinstance(var.number, typs) if is_dual(var) else None
 
 
 @overload(complex)

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numba import typeof, types
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
@@ -22,8 +23,10 @@ from numgrad.duals import in_numba, rules, special
 from numgrad.duals.numba_arrays import (
     accept_duals,
     array_type,
+    element,
     has_array,
     lower_elementwise,
+    without_dimensions,
 )
 from numgrad.duals.numba_builtins import folded, imag_of, real_of
 from numgrad.duals.numba_lowering import (
@@ -104,6 +107,12 @@ def derivation(typingctx, function, rule, kinds):
     if returned is None:
         return None
     value, *slopes = returned
+    for position, (kind, slope) in enumerate(zip(kinds, slopes, strict=False)):
+        if isinstance(slope, types.EllipsisType) and is_active(kind, dual):
+            raise NumbaTypeError(
+                f"No formula gives the slope of {rule.name} in its argument {position}, counted "
+                "from 0, which carries derivatives"
+            )
     if all(map(is_none, slopes)):
         return plain_derivation(typingctx, function, values, dual)
     value = as_precise(value, single=are_single(values))
@@ -225,7 +234,7 @@ class Entry(AbstractTemplate):
         return None if result is None else signature(result, *arguments)
 
     def takes(self, count):
-        rule = rules.TABLE[self.function]
+        rule = rules.entry(self.function)
         more = rule.kind == "predicate" or self.function in (max, min)
         return count == rule.arity or (more and count > rule.arity)
 
@@ -237,8 +246,8 @@ class Entry(AbstractTemplate):
         result, target = array_type(self.context, self.function, kinds), kinds[0]
         if result is None or not (self.in_place and isinstance(target, types.Array)):
             return result
-        fits = self.context.can_convert(result.dtype, target.dtype) is not None
-        return target if fits and result.ndim == target.ndim else None
+        fits = self.context.can_convert(element(result), target.dtype) is not None
+        return target if fits and getattr(result, "ndim", 0) == target.ndim else None
 
     def get_impl_key(self, sig):
         return self.lowering_key()
@@ -249,13 +258,14 @@ class Entry(AbstractTemplate):
 
     @classmethod
     def derivation(cls, typingctx, kinds):
-        return derivation(typingctx, cls.function, rules.TABLE[cls.function], kinds)
+        return derivation(typingctx, cls.function, rules.entry(cls.function), kinds)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        if not has_array(sig.args):
-            this = cls.derivation(context.typing_context, sig.args)
-            return lower_derivation(context, builder, this, sig.args, arguments)
+        if not isinstance(sig.return_type, types.Array):
+            kinds, arguments = without_dimensions(context, builder, sig.args, arguments)
+            this = cls.derivation(context.typing_context, tuple(kinds))
+            return lower_derivation(context, builder, this, kinds, arguments)
         out = arguments[:1] if cls.in_place and isinstance(sig.args[0], types.Array) else ()
         return lower_elementwise(context, builder, cls.function, sig, arguments, out)
 
@@ -290,7 +300,7 @@ def register(spelling, function, base=Entry, *, in_place=False):
         "in_place": in_place,
         "prefer_literal": function in POWERS,
     }
-    template = type(f"Dual_{rules.TABLE[function].name}", (base,), attributes)
+    template = type(f"Dual_{rules.entry(function).name}", (base,), attributes)
     builtin_registry.register_global(spelling, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 
@@ -340,7 +350,9 @@ def register_table():
         numba_linear_algebra,
         numba_products,
         numba_reductions,
+        numba_replacements,
         numba_shapes,
+        numba_statistics,
     )
 
 

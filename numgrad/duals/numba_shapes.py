@@ -146,28 +146,6 @@ def same(value, k):
     return value
 
 
-@define(np.bincount)
-def _bincount(a, weights=None, minlength=0):
-    if not are_arrays(a, weights):
-        return None
-    number = weights.dtype
-
-    def sums(a, weights=None, minlength=0):
-        if len(weights) != len(a):
-            raise ValueError("bincount(): weights and list don't have the same length")
-        most = -1
-        for place in a:
-            if place < 0:
-                raise ValueError("bincount(): first argument must be non-negative")
-            most = max(most, place)
-        result = np.zeros(max(most + 1, minlength), number)
-        for k in range(len(a)):
-            result[a[k]] += weights[k]
-        return result
-
-    return sums
-
-
 @define(np.unique)
 def _unique(ar):
     return (lambda ar: distinct(np.sort(ar.ravel()))) if are_arrays(ar) else None

@@ -86,6 +86,28 @@ def number_of(kind):
     return kind.number if is_dual(kind) else kind
 
 
+def without_derivatives(kind):
+    """Return the type that a type with duals stands for: numbers, and arrays and tuples of them."""
+    if is_dual(kind):
+        return kind.number
+    if isinstance(kind, types.Array):
+        return kind.copy(dtype=number_of(kind.dtype))
+    if isinstance(kind, types.NamedTuple):
+        return types.NamedTuple(map(without_derivatives, kind.types), kind.instance_class)
+    if isinstance(kind, types.NamedUniTuple):
+        dtype = without_derivatives(kind.dtype)
+        return types.NamedUniTuple(dtype, kind.count, kind.instance_class)
+    if isinstance(kind, types.BaseTuple):
+        return types.BaseTuple.from_types(tuple(map(without_derivatives, kind.types)))
+    if isinstance(kind, types.List):
+        return kind.copy(dtype=without_derivatives(kind.dtype))
+    if isinstance(kind, types.ListType):
+        return types.ListType(without_derivatives(kind.item_type))
+    if isinstance(kind, types.Optional):
+        return types.Optional(without_derivatives(kind.type))
+    return kind
+
+
 def in_precision(value, number):
     """Return a type of values, duals or not, in another precision."""
     if is_dual(value):
@@ -225,6 +247,14 @@ def cast_dual(context, builder, source, dual, value):
         for part in (value, *unpack(builder, source, partials))
     )
     return make_dual(context, builder, dual, value, pack(context, builder, dual, partials))
+
+
+@lower_cast(types.Array, DualType)
+def cast_array(context, builder, source, dual, value):
+    """Take the number out of an array without dimensions, which stands for it."""
+    data = context.make_array(source)(context, builder, value).data
+    number = context.unpack_value(builder, source.dtype, data)
+    return context.cast(builder, number, source.dtype, dual)
 
 
 # Between Python and compiled code

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.rules import COMPLEX_TABLE, TABLE, Function, Rule, primal
+from numgrad.duals.rules import COMPLEX_TABLE, ON_DEMAND, TABLE, UNKNOWN, Function, Rule, primal
 
 # Other libraries' names of functions that are in the table.
 _SYNONYMS = {"gammaln": "lgamma", "psi": "digamma"}
@@ -62,6 +62,8 @@ def _by_slopes(
         )
     value, *slopes = returned
     active = [(f, x.partials) for f, x in zip(slopes, arguments, strict=True) if _depth(x) == depth]
+    if any(slope is UNKNOWN for slope, _ in active):
+        raise TypeError(f"{rule.name} has no formula for its slope in an argument that is a Dual")
     counts = sorted({len(partials) for _, partials in active})
     if len(counts) > 1:
         raise ValueError(
@@ -103,8 +105,14 @@ def find(function: Function) -> Rule:
     """Return the rule of a function, or of one that is the same by its name."""
     if function in TABLE:
         return TABLE[function]
+    if function in ON_DEMAND:
+        return ON_DEMAND[function]
     name = getattr(function, "__name__", str(function))
     rule = named(_SYNONYMS.get(name, name)) if isinstance(function, np.ufunc) else None
+    if rule is None and isinstance(function, np.ufunc):
+        from numgrad.duals import scipy_functions
+
+        rule = ON_DEMAND.get(scipy_functions.FUNCTIONS.get(name))
     if rule is None:
         raise TypeError(f"{name} of a Dual: it has no rule; the decorator numgrad.rule adds one")
     return rule

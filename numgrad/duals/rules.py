@@ -40,7 +40,9 @@ class Rule:
 
 
 TABLE: dict[Function, Rule] = {}
+ON_DEMAND: dict[Function, Rule] = {}  # entries that are loaded when one is met: scipy_functions
 COMPLEX_TABLE: dict[Function, Rule] = {}  # instead of those in TABLE where the value is complex
+UNKNOWN = ...  # the slope in an argument that no formula gives: a derivative by it is refused
 listeners: list[Callable[[Function], None]] = []  # called with each function that gets an entry
 
 
@@ -50,6 +52,7 @@ def rule(*functions: Function) -> Callable[[Body], Body]:
     The decorated body returns the function's value and then its slope, the partial derivative,
     in each argument. A slope of None says that the value does not depend on the argument: no
     number multiplies the argument's derivative, not even 0, so an infinite one leaves no nan.
+    A slope of ``...`` says that no formula for it is known: a derivative that needs it is refused.
 
     Parameters
     ----------
@@ -135,6 +138,11 @@ def _entry(
         return body
 
     return add
+
+
+def entry(function: Function) -> Rule:
+    """Return the entry of a function that has one."""
+    return TABLE[function] if function in TABLE else ON_DEMAND[function]
 
 
 def _name(function: Function) -> str:

@@ -24,10 +24,12 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.interpreter import Interpreter
 from numba.core.ir_utils import get_definition, guard
 from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 from numba.np.unsafe.ndarray import empty_inferred
 from numba.typed import Dict, List
 
 from numgrad.transforms.callees import is_ours
+from numgrad.transforms.gufuncs import outputs_of
 
 # Methods and functions whose result may share memory with an argument.
 VIEWS = frozenset(
@@ -35,8 +37,8 @@ VIEWS = frozenset(
     "atleast_2d atleast_3d asarray ascontiguousarray asfortranarray broadcast_to diagonal "
     "broadcast_arrays split array_split hsplit vsplit dsplit flip fliplr flipud rollaxis moveaxis "
     "enumerate zip reversed nditer iter tuple list namedtuple literal_unroll append extend insert "
-    "values items get setdefault pop popitem view rot90 trim_zeros nan_to_num as_strided "
-    "sliding_window_view asfarray asarray_chkfinite".split()
+    "values items get setdefault pop popitem carray farray view rot90 trim_zeros nan_to_num "
+    "as_strided sliding_window_view asfarray asarray_chkfinite".split()
 )
 
 # Expressions whose result may share memory with an operand.
@@ -70,12 +72,12 @@ GIVING = {"append": 0, "insert": 1, "setdefault": 1}
 RETURNED = "$returned"  # all that a function returns
 
 # Functions whose result has no derivative, whatever is given to them.
-WITHOUT_DERIVATIVE = frozenset((len, range, isinstance, np.shape, np.ndim, np.size))
+WITHOUT_DERIVATIVE = frozenset((len, range, isinstance, type, np.shape, np.ndim, np.size))
 
 
 def is_foreign(function):
     """Return whether a function is of another package, and made compilable by an overload."""
-    is_seen = function is None or isinstance(function, type | DUFunc | CFunc)
+    is_seen = function is None or isinstance(function, type | DUFunc | GUFunc | CFunc)
     return not is_seen and callable(function) and not is_ours(function)
 
 
@@ -257,6 +259,8 @@ class Activity:
     def _outputs(self, expr):
         """Return the arguments that a function of NumPy writes its result to."""
         function = self.value_of(expr.func)
+        if isinstance(function, GUFunc):
+            return [expr.args[k] for k in outputs_of(function) if k < len(expr.args)]
         position = OUTPUTS.get(getattr(function, "__name__", None))
         if isinstance(function, np.ufunc | DUFunc):
             position = function.nin
@@ -275,7 +279,7 @@ class Activity:
     def dispatcher_of(self, func):
         """Return the compiled function that is called, if it is one."""
         value = self.value_of(func)
-        return value if isinstance(value, Dispatcher) else None
+        return value if isinstance(value, Dispatcher | CFunc) else None
 
     def value_of(self, var):
         """Return the object that a variable always stands for, or None."""
@@ -293,6 +297,15 @@ class Activity:
         definition = guard(get_definition, self.ir, var)
         is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
         return is_call and self.value_of(definition.func) is empty_inferred
+
+    def is_class(self, var):
+        """Return whether a variable stands for the type of a number, told by ``type`` or a dtype."""
+        definition = guard(get_definition, self.ir, var)
+        if not isinstance(definition, self.nodes.Expr):
+            return False
+        if definition.op == "getattr":
+            return definition.attr == "type"
+        return definition.op == "call" and self.value_of(definition.func) is type
 
     def is_constant(self, var):
         """Return whether a variable stands for a constant of the source."""
@@ -401,7 +414,7 @@ def _effects_of(function):
 
 def effects_of(dispatcher):
     """Return what a function does with its arguments; None: unknown."""
-    function = dispatcher.py_func
+    function = dispatcher.py_func if isinstance(dispatcher, Dispatcher) else dispatcher.__wrapped__
     if function in _being_read:  # it calls itself
         return None
     return _effects_of(function)

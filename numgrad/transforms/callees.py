@@ -1,5 +1,6 @@
 """What stands in the place of callees that are no functions of ``njit``: ufuncs and overloads."""
 
+from functools import wraps
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,7 @@ from numba.extending import lower_builtin
 
 from numgrad.duals.numba_arrays import element, has_array, lower_elementwise
 from numgrad.duals.numba_lowering import call, return_type, signature_of
-from numgrad.duals.numba_type import is_dual
+from numgrad.duals.numba_type import is_dual, without_derivatives
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -124,7 +125,10 @@ def _overloaded_of(typingctx, function, twin_of):
 
 
 def twin_template(template, stand_in, twin_of):
-    """Return an overload whose implementations are twins."""
+    """Return an overload whose implementations are twins.
+
+    It chooses among them by the types it was written for: those without derivatives.
+    """
 
     class Template(template):
         key = stand_in
@@ -132,8 +136,20 @@ def twin_template(template, stand_in, twin_of):
         _compiled_overloads: ClassVar[dict[Any, Any]] = {}
         _inline_overloads: ClassVar[dict[Any, Any]] = {}
         _inline = staticmethod(InlineOptions("never"))
+        _overload_func = staticmethod(choosing_by_numbers(template._overload_func))
 
         def _get_jit_decorator(self):
             return lambda **options: lambda function: twin_of(numba.jit(function, **options))
 
     return Template
+
+
+def choosing_by_numbers(choose):
+    """Return a function that chooses by types as if there were no derivatives."""
+
+    @wraps(choose)
+    def choose_by_numbers(*kinds, **keywords):
+        keywords = {name: without_derivatives(kind) for name, kind in keywords.items()}
+        return choose(*map(without_derivatives, kinds), **keywords)
+
+    return choose_by_numbers

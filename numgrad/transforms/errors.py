@@ -70,6 +70,8 @@ SURROUNDINGS = (
     ">>>",
 )
 REASONS = (
+    "No formula",
+    "No rule",
     "No conversion",
     "Cannot cast",
     "cannot convert",

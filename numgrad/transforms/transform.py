@@ -19,13 +19,15 @@ from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload, typeof_impl
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
 from numgrad.targets import cuda
-from numgrad.transforms import progress
+from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.twin import DRIVERS, hashable, plain
+from numgrad.transforms.twin import DRIVERS, function_of_element, hashable, plain, twin_of
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -39,9 +41,13 @@ def compiled(function):
         return function.driver()
     if isinstance(function, Dispatcher):
         return function
+    if isinstance(function, GUFunc):
+        return gufuncs.caller_of(function, twin_of)
+    if isinstance(function, DUFunc):
+        return function_of_element(function)
     source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
     if not inspect.isfunction(function) and inspect.isfunction(source):
-        function = source  # of a vectorize, guvectorize or cfunc
+        function = source  # of a cfunc, or of a vectorize for threads
     if not inspect.isfunction(function):
         raise TypeError(
             f"{function!r} can't be differentiated: a function was expected, plain or compiled "

@@ -6,6 +6,7 @@ twin, and the allocations of arrays that will hold derivatives by allocations of
 is called without any dual is the function itself.
 """
 
+import inspect
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,23 +18,28 @@ from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
+from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations
+from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
-from numgrad.transforms import callees, classes
+from numgrad.transforms import callees, cfuncs, classes, gufuncs
 from numgrad.transforms.activity import GIVING, Activity
 from numgrad.transforms.errors import DifferentiationError, explained
+from numgrad.transforms.source import Body, function_of
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
+UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -92,13 +98,29 @@ def carrying(typingctx, function):
     if isinstance(function, tuple):
         carriers = tuple(carrying(typingctx, each) for each in function)
         return function if carriers == function else carriers
+    if pointers.is_known(function):
+        return pointers.carrier_of(function)
     if not callable(function) or not hashable(function):
         return function
     if isinstance(function, DUFunc) and function not in TABLE:
         return callees.elementwise(function, twin_of)
+    if isinstance(function, GUFunc):
+        return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
-        return twin_of(plain(function.__wrapped__))
+        return cfuncs.carrier_of(function, twin_of(plain(function.__wrapped__)))
+    if function in activation.REPLACED:
+        return activation.REPLACED[function]
     return callees.overloaded(typingctx, function, twin_of)
+
+
+def function_of_element(ufunc):
+    """Return what a ufunc of Numba's computes of one element, as one that Numba will compile.
+
+    Its twin takes arrays too.
+    """
+    function = plain(ufunc._dispatcher.py_func)
+    UFUNCS.setdefault(function, ufunc)
+    return function
 
 
 def plain(function):
@@ -155,8 +177,8 @@ class CarryDerivatives(FunctionPass):
                     return replaced
         elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
             return self._displayed(block, statement, activity, active, dual)
-        if is_part(activity, statement) and value.value.name in active:
-            return self._replaced_part(block, statement, activity, dual)
+        if attribute_of(activity, statement) and value.value.name in active:
+            return self._attribute(block, statement, activity)
         if target in active and isinstance(
             value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
         ):
@@ -227,6 +249,14 @@ class CarryDerivatives(FunctionPass):
         self._set(activity.ir, statement, call)
         return [activity.nodes.Assign(value, plain, loc), before, named, statement]
 
+    def _attribute(self, block, statement, activity):
+        """Let an attribute that Numba refuses for arrays of duals be what a function returns."""
+        stand_in = attribute_of(activity, statement)
+        func, named = self._constant(block, activity, stand_in.__name__, stand_in, statement.loc)
+        call = activity.nodes.Expr.call(func, [statement.value.value], (), statement.loc)
+        self._set(activity.ir, statement, call)
+        return [named, statement]
+
     def _displayed(self, block, statement, activity, active, dual):
         """Let the items of a list, or of a tuple that is gone through, all be duals."""
         display, target = statement.value, statement.target.name
@@ -294,17 +324,6 @@ class CarryDerivatives(FunctionPass):
         self._set(activity.ir, statement, replaced)
         return [named, before, statement]
 
-    def _replaced_part(self, block, statement, activity, dual):
-        """Replace the attributes real and imag of what may be an array of duals."""
-        part, loc = statement.value, statement.loc
-        stand_in = allocations.PARTS[part.attr]
-        function, named = self._constant(block, activity, stand_in.__name__, stand_in, loc)
-        kind, before = self._constant(block, activity, "dual", dual, loc)
-        self._set(
-            activity.ir, statement, activity.nodes.Expr.call(function, [kind, part.value], (), loc)
-        )
-        return [named, before, statement]
-
     def _replaced_method(self, block, statement, activity, active):
         """Replace methods of jitclasses, which may be given what carries derivatives."""
         call = statement.value
@@ -325,7 +344,7 @@ class CarryDerivatives(FunctionPass):
         """Return what to call instead of what a statement calls, and the object of a method."""
         call = statement.value
         function = activity.value_of(call.func)
-        if is_number_class(function):
+        if self._is_class(activity, call.func):
             return (allocations.as_number if statement.target.name in active else None), []
         if function is not None:
             known = function in allocations.REPLACEMENTS if hashable(function) else False
@@ -339,7 +358,16 @@ class CarryDerivatives(FunctionPass):
         return None, []
 
     def _number_class(self, activity, call):
-        return [call.func] if is_number_class(activity.value_of(call.func)) else []
+        return [call.func] if self._is_class(activity, call.func) else []
+
+    def _is_class(self, activity, func):
+        """Return whether what is called converts a number to a type."""
+        if is_number_class(activity.value_of(func)) or activity.is_class(func):
+            return True
+        definition = guard(get_definition, activity.ir, func)
+        return isinstance(definition, activity.nodes.Arg) and isinstance(
+            self.state.args[definition.index], types.NumberClass
+        )
 
     def _set(self, function_ir, statement, value):
         """Let a statement assign another value."""
@@ -355,13 +383,13 @@ def value_is_array(nodes, value):
     return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
 
-def is_part(activity, statement):
-    """Return whether a statement takes the real or the imaginary part of a variable."""
+def attribute_of(activity, statement):
+    """Return what stands in the place of a variable's attribute that is read, if anything does."""
     value = statement.value
-    is_attribute = isinstance(value, activity.nodes.Expr) and value.op == "getattr"
-    if not is_attribute or value.attr not in allocations.PARTS:
-        return False
-    return activity.value_of(statement.target) is None
+    is_read = isinstance(value, activity.nodes.Expr) and value.op == "getattr"
+    if not is_read or activity.value_of(statement.target) is not None:
+        return None
+    return activation.ATTRIBUTES.get(value.attr)
 
 
 def is_number_class(function):
@@ -404,6 +432,17 @@ class Twin(CPUDispatcher):
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
 
     @cached_property
+    def on_arrays(self):
+        """The twin of a ufunc that is called on arrays, where this is that of one element."""
+        ufunc = UFUNCS[self.original]
+        names = ", ".join(inspect.signature(self.py_func).parameters)
+        body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
+        return twin_of(numba.njit(function_of(self.py_func.__name__, names, body)))
+
+    def takes_elements_of(self, kinds):
+        return self.original in UFUNCS and any(isinstance(kind, types.Array) for kind in kinds)
+
+    @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
         return cuda.function_in_kernels(
@@ -429,12 +468,16 @@ class Twin(CPUDispatcher):
 
     def get_call_template(self, args, kws):
         _, folded = self._compiler.fold_argument_types(args, kws)
+        if self.takes_elements_of(folded):
+            return self.on_arrays.get_call_template(args, kws)
         if highest(folded) is None:
             return self.original.get_call_template(args, kws)
         return super().get_call_template(args, kws)
 
     def get_overload(self, sig):
         args, _ = numba.core.sigutils.normalize_signature(sig)
+        if self.takes_elements_of(args):
+            return self.on_arrays.get_overload(sig)
         if highest(args) is None:
             return self.original.get_overload(sig)
         return super().get_overload(sig)
