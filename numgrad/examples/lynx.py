@@ -147,7 +147,7 @@ def start(times: Floats, log_pelts: Floats) -> Floats:
     return guess
 
 
-def fit(times: Floats, log_pelts: Floats) -> Fit:
+def fit(times: Floats, log_pelts: Floats, logs: Floats) -> Fit:
     """Fit the equations to a record.
 
     Parameters
@@ -156,6 +156,8 @@ def fit(times: Floats, log_pelts: Floats) -> Fit:
         In years.
     log_pelts : ndarray of shape (times, 2)
         Logarithms of hares and lynx.
+    logs : ndarray
+        Logarithms of the parameters to begin with.
 
     Returns
     -------
@@ -173,7 +175,6 @@ def fit(times: Floats, log_pelts: Floats) -> Fit:
     √λ s = 0. One that makes things worse is taken back and damped more (J. J. Moré, The
     Levenberg-Marquardt algorithm, Lecture Notes in Mathematics 630, 1978, tells the history).
     """
-    logs = start(times, log_pelts)
     damping = 1.0
     residuals = (log_pelts - populations(logs, times)).ravel()
     slopes = jacobian(logs, times).reshape(residuals.size, logs.size)
@@ -304,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Command line without the program's name.
     """
     output = picture("lynx", str(__doc__), arguments)
-    found = fit(YEARS, LOG_PELTS)
+    found = fit(YEARS, LOG_PELTS, start(YEARS, LOG_PELTS))
     print(f"hares and lynx of the Hudson Bay, {YEARS[0]:.0f} to {YEARS[-1]:.0f}")
     print(f"Levenberg and Marquardt's method: {found.trials} steps\n")
     print(*report(found), sep="\n")

@@ -89,7 +89,7 @@ def cubic(z: complex, linear: float, constant: float) -> complex:
 slope = numgrad.derivative(cubic)
 
 
-@njit(error_model="numpy")  # where the slope is 0 the method goes to infinity, and stays there
+@njit
 def newton(z: complex, linear: float, constant: float, roots: Complexes) -> tuple[int, float]:
     """Return the number of the root that Newton's method finds from z, and the steps it takes.
 
@@ -102,8 +102,11 @@ def newton(z: complex, linear: float, constant: float, roots: Complexes) -> tupl
             if error < NEAR:
                 # 1e-16 and less is rounding, or the root itself
                 past = math.log(max(error, NEAR**2)) / math.log(NEAR)
-                return k, count - math.log2(past)
-        z -= cubic(z, linear, constant) / slope(z, linear, constant)
+                return k, max(count - math.log2(past), 0.0)
+        steepness = slope(z, linear, constant)
+        if steepness == 0:
+            break
+        z -= cubic(z, linear, constant) / steepness
     return NOWHERE, MOST_STEPS
 
 

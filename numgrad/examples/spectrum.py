@@ -42,7 +42,7 @@ RADIANCE = 2 * PLANCK * LIGHT * PER_METRE**3 / MEGAJANSKY  # MJy/sr where one ph
 
 MOST_STEPS = 50  # of Newton's method
 CONVERGED = 1e-6  # a step this short, in standard deviations, is the last
-START = np.array([2.5, 0.0, 0.0])
+WIEN = 2.8214393721  # the exponent where Planck's law is largest: 3 (1 - exp(-x)) = x
 NAMES = ("temperature (K)", "chemical potential", "Galaxy left over")
 
 # |μ| is smaller with a confidence of 95 %: D. J. Fixsen and others, The Astrophysical Journal 473,
@@ -145,15 +145,21 @@ def minus_log_likelihood(parameters: Floats, spectrum: Spectrum) -> float:
     return 0.5 * total
 
 
-def estimate(function: Callable[[Floats, Any], float], start: Floats, data: Any) -> Estimate:
+def start(spectrum: Spectrum) -> Floats:
+    """Guess the parameters: the temperature from where the spectrum is largest, all else zero."""
+    peak = spectrum.wavenumber[spectrum.intensity.argmax()]
+    return np.array([THERMAL * peak / WIEN, 0.0, 0.0])
+
+
+def estimate(function: Callable[[Floats, Any], float], parameters: Floats, data: Any) -> Estimate:
     """Minimise by Newton's method, and read the covariance off the last Hessian.
 
     Parameters
     ----------
     function : callable
         Minus the logarithm of a likelihood, of parameters and data.
-    start : ndarray
-        The parameters to start from.
+    parameters : ndarray
+        Where to start.
     data : object
         Passed on.
 
@@ -166,7 +172,7 @@ def estimate(function: Callable[[Floats, Any], float], start: Floats, data: Any)
     Raises
     ------
     RuntimeError
-        If the steps don't end.
+        If the steps don't end, or end where there is no minimum: the start was too far away.
 
     Notes
     -----
@@ -175,15 +181,39 @@ def estimate(function: Callable[[Floats, Any], float], start: Floats, data: Any)
     """
     value_and_gradient = numgrad.value_and_grad(function)
     hessian = numgrad.hessian(function)
-    parameters = start
     for count in range(1, MOST_STEPS + 1):
         value, gradient = value_and_gradient(parameters, data)
-        covariance = np.linalg.inv(hessian(parameters, data))
-        step = covariance @ gradient
-        parameters = parameters - step
+        curvature = hessian(parameters, data)
+        step = np.linalg.solve(curvature, gradient)
         if abs(gradient @ step) < CONVERGED**2:
-            return Estimate(parameters, covariance, 2 * value, count)
-    raise RuntimeError(f"no minimum within {MOST_STEPS} steps: the last was {step}")
+            return Estimate(parameters, covariance_at_minimum(curvature), 2 * value, count)
+        parameters = parameters - step
+    raise RuntimeError(f"no minimum within {MOST_STEPS} steps")
+
+
+def covariance_at_minimum(hessian: Floats) -> Floats:
+    """Return the inverse of the Hessian of minus a log-likelihood.
+
+    Parameters
+    ----------
+    hessian : ndarray
+        Where the gradient is zero.
+
+    Returns
+    -------
+    ndarray
+        The covariance of the parameters.
+
+    Raises
+    ------
+    RuntimeError
+        If the Hessian is not positive definite, so that this is no minimum.
+    """
+    try:
+        np.linalg.cholesky(hessian)
+    except np.linalg.LinAlgError as error:
+        raise RuntimeError("a saddle or a maximum was found: start nearer") from error
+    return np.linalg.inv(hessian)
 
 
 def fit_of_planck(found: Estimate) -> tuple[float, float]:
@@ -342,9 +372,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Command line without the program's name.
     """
     output = picture("spectrum", str(__doc__), arguments)
-    found = estimate(minus_log_likelihood, START, FIRAS)
+    begun = start(FIRAS)
+    found = estimate(minus_log_likelihood, begun, FIRAS)
     print(f"the cosmic microwave background at {FIRAS.intensity.size} frequencies, COBE/FIRAS")
-    print(f"Newton's method from {START[0]} K: {found.steps} steps\n")
+    print(f"Newton's method from {begun[0]:.2f} K: {found.steps} steps\n")
     print(*report(FIRAS, found), sep="\n")
     draw(FIRAS, found, output)
     print(f"\npicture  {output}")

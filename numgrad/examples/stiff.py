@@ -19,7 +19,6 @@ returns one of `scipy.sparse`.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
+from numgrad.examples import require
 
 Floats = NDArray[np.float64]
 Function = Callable[[float, Floats], Floats]
@@ -293,10 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--grid", type=int, default=16, metavar="N", help="points along a side")
     grid = parser.parse_args(arguments).grid
-    try:
-        import scipy.integrate  # noqa: F401
-    except ModuleNotFoundError:
-        sys.exit("this example solves with SciPy: pip install scipy")
+    require("scipy.integrate")
 
     print("calls: of the right-hand side + of the Jacobian; seconds: once compiled")
     print("apart: how far from each other they end, in units of the tolerance\n")

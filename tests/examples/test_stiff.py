@@ -134,5 +134,5 @@ def test_main_prints_calls_and_times(capsys):
 
 def test_without_scipy_the_example_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.integrate", None)
-    with pytest.raises(SystemExit, match="pip install scipy"):
+    with pytest.raises(SystemExit, match=r"needs scipy: pip install 'numba-numgrad\[plot\]'"):
         stiff.main([])
