@@ -213,7 +213,7 @@ def covariance_at_minimum(hessian: Floats) -> Floats:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError as error:
         raise RuntimeError("a saddle or a maximum was found: start nearer") from error
-    return np.linalg.inv(hessian)
+    return np.asarray(np.linalg.inv(hessian), np.float64)
 
 
 def fit_of_planck(found: Estimate) -> tuple[float, float]:
