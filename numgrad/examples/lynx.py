@@ -37,10 +37,9 @@ STEPS = 20  # of Runge and Kutta's method, from one time to the next
 MOST_TRIALS = 200  # of Levenberg and Marquardt's
 CONVERGED = 1e-9  # a sum of squares that changes less than by this share is the least
 
-# Thousands of pelts. They go back to C. G. Hewitt, The Conservation of the Wild Life of Canada,
-# 1921; these numbers are those of P. Howard, Modeling Basics, Texas A&M University, 2009, as
-# B. Carpenter, Predator-Prey Population Dynamics: the Lotka-Volterra model in Stan, 2018, gives
-# them: https://mc-stan.org/users/documentation/case-studies/lotka-volterra-predator-prey.html
+# Thousands of pelts: P. Howard, Modeling basics, Lecture Notes for Math 442, Texas A&M University,
+# 2009, as B. Carpenter, Predator-Prey Population Dynamics: the Lotka-Volterra model in Stan, 2018,
+# gives them: https://mc-stan.org/users/documentation/case-studies/lotka-volterra-predator-prey.html
 # fmt: off
 YEARS = np.arange(1900.0, 1921.0)
 HARES = np.array([
@@ -173,7 +172,8 @@ def fit(times: Floats, log_pelts: Floats, logs: Floats) -> Fit:
     -----
     A step is that of Gauss and Newton, with the damping λ: the least squares of J s = r above
     √λ s = 0. One that makes things worse is taken back and damped more (J. J. Moré, The
-    Levenberg-Marquardt algorithm, Lecture Notes in Mathematics 630, 1978, tells the history).
+    Levenberg-Marquardt algorithm: implementation and theory, Lecture Notes in Mathematics 630,
+    1978).
     """
     damping = 1.0
     residuals = (log_pelts - populations(logs, times)).ravel()

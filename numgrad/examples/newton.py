@@ -7,10 +7,9 @@ is painted by the root that it finds, the brighter the sooner. Whoever starts it
 learns that a small change of the start may lead to any root.
 
 The function is written once, for complex numbers; `numgrad.derivative` gives f', which is called
-inside a loop that Numba runs on all cores. Two cubics are drawn: z³ - 1, and z³ - 2 z + 2, which
-S. Smale (The fundamental theorem of algebra and complexity theory, Bulletin of the American
-Mathematical Society 4, 1981) gives as one where the method fails on whole regions, painted black:
-near 0 it goes to 1, and from 1 back to 0, for ever.
+inside a loop that Numba runs on all cores. Two cubics are drawn: z³ - 1, and z³ - 2 z + 2, for
+which the method fails on whole regions, painted black: 0 leads to 1 and 1 back to 0, for ever,
+and whatever starts near them comes ever nearer to that circle.
 """
 
 import math

@@ -13,7 +13,7 @@ covariance of the parameters. They depend on each other: leaving the potential o
 temperature three times less certain, which no uncertainty of a single parameter tells.
 
 The temperature is relative to the instrument's thermometers. Those who calibrated them give it
-as 2.725 K with an uncertainty of 1 mK, a hundred times that of the fit.
+as 2.725 K with an uncertainty of 1 mK, forty times that of the fit.
 """
 
 from collections.abc import Callable, Sequence

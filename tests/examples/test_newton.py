@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from numgrad.examples import newton
 from numgrad.examples.newton import CUBICS, NOWHERE, Basins
 
-UNITY, SMALE = CUBICS
+UNITY, CIRCLING = CUBICS
 
 
 def naive_basins(polynomial, points):
@@ -53,7 +53,7 @@ def test_basins_of_unity_turn_with_the_roots():
     np.testing.assert_allclose(there.steps[same], here.steps[same], atol=0.1)
 
 
-@pytest.mark.parametrize(("polynomial", "swapped"), [(UNITY, [0, 2, 1]), (SMALE, [1, 0, 2])])
+@pytest.mark.parametrize(("polynomial", "swapped"), [(UNITY, [0, 2, 1]), (CIRCLING, [1, 0, 2])])
 def test_conjugate_starts_find_conjugate_roots(polynomial, swapped):
     points = newton.grid(polynomial.half, 60)
     found = newton.basins(polynomial, points).root
@@ -64,7 +64,7 @@ def test_conjugate_starts_find_conjugate_roots(polynomial, swapped):
 def test_the_method_goes_round_in_circles_near_zero():
     starts = np.array([[0.01, 0.02j, 1.0 + 0.001j, -2.0, 5.0 + 1.0j]])
     np.testing.assert_array_equal(
-        newton.basins(SMALE, starts).root, [[NOWHERE, NOWHERE, NOWHERE, 2, 0]]
+        newton.basins(CIRCLING, starts).root, [[NOWHERE, NOWHERE, NOWHERE, 2, 0]]
     )
     assert (newton.basins(UNITY, starts[:, 3:]).root != NOWHERE).all()
 
@@ -105,7 +105,7 @@ def test_main_prints_shares_and_saves_a_picture(tmp_path, capsys, monkeypatch):
         words = line.removeprefix(polynomial.name).split()
         shares = [float(word.removesuffix("%")) for word in words[:4]]
         assert sum(shares) == pytest.approx(100, abs=0.05)
-        assert (shares[3] > 0) == (polynomial is SMALE)
+        assert (shares[3] > 0) == (polynomial is CIRCLING)
         assert 3 < float(words[4]) < 12
     picture = imread(output)
     assert picture.shape[:2] == (780, 1430)
