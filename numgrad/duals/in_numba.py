@@ -33,10 +33,27 @@ def register() -> None:
 @cache
 def load() -> None:
     """Teach Numba all about duals, also where it is compiling already."""
-    from numba.core.registry import cpu_target
-
     from numgrad.duals.numba_rules import register_table
 
     register_table()
-    cpu_target.typing_context.refresh()
+    refresh()
+
+
+def refresh() -> None:
+    """Let Numba take up what was registered, also where it is compiling already.
+
+    A function that Numba knows gets a new type with every addition. A program that is being
+    compiled may have met it before, and meets it again: Numba must take one type for the other.
+    """
+    from numba.core.registry import cpu_target
+
+    context = cpu_target.typing_context
+    if not context._registries:
+        return  # the first program to be compiled takes up everything
+    before = dict(context._globals)
+    context.refresh()
     cpu_target.target_context.refresh()
+    for function, old in before.items():
+        new = context._globals.get(function, old)
+        if new is not old:
+            context.tm.set_promote(old, new)

@@ -13,8 +13,6 @@ Jacobian takes them on to all the digits that NIST certifies; differences, thems
 the eighth digit, take them nowhere.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
+from numgrad.examples import picture, require
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats, Floats, Floats], Floats]
@@ -423,19 +422,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Command line without the program's name.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m numgrad.examples.fit", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--output", type=Path, default=Path("fit.png"), metavar="PNG")
-    output = parser.parse_args(arguments).output
-    try:
-        import matplotlib.figure  # noqa: F401
-        import scipy.optimize  # noqa: F401 - so that nothing is fitted before one is missed
-    except ModuleNotFoundError:
-        sys.exit(
-            "this example fits with SciPy and draws with Matplotlib: "
-            "pip install scipy 'numba-numgrad[plot]'"
-        )
+    output = picture("fit", str(__doc__), arguments)
+    require("scipy.optimize")
 
     print("digits: of 11 certified; settled: after 20 Gauss-Newton steps more")
     print("calls: of the residuals + of the Jacobian\n")

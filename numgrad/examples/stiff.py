@@ -1,6 +1,6 @@
 """Stiff differential equations, solved by SciPy with and without the exact Jacobian.
 
-Run it with ``python -m numgrad.examples.stiff [--grid 16]``.
+Run it with ``python -m numgrad.examples.stiff [--grid 16] [--output stiff.png]``.
 
 The implicit methods of `scipy.integrate.solve_ivp` need the Jacobian of the right-hand side.
 Without it they take differences, one call of the right-hand side for each unknown and more
@@ -19,21 +19,28 @@ returns one of `scipy.sparse`.
 """
 
 import argparse
-import sys
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+if __name__ == "__main__":  # on matrices this small, threads of OpenBLAS wait more than they work
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
+from numgrad.examples import require
+from numgrad.plotting import COLOURS, STYLES
 
 Floats = NDArray[np.float64]
 Function = Callable[[float, Floats], Floats]
 
 METHODS = ("BDF", "Radau")
+SNAPSHOTS = (0.0, 1.1, 1.5, 2.5)  # when to draw the Brusselator
 WITHIN = 100  # times the tolerance: how near to each other two solutions must end
 
 
@@ -280,8 +287,81 @@ def line(problem: Problem, method: str, exact: Solution, differences: Solution) 
     )
 
 
+def states(problem: Problem, jacobian: Function, times: Floats) -> Floats:
+    """Return the states of a problem at some times, by Radau with the exact Jacobian.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    jacobian : callable
+        Of the right-hand side.
+    times : ndarray
+        Ascending, from 0 on.
+
+    Returns
+    -------
+    ndarray of shape (times, unknowns)
+        The states.
+    """
+    from scipy.integrate import solve_ivp
+
+    result: Any = solve_ivp(
+        problem.rhs,
+        (0.0, times[-1]),
+        problem.start,
+        method="Radau",
+        jac=jacobian,
+        rtol=problem.rtol,
+        atol=problem.atol,
+        t_eval=times,
+    )
+    reached: Floats = result.y.T
+    return reached
+
+
+def draw(problems: Sequence[Problem], jacobians: Sequence[Function], output: Path) -> None:
+    """Save a picture: the chemistry over eleven powers of ten, the Brusselator on its square.
+
+    Parameters
+    ----------
+    problems, jacobians : sequence of Problem, sequence of callable
+        Of both.
+    output : Path
+        The picture's file.
+    """
+    from matplotlib.figure import Figure  # not pyplot: no window, no global state
+
+    kinetics, reactor = problems
+    times = np.append(0.0, np.logspace(-5, np.log10(kinetics.end), 200))
+    shares = states(kinetics, jacobians[0], times)
+    fields = states(reactor, jacobians[1], np.array(SNAPSHOTS))
+    n = round(np.sqrt(reactor.start.size / 2))
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    panel = left.subplots()
+    panel.set_title("Robertson's chemistry")
+    for k, (name, factor) in enumerate((("A", 1.0), ("10⁴ B", 1e4), ("C", 1.0))):
+        style = {"color": COLOURS[k], "linestyle": STYLES[k]}
+        panel.semilogx(times[1:], factor * shares[1:, k], label=name, **style)
+    panel.set_xlabel("time (s)")
+    panel.set_ylabel("concentration")
+    panel.legend(frameon=False)
+    panels = right.subplots(2, 2, sharex=True, sharey=True)
+    right.suptitle(f"the Brusselator's u, {n} x {n}")
+    for square, t, state in zip(panels.flat, SNAPSHOTS, fields, strict=True):
+        field = state[: n * n].reshape(n, n)
+        mesh = square.imshow(field, origin="lower", extent=(0, 1, 0, 1), cmap="cividis")
+        square.set_title(f"t = {t}", fontsize="medium")
+        right.colorbar(mesh, ax=square)
+    right.supxlabel("x", fontsize="medium")
+    right.supylabel("y", fontsize="medium")
+    figure.savefig(output, format="png", dpi=100)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: solve both problems both ways, print the table.
+    """Run the example: solve both problems both ways, print the table, draw.
 
     Parameters
     ----------
@@ -292,11 +372,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m numgrad.examples.stiff", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--grid", type=int, default=16, metavar="N", help="points along a side")
-    grid = parser.parse_args(arguments).grid
-    try:
-        import scipy.integrate  # noqa: F401
-    except ModuleNotFoundError:
-        sys.exit("this example solves with SciPy: pip install scipy")
+    parser.add_argument("--output", type=Path, default=Path("stiff.png"), metavar="PNG")
+    given = parser.parse_args(arguments)
+    require("scipy.integrate", "matplotlib.figure")
 
     print("calls: of the right-hand side + of the Jacobian; seconds: once compiled")
     print("apart: how far from each other they end, in units of the tolerance\n")
@@ -304,10 +382,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         "problem              unknowns  method     calls       time    calls       time     apart"
     )
-    for problem in (chemistry(), reaction(grid)):
-        jacobian: Function = numgrad.jacobian(problem.rhs, argnums=1)
+    problems = chemistry(), reaction(given.grid)
+    jacobians: list[Function] = [numgrad.jacobian(each.rhs, argnums=1) for each in problems]
+    for problem, jacobian in zip(problems, jacobians, strict=True):
         for method in METHODS:
             print(line(problem, method, *compare(problem, method, jacobian)))
+    draw(problems, jacobians, given.output)
+    print(f"\npicture  {given.output}")
 
 
 if __name__ == "__main__":

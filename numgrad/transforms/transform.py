@@ -22,7 +22,8 @@ from numba.extending import overload, typeof_impl
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
-from numgrad.duals.numba_rules import OPTIONS, register_table
+from numgrad.duals.in_numba import load, refresh
+from numgrad.duals.numba_rules import OPTIONS
 from numgrad.targets import cuda
 from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.errors import explained
@@ -130,7 +131,7 @@ class Transform:
         key = hint, options is ENTRY_OPTIONS
         if key in self._drivers:
             return self._drivers[key]
-        register_table()
+        load()
         driver = Driver(self, hint, options)
         DRIVERS[driver] = self
         return self._drivers.setdefault(key, driver)
@@ -330,6 +331,7 @@ def register(maker, kind):
     typed = function_of("typed", header, Body([f"return implementation({given})"], names))
     overload(maker, inline="always", prefer_literal=True)(typed)
     MADE_IN_COMPILED_CODE[maker] = typed
+    refresh()  # the program that is being compiled may be the first to name the maker
 
 
 def constant_of(kind):

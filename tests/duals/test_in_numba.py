@@ -1,9 +1,17 @@
 """``numgrad.Dual`` inside compiled code, before anything else of numgrad was used there."""
 
+import math
 import subprocess
 import sys
 
 import pytest
+
+# Numba types the logarithm, then learns of duals, then types the loop again
+HALFWAY = """for _ in range(3):
+        if x < 2.5:
+            return math.log(x)
+        x -= {}
+    return x"""
 
 PROGRAMS = {
     "made inside": (
@@ -20,6 +28,13 @@ PROGRAMS = {
     "integers": ("return (numgrad.Dual(2, 1) * x).partials[0]", "f(3.0)", 3.0),
     "passed in": ("return (x * x).partials[0]", "f(numgrad.Dual(3.0, 1.0))", 6.0),
     "passed in and out": ("return x * x", "f(numgrad.Dual(3.0, 1.0)).partials[0]", 6.0),
+    "met halfway": (HALFWAY.format("numgrad.Dual(x, 1.0).partials[0]"), "f(3.0)", math.log(2.0)),
+    "derivative made inside": ("return numgrad.derivative(square)(x)", "f(3.0)", 6.0),
+    "derivative made halfway": (
+        HALFWAY.format("numgrad.derivative(square)(0.5)"),
+        "f(3.0)",
+        math.log(2.0),
+    ),
 }
 
 
@@ -27,7 +42,14 @@ PROGRAMS = {
 def test_first_use(name, tmp_path):
     body, call, expected = PROGRAMS[name]
     file = tmp_path / "program.py"
-    lines = ["import numba, numgrad", "@numba.njit", "def f(x):", f"    {body}", f"print({call})"]
+    lines = [
+        "import math, numba, numgrad",
+        "square = numba.njit(lambda x: x * x)",
+        "@numba.njit",
+        "def f(x):",
+        f"    {body}",
+        f"print({call})",
+    ]
     file.write_text("\n".join(lines), "utf-8")
     done = subprocess.run([sys.executable, file], check=True, capture_output=True, text=True)
     assert float(done.stdout) == expected

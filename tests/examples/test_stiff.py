@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from numba import njit
 
 import numgrad
@@ -77,6 +78,14 @@ def test_the_start_of_the_brusselator():
     assert not v[:, 0].any()
 
 
+def test_states_are_those_of_the_test_set():
+    problem = stiff.chemistry()
+    jacobian = numgrad.jacobian(problem.rhs, argnums=1)
+    first, last = stiff.states(problem._replace(rtol=1e-9), jacobian, np.array([0.0, 1e11]))
+    np.testing.assert_array_equal(first, problem.start)
+    np.testing.assert_allclose(last, ROBERTSON, rtol=1e-8)
+
+
 @pytest.mark.parametrize("method", stiff.METHODS)
 def test_the_exact_jacobian_saves_a_call_for_each_unknown(method):
     problem = stiff.reaction(5)._replace(end=2.0)
@@ -119,8 +128,12 @@ def test_a_line_of_the_table():
     assert " ".join(text.split()) == "Robertson 3 BDF 12 + 3 0.50 s 34 0.25 s 2"
 
 
-def test_main_prints_calls_and_times(capsys):
-    stiff.main(["--grid", "5"])
+def test_main_prints_calls_and_times_and_saves_a_picture(tmp_path, capsys):
+    output = tmp_path / "stiff.png"
+    stiff.main(["--grid", "5", "--output", str(output)])
+    picture = imread(output)
+    assert picture.shape[:2] == (450, 1100)
+    assert picture[..., :3].std() > 0.1
     printed = capsys.readouterr().out.splitlines()
     for name, unknowns in (("Robertson", 3), ("Brusselator, 5 x 5", 50)):
         lines = [text.removeprefix(name).split() for text in printed if text.startswith(name)]
@@ -132,7 +145,8 @@ def test_main_prints_calls_and_times(capsys):
             assert float(line[-1]) < stiff.WITHIN
 
 
-def test_without_scipy_the_example_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.integrate", None)
-    with pytest.raises(SystemExit, match="pip install scipy"):
+@pytest.mark.parametrize("missing", ["scipy.integrate", "matplotlib.figure"])
+def test_without_scipy_or_matplotlib_the_example_says_what_to_install(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SystemExit, match=r"pip install 'numba-numgrad\[plot\]'"):
         stiff.main([])
