@@ -6,6 +6,7 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
+from tests.duals.beside_jax import IS_INSTALLED, pushed_forward
 
 # One line an expression, by the shape of x. Beside x there are constants: v as long as a row of x,
 # w as long as the rows of A, A and B to multiply a row with from either side, i and m to index it.
@@ -215,6 +216,7 @@ def test_first_order(shape, expressions):
     for k, (by_x, by_factor) in enumerate(jacobians):
         assert_allclose(by_factor, values[k], rtol=1e-13, atol=1e-14, err_msg=expressions[k])
         assert_allclose(by_x, slopes[k], rtol=1e-8, atol=1e-9, err_msg=expressions[k])
+        compare_with_jax(np.tensordot(by_x, x + 1.0, x.ndim), expressions[k], shape, x + 1.0)
 
 
 @pytest.mark.parametrize(("shape", "expressions"), list(groups(3)))
@@ -241,6 +243,32 @@ def test_second_order(shape, expressions):
 
     for k, expected in enumerate(differences(slope, np.zeros(2), STEP)):
         assert_allclose(results[k], expected[..., 1], rtol=1e-6, atol=1e-7, err_msg=expressions[k])
+        compare_with_jax(results[k], f"({expressions[k]}) ** 2", shape, one, other)
+
+
+# JAX has no derivative of these, and says 0.
+WITHOUT_JAX = ("np.arange(x[0], x[0] + 2.2, 0.5)", "np.unique(x)")
+
+
+def compare_with_jax(actual, expression, shape, *directions):
+    if any(each in expression for each in WITHOUT_JAX):
+        return
+    x, *constants = arguments(shape)
+    expected = pushed_forward(expression, PARAMETERS.split(", "), x, constants, *directions)
+    if expected is not None:
+        assert_allclose(actual, expected, rtol=1e-11, atol=1e-12, err_msg=f"JAX: {expression}")
+
+
+@pytest.mark.skipif(not IS_INSTALLED, reason="JAX isn't installed, beside which these are tested")
+def test_jax_knows_most_of_the_table():
+    """A comparison that compared nothing would not be noticed."""
+    compared = 0
+    for shape, table in TABLES.items():
+        for line in table.strip().splitlines():
+            x, *constants = arguments(shape)
+            found = pushed_forward(line, PARAMETERS.split(", "), x, constants, x)
+            compared += found is not None
+    assert compared > 90
 
 
 def test_what_has_no_derivative():

@@ -6,6 +6,7 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
+from tests.duals.beside_jax import IS_INSTALLED, pushed_forward
 
 pytest.importorskip("scipy", reason="Numba's linear algebra needs SciPy")
 
@@ -89,12 +90,33 @@ def slope(f, step):
 
 def test_first_order():
     """The chunk has a partial for every element of the matrix."""
-    x, f = point(), function(LINES)
+    x, f, compared = point(), function(LINES), 0
+    one = np.random.default_rng(2).uniform(-1.0, 1.0, (3, 3))
     slopes = numgrad.jacobian(njit(f))(x)
     for k, line in enumerate(LINES):
         for direction in np.eye(9).reshape(9, 3, 3):
             expected = slope(lambda s, k=k, to=direction: f(x + s * to)[k], 1e-3)
             assert_allclose(np.sum(slopes[k] * direction), expected, 1e-8, 1e-9, err_msg=line)
+        expected = by_jax(line, x, one)
+        if expected is not None:
+            assert_allclose(np.sum(slopes[k] * one), expected, 1e-9, 1e-10, err_msg=line)
+            compared += 1
+    assert compared > 15 or not IS_INSTALLED
+
+
+# JAX makes these matrices symmetric first, and so has other slopes by their elements.
+SYMMETRIC = ("np.linalg.eigh", "np.linalg.eigvalsh", "np.linalg.cholesky(x +")
+
+
+def by_jax(line, x, *directions):
+    """Return JAX's derivative of a line of the table along directions, or None."""
+    if any(each in line for each in SYMMETRIC):
+        return None
+    rng = np.random.default_rng(3)
+    constants = rng.normal(size=(3, 3)) + 2.0 * np.eye(3), rng.normal(size=3)
+    rows = "np.concatenate((x, x[:1] * x[1:2]))"
+    expression = f"weighed((lambda y, z: {line})({rows}, {rows}.T))"
+    return pushed_forward(expression, ("x", "A", "b"), x, constants, *directions)
 
 
 QUICK = ["np.linalg.solve(x, x.T)", "np.linalg.cholesky(x @ x.T)"]
