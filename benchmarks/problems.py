@@ -351,6 +351,54 @@ def linear_equations(size=200, parameters=20):
     )
 
 
+# Work that carries no derivatives: most of what the function does
+
+
+@numba.njit
+def field_of(points):
+    field = np.zeros(len(points))
+    for i in range(len(points)):
+        for j in range(len(points)):
+            squares = 0.0
+            for k in range(points.shape[1]):
+                squares += (points[i, k] - points[j, k]) ** 2
+            field[i] += np.exp(-squares)
+    return field
+
+
+@numba.njit
+def weighed_field(weights, points):
+    field = np.zeros(len(points))
+    for i in range(len(points)):
+        for j in range(len(points)):
+            squares = 0.0
+            for k in range(points.shape[1]):
+                squares += (points[i, k] - points[j, k]) ** 2
+            field[i] += np.exp(-squares)
+    total = 0.0
+    for i in range(len(points)):
+        total += np.exp(-weights[i % weights.size] * field[i])
+    return total
+
+
+gradient_of_weighed_field = numgrad.grad(weighed_field)
+
+
+def inactive_work(size=500):
+    """Return the problem of a function whose heavy part doesn't depend on its first argument."""
+    points = np.random.default_rng(0).normal(size=(size, 3))
+    weights = np.linspace(0.1, 1.0, 8)
+    calls = {
+        "numgrad": lambda: gradient_of_weighed_field(weights, points),
+        "the part without derivatives": lambda: field_of(points),
+    }
+    return Problem(
+        "gradient of a function that is mostly inactive",
+        calls,
+        {"the part without derivatives": 1 / 1.1},
+    )
+
+
 @cache
 def loaded_jax():
     """Return JAX, computing in float64, or None where it isn't installed."""
@@ -373,3 +421,4 @@ def problems(*, quick=False):
     yield bundle_adjustment(1_000 if quick else 10_000)
     yield hessian()
     yield linear_equations()
+    yield inactive_work()

@@ -42,8 +42,9 @@ VIEWS = frozenset(
 )
 
 # Expressions whose result may share memory with an operand.
+ITEMS = frozenset("getitem static_getitem typed_getitem".split())
 SHARING = frozenset(
-    "getitem static_getitem typed_getitem getiter iternext pair_first exhaust_iter cast phi "
+    "getiter iternext pair_first exhaust_iter cast phi "
     "build_tuple build_list build_set build_map getattr".split()
 )
 
@@ -181,7 +182,9 @@ class Activity:
         if expr.op == "getattr" and expr.attr in ("shape", "size", "ndim", "dtype", "strides"):
             return
         self.flows.append((operands, target))
-        if expr.op in SHARING:
+        if expr.op in ITEMS:
+            self._share(target, expr.value.name)  # and not with the index
+        elif expr.op in SHARING:
             for operand in operands:
                 self._share(target, operand)
         elif expr.op in ("binop", "unary"):

@@ -45,7 +45,9 @@ def test_callees_and_allocations():
 @njit
 def sizes(x):
     inactive, active = np.zeros(3), np.zeros(3)
-    active[0] = x * inactive[1]
+    for i in range(3):  # an index that both have shares no memory with them
+        inactive[i] += 1.0
+        active[i] += x * inactive[i]
     return x * inactive.itemsize, x * active.itemsize
 
 
