@@ -109,11 +109,28 @@ def close_figures() -> None:
         sys.modules["matplotlib.pyplot"].close("all")
 
 
+class Checker(doctest.OutputChecker):
+    """Compares outputs; an example is shown as a file of its page's name."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        """Return whether an output is what the page says."""
+        return super().check_output(want, shown(got), optionflags)
+
+    def output_difference(self, example: Any, got: str, optionflags: int) -> str:
+        """Return both."""
+        return super().output_difference(example, shown(got), optionflags)
+
+
+def shown(output: str) -> str:
+    """Return an output with the name that the page has for the file of an example."""
+    return re.sub(r"<doctest (\w+)\[\d+\]>", r"\1.py", output)
+
+
 class Runner(doctest.DocTestRunner):
     """Runs examples, and keeps what went wrong with its line."""
 
     def __init__(self) -> None:
-        super().__init__(verbose=False, optionflags=doctest.ELLIPSIS)
+        super().__init__(checker=Checker(), verbose=False, optionflags=doctest.ELLIPSIS)
         self.failed: list[Failure] = []
 
     def report_failure(self, out: Any, test: Any, example: Any, got: str) -> None:
