@@ -9,7 +9,9 @@ is a warning, and ends a build with ``-W``.
 
 import contextlib
 import doctest
+import os
 import re
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,8 +22,11 @@ PICTURES = Path(__file__).parents[1] / "pictures"  # the folder in which pages r
 FENCE = re.compile(r"^\s*(`{3,}|~{3,}|:{3,})\s*(\S*)")
 RUN, TO_BE_RUN = "pycon", ("python", "py", "python3", "pycon")
 
-# Examples that need a GPU are marked so, and run where there is one.
+# Examples that need a GPU are marked so, and run where there is one. Elsewhere the pages about GPUs
+# run in Numba's simulator, in a process of their own.
 GPU = doctest.register_optionflag("GPU")
+SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1"}
+ABOUT_GPUS = {"cuda"}
 
 
 class Failure(NamedTuple):
@@ -65,6 +70,8 @@ def not_run(page: str) -> list[Failure]:
 
 def has_gpu() -> bool:
     """Return whether examples that need a GPU can run."""
+    if SIMULATOR.items() <= os.environ.items():
+        return False
     try:
         from numba import cuda
     except ImportError:
@@ -147,13 +154,26 @@ class Runner(doctest.DocTestRunner):
         self.failed.append(Failure(example.lineno + 1, f"{example.source}{what}"))
 
 
+def run_in_simulator(path: Path) -> list[Failure]:
+    """Run the examples of a page in a process of its own, where Numba simulates a GPU."""
+    command = [sys.executable, __file__, str(path)]
+    environment = os.environ | SIMULATOR
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return [Failure(1, done.stdout + done.stderr)] if done.returncode else []
+
+
 def run_when_read(app: Any, docname: str, content: list[str]) -> None:
     """Run a page that Sphinx has read, and warn of what went wrong."""
     from sphinx.util import logging
 
-    if app.env.doc2path(docname).suffix != ".md":
+    path = app.env.doc2path(docname)
+    if path.suffix != ".md":
         return
-    for failure in run(docname, content[0], PICTURES):
+    if docname in ABOUT_GPUS and not has_gpu():
+        failures = run_in_simulator(path)
+    else:
+        failures = run(docname, content[0], PICTURES)
+    for failure in failures:
         place = (docname, failure.line)
         logging.getLogger(__name__).warning("%s", failure.text, location=place, type="example")
 
