@@ -80,7 +80,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "numgrad"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -88,4 +88,6 @@ html_theme_options = {
     "use_edit_page_button": False,
     "show_version_warning_banner": False,
 }
-html_sidebars = {"changelog": [], "comparison": []}
+# Pages that stand alone have no neighbours to list.
+ALONE = ("index", "install", "tour", "coming_from", "changelog")
+html_sidebars: dict[str, list[str]] = {page: [] for page in ALONE}

@@ -54,7 +54,7 @@ def arguments_of(gallery: Any, variables: dict[str, Any]) -> list[str]:
     path = variables["src_file"]
     arguments = list(FEWER.get(Path(path).stem, []))
     if '"--output"' in Path(path).read_text("utf-8"):
-        arguments += ["--output", str(picture_of(path))]
+        arguments += ["--output", picture_of(path).name]  # it runs in its own folder
     return arguments
 
 

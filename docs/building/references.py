@@ -37,7 +37,7 @@ def reference_to(name: str, docname: str, shown: Any) -> Any:
 
 
 def code_or_link(
-    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, *_: Any
 ) -> tuple[list[Any], list[Any]]:
     """Return what stands for a text in single backticks."""
     shown = nodes.literal(rawtext, text)
@@ -76,7 +76,7 @@ class LinkNames(SphinxTransform):
             text = literal.astext()
             if not text.startswith("numgrad.") or within(literal):
                 continue
-            target = public(text)
+            target = public(text.partition("(")[0])  # a call leads where its function does
             if target is not None:
                 literal.replace_self(reference_to(target, self.env.docname, literal.deepcopy()))
 
