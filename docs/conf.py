@@ -82,7 +82,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
     "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "performance": []},  # its tables are wide
     "footer_start": ["copyright"],
     "footer_end": [],
     "use_edit_page_button": False,
