@@ -72,19 +72,10 @@ def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    if _numba_compiles():  # it met the name in the function, and goes on with what it knows then
-        importlib.import_module("numgrad.numba_extension").refresh()
     if "numba.cuda" in sys.modules:  # kernels know nothing of entry points
         importlib.import_module("numgrad.cuda_extension").register()
     globals()[name] = value
     return value
-
-
-def _numba_compiles() -> bool:
-    """Return whether Numba is compiling something on this thread."""
-    numba_module = sys.modules.get("numba.core.compiler_lock")
-    lock = getattr(numba_module, "global_compiler_lock", None)  # half imported, it isn't there
-    return lock is not None and bool(lock.is_locked())
 
 
 def __dir__() -> list[str]:

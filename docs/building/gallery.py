@@ -53,7 +53,7 @@ def arguments_of(gallery: Any, variables: dict[str, Any]) -> list[str]:
     """Return the command line of an example."""
     path = variables["src_file"]
     arguments = list(FEWER.get(Path(path).stem, []))
-    if '"--output"' in Path(path).read_text("utf-8"):
+    if "--output" in Path(path).read_text("utf-8"):
         arguments += ["--output", picture_of(path).name]  # it runs in its own folder
     return arguments
 

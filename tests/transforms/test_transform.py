@@ -100,13 +100,3 @@ def test_importing_names_loads_no_numba():
         "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_a_maker_first_met_while_numba_compiles():
-    program = (
-        "import numgrad\n"
-        "from numba import njit\n"
-        "square = njit(lambda x: x * x)\n"
-        "assert njit(lambda x: numgrad.derivative(square)(x))(3.0) == 6.0\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
