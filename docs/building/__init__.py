@@ -1,0 +1,1 @@
+"""What Sphinx needs to build the manual, and what is checked of it afterwards."""
