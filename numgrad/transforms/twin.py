@@ -144,7 +144,7 @@ class CarryDerivatives(FunctionPass):
     def run_pass(self, state):
         function_ir, dual = state.func_ir, highest(state.args)
         self.state, self.registered = state, False
-        activity = Activity(function_ir)
+        activity = Activity(function_ir, state.args)
         arguments = [
             name
             for name, kind in zip(function_ir.arg_names, state.args, strict=False)
