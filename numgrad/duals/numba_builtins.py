@@ -23,14 +23,13 @@ from numgrad.duals.numba_type import (
 )
 
 
-
 @infer_getattr
 class DualAttribute(AttributeTemplate):
     """What ``type`` says of a dual: the type of its number, as it does without derivatives."""
 
     key = DualType
 
-    def resolve___class__(self, dual):  # noqa: N802
+    def resolve___class__(self, dual):
         return types.NumberClass(dual.number)
 
 

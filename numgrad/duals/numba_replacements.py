@@ -17,7 +17,7 @@ def extreme(kind, given, sign):
     number = number_of(kind.dtype if isinstance(kind, types.Array) else kind)
     number = number.underlying_float if is_complex(number) else number
     largest = sign * float(np.finfo(str(number)).max)
-    return part(lambda given: largest)  # noqa: ARG005
+    return part(lambda given: largest)
 
 
 @part
@@ -41,9 +41,7 @@ def _finite_parts(x, nan, highest, lowest):
         return lambda x, nan, highest, lowest: finite(x, nan, highest, lowest)
 
     def of_complex(x, nan, highest, lowest):
-        return complex(
-            finite(x.real, nan, highest, lowest), finite(x.imag, nan, highest, lowest)
-        )
+        return complex(finite(x.real, nan, highest, lowest), finite(x.imag, nan, highest, lowest))
 
     return of_complex
 

@@ -112,14 +112,14 @@ def _bincount(a, weights=None, minlength=0):
 
 
 @define(np.histogram)
-def _histogram(a, bins=10, range=None):  # noqa: A002
+def _histogram(a, bins=10, range=None):
     if not are_arrays(a) or carries(range) or carries(bins):
         return None
     if are_arrays(bins) or is_given(range):
         return lambda a, bins=10, range=None: np.histogram(values_of(a), bins, range)
     number = a.dtype
 
-    def histogram(a, bins=10, range=None):  # noqa: A002
+    def histogram(a, bins=10, range=None):
         counts, _ = np.histogram(values_of(a), bins)
         return counts, spaced(np.min(a), np.max(a), bins + 1, number)
 

@@ -269,7 +269,7 @@ class Activity:
         return definition.op == "call" and self.value_of(definition.func) in (len, int, float)
 
     def is_class(self, var):
-        """Return whether a variable stands for the type of a number, told by ``type`` or a dtype."""
+        """Return whether a variable stands for the type of a number, told by type or a dtype."""
         definition = guard(get_definition, self.ir, var)
         if not isinstance(definition, self.nodes.Expr):
             return False

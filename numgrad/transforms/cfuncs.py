@@ -29,9 +29,7 @@ def _carrier_of(twin):
             f"pointer_to({name})" if isinstance(kind, types.ArrayCTypes) else name
             for name, kind in zip(names, arguments, strict=True)
         ]
-        body = Body(
-            [f"return twin({', '.join(given)})"], {"twin": twin, "pointer_to": pointer_to}
-        )
+        body = Body([f"return twin({', '.join(given)})"], {"twin": twin, "pointer_to": pointer_to})
         return function_of("call", ", ".join(names), body)
 
     return call

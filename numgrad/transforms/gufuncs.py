@@ -26,8 +26,6 @@ _callers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _loops: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-
-
 def outputs_of(gufunc):
     """Return the positions of the arguments that a function of guvectorize writes to."""
     builder = gufunc.gufunc_builder
@@ -142,8 +140,9 @@ class LoopWriter:
         """Broadcast the arguments together over the loop."""
         if not self.ndim:
             return ["shape = ()"]
-        given = [name for name, kind in zip(self.parameters, self.kinds, strict=True)
-                 if is_there(kind)]
+        given = [
+            name for name, kind in zip(self.parameters, self.kinds, strict=True) if is_there(kind)
+        ]
         shapes = [
             f"{name}.shape[:{outer}]"
             for name, outer in zip(self.parameters, self.outer, strict=True)

@@ -264,9 +264,7 @@ class CarryDerivatives(FunctionPass):
     def _attribute(self, block, statement, activity):
         """Let an attribute that Numba refuses for arrays of duals be what a function returns."""
         stand_in = attribute_of(activity.nodes, statement.value)
-        func, named = self._constant(
-            block, activity, stand_in.__name__, stand_in, statement.loc
-        )
+        func, named = self._constant(block, activity, stand_in.__name__, stand_in, statement.loc)
         call = activity.nodes.Expr.call(func, [statement.value.value], (), statement.loc)
         self._set(activity.ir, statement, call)
         return [named, statement]
@@ -291,9 +289,7 @@ class CarryDerivatives(FunctionPass):
         if item.name in activity.carrying:
             return item, []
         kind, named = self._constant(block, activity, "dual", dual, loc)
-        result, added = self._called(
-            block, activity, activation.activated_item, [kind, item], loc
-        )
+        result, added = self._called(block, activity, activation.activated_item, [kind, item], loc)
         return result, [named, *added]
 
     def _stored(self, block, statement, activity, active, dual):

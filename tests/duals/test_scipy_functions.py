@@ -125,7 +125,9 @@ def test_called_by_address():
 
 
 def test_unknown_slope():
-    with pytest.raises(numgrad.DifferentiationError, match="No formula gives the slope of gammainc"):
+    with pytest.raises(
+        numgrad.DifferentiationError, match="No formula gives the slope of gammainc"
+    ):
         numgrad.derivative(njit(lambda a: gammainc(a, 0.3)))(1.5)
 
 
