@@ -34,7 +34,25 @@ def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
         elements = with_partials(dual.instance_type, value.dtype)
         return lambda dual, value: astype(dual, value, elements)
+    if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
+        return of_items(value)
     return lambda dual, value: unchanged(value)
+
+
+def holds_floats(kind):
+    """Return whether there are arrays of floats in a type."""
+    if isinstance(kind, types.BaseTuple):
+        return any(map(holds_floats, kind.types))
+    return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
+
+
+def of_items(kind):
+    """Return the function that activates each item of a tuple, or of a named one."""
+    items = "".join(f"activated(dual, value[{k}]), " for k in range(len(kind)))
+    names = {"activated": activated, "make": getattr(kind, "instance_class", None)}
+    made = f"make({items})" if names["make"] else f"({items})"
+    exec(f"def activate_items(dual, value):\n    return {made}", names)
+    return names["activate_items"]
 
 
 def activated_item(dual, value):

@@ -19,6 +19,14 @@ from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_dual, with_partials
 
+# What Python's own classes say as a dtype.
+PYTHON_NUMBERS = {
+    bool: types.boolean,
+    int: types.intp,
+    float: types.float64,
+    complex: types.complex128,
+}
+
 REPLACEMENTS: dict[Any, Any] = {}  # of functions, by what they replace
 METHODS: dict[str, Any] = {}  # of methods, by their name
 
@@ -44,6 +52,8 @@ def elements_of(dual, dtype, default):
         asked = dtype.dtype
     elif isinstance(dtype, types.StringLiteral):
         asked = types.__dict__.get(dtype.literal_value)
+    elif isinstance(dtype, types.Function) and dtype.typing_key in PYTHON_NUMBERS:
+        asked = PYTHON_NUMBERS[dtype.typing_key]
     elif not is_none(dtype):
         raise NumbaTypeError(f"the dtype of an array must be a constant, not {dtype}")
     return with_partials(dual.instance_type, asked)

@@ -50,7 +50,8 @@ def carrier_of(function):
 
 
 def carrier_made_for(function, address):
-    caller = part(lambda *arguments: function(*arguments))
+    names = ", ".join(f"x{k}" for k in range(arity_of(function)))
+    caller = part(eval(f"lambda {names}: function({names})", {"function": function}))
 
     def call(*arguments):
         raise NotImplementedError("compiled code only")
@@ -92,6 +93,14 @@ class PointerEntry(Entry):
     def lower(cls, context, builder, sig, arguments):
         this = cls.derivation(context.typing_context, sig.args)
         return lower_derivation(context, builder, this, sig.args, arguments)
+
+
+def arity_of(function):
+    if isinstance(function, np.ufunc):
+        return function.nin
+    if isinstance(function, types.WrapperAddressProtocol):
+        return len(function.signature().args)
+    return len(function.argtypes)
 
 
 def address_of(function):

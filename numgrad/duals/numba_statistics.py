@@ -4,6 +4,7 @@ import numpy as np
 from numba import types
 
 from numgrad.duals.allocations import filled, number_among, spaced
+from numgrad.duals.conversions import primal_of
 from numgrad.duals.numba_definitions import (
     are_arrays,
     carries,
@@ -44,7 +45,12 @@ def covariance_of(m, y):
         lost = ddof if ddof is not None else (0 if bias else 1)
         for i in range(line.shape[0]):
             line[i] -= np.sum(line[i]) / line.shape[1]
-        return np.dot(line, conjugate(line).T) / max(line.shape[1] - lost, 0)
+        result = np.zeros((line.shape[0], line.shape[0]), number)
+        for i in range(line.shape[0]):
+            for j in range(line.shape[0]):
+                products = np.sum(line[i] * conjugate(line[j]))
+                result[i, j] = products / max(line.shape[1] - lost, 0)
+        return result
 
     return part(covariance)
 
@@ -250,9 +256,32 @@ def _asarray_chkfinite(a, dtype=None):
 def _unwrap(p, discont=None, axis=-1, period=2 * np.pi):
     if not are_arrays(p) or carries(discont) or carries(period):
         return None
+    is_limited = is_given(discont)
 
     def unwrapped(p, discont=None, axis=-1, period=2 * np.pi):
-        values = values_of(p)
-        return p + (np.unwrap(values, discont, axis, period) - values)
+        if axis != -1 and axis != p.ndim - 1:
+            raise ValueError('Value for argument "axis" is not supported')
+        result = p.copy()
+        rows = result.reshape((-1, p.shape[-1]))
+        limit = discont if is_limited else period / 2
+        for i in range(rows.shape[0]):
+            turns, before = 0.0, primal_of(rows[i, 0])
+            for k in range(1, rows.shape[1]):
+                number = primal_of(rows[i, k])
+                turns += turn(number - before, limit, period)
+                before = number
+                rows[i, k] += turns
+        return result
 
     return unwrapped
+
+
+@part
+def turn(step, limit, period):
+    """Return what to add to a step of an angle so that it is the shortest one."""
+    if np.abs(step) < limit:
+        return 0.0
+    shortest = (step + period / 2) % period - period / 2
+    if shortest == -period / 2 and step > 0:
+        shortest = period / 2
+    return shortest - step

@@ -112,7 +112,7 @@ def find(function: Function) -> Rule:
     if rule is None and isinstance(function, np.ufunc):
         from numgrad.duals import scipy_functions
 
-        rule = ON_DEMAND.get(scipy_functions.FUNCTIONS.get(name))
+        rule = ON_DEMAND.get(scipy_functions.FUNCTIONS.get(name, function))
     if rule is None:
         raise TypeError(f"{name} of a Dual: it has no rule; the decorator numgrad.rule adds one")
     return rule

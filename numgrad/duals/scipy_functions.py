@@ -158,49 +158,82 @@ def _(z, m):
 # The gamma, beta and Student distributions by their densities; inverses by one over them
 
 @slopes("gammainc")
-def _(a, x):            return s.gammainc(a, x), UNKNOWN, np.exp(s.xlogy(a - 1.0, x) - x - s.gammaln(a))
+def _(a, x):
+    return s.gammainc(a, x), UNKNOWN, np.exp(s.xlogy(a - 1.0, x) - x - s.gammaln(a))
 
 @slopes("gammaincc")
-def _(a, x):            return s.gammaincc(a, x), UNKNOWN, -np.exp(s.xlogy(a - 1.0, x) - x - s.gammaln(a))
+def _(a, x):
+    return s.gammaincc(a, x), UNKNOWN, -np.exp(s.xlogy(a - 1.0, x) - x - s.gammaln(a))
 
 @slopes("gammaincinv")
-def _(a, p):            x = s.gammaincinv(a, p); return x, UNKNOWN, np.exp(s.gammaln(a) + x - s.xlogy(a - 1.0, x))
+def _(a, p):
+    x = s.gammaincinv(a, p)
+    return x, UNKNOWN, np.exp(s.gammaln(a) + x - s.xlogy(a - 1.0, x))
 
 @slopes("gammainccinv")
-def _(a, p):            x = s.gammainccinv(a, p); return x, UNKNOWN, -np.exp(s.gammaln(a) + x - s.xlogy(a - 1.0, x))
+def _(a, p):
+    x = s.gammainccinv(a, p)
+    return x, UNKNOWN, -np.exp(s.gammaln(a) + x - s.xlogy(a - 1.0, x))
 
 @slopes("chdtr")
-def _(v, x):            return s.chdtr(v, x), UNKNOWN, 0.5 * np.exp(s.xlogy(0.5 * v - 1.0, 0.5 * x) - 0.5 * x - s.gammaln(0.5 * v))
+def _(v, x):
+    slope = 0.5 * np.exp(s.xlogy(0.5 * v - 1.0, 0.5 * x) - 0.5 * x - s.gammaln(0.5 * v))
+    return s.chdtr(v, x), UNKNOWN, slope
 
 @slopes("chdtrc")
-def _(v, x):            return s.chdtrc(v, x), UNKNOWN, -0.5 * np.exp(s.xlogy(0.5 * v - 1.0, 0.5 * x) - 0.5 * x - s.gammaln(0.5 * v))
+def _(v, x):
+    slope = 0.5 * np.exp(s.xlogy(0.5 * v - 1.0, 0.5 * x) - 0.5 * x - s.gammaln(0.5 * v))
+    return s.chdtrc(v, x), UNKNOWN, -slope
 
 @slopes("chdtri")
-def _(v, p):            x = s.chdtri(v, p); return x, UNKNOWN, -2.0 * np.exp(s.gammaln(0.5 * v) + 0.5 * x - s.xlogy(0.5 * v - 1.0, 0.5 * x))
+def _(v, p):
+    x = s.chdtri(v, p)
+    return x, UNKNOWN, -2.0 * np.exp(s.gammaln(0.5 * v) + 0.5 * x - s.xlogy(0.5 * v - 1.0, 0.5 * x))
 
 @slopes("pdtr")                                         # k is rounded down
-def _(k, m):            n = np.floor(rules.primal(k)); return s.pdtr(k, m), None, -np.exp(s.xlogy(n, m) - m - s.gammaln(n + 1.0))
+def _(k, m):
+    n = np.floor(rules.primal(k))
+    return s.pdtr(k, m), None, -np.exp(s.xlogy(n, m) - m - s.gammaln(n + 1.0))
 
 @slopes("pdtrc")
-def _(k, m):            n = np.floor(rules.primal(k)); return s.pdtrc(k, m), None, np.exp(s.xlogy(n, m) - m - s.gammaln(n + 1.0))
+def _(k, m):
+    n = np.floor(rules.primal(k))
+    return s.pdtrc(k, m), None, np.exp(s.xlogy(n, m) - m - s.gammaln(n + 1.0))
 
 @slopes("betainc")
-def _(a, b, x):         return s.betainc(a, b, x), UNKNOWN, UNKNOWN, np.exp(s.xlogy(a - 1.0, x) + s.xlog1py(b - 1.0, -x) - s.betaln(a, b))
+def _(a, b, x):
+    slope = np.exp(s.xlogy(a - 1.0, x) + s.xlog1py(b - 1.0, -x) - s.betaln(a, b))
+    return s.betainc(a, b, x), UNKNOWN, UNKNOWN, slope
 
 @slopes("betaincc")
-def _(a, b, x):         return s.betaincc(a, b, x), UNKNOWN, UNKNOWN, -np.exp(s.xlogy(a - 1.0, x) + s.xlog1py(b - 1.0, -x) - s.betaln(a, b))
+def _(a, b, x):
+    slope = np.exp(s.xlogy(a - 1.0, x) + s.xlog1py(b - 1.0, -x) - s.betaln(a, b))
+    return s.betaincc(a, b, x), UNKNOWN, UNKNOWN, -slope
 
 @slopes("betaincinv")
-def _(a, b, p):         x = s.betaincinv(a, b, p); return x, UNKNOWN, UNKNOWN, np.exp(s.betaln(a, b) - s.xlogy(a - 1.0, x) - s.xlog1py(b - 1.0, -x))
+def _(a, b, p):
+    x = s.betaincinv(a, b, p)
+    slope = np.exp(s.betaln(a, b) - s.xlogy(a - 1.0, x) - s.xlog1py(b - 1.0, -x))
+    return x, UNKNOWN, UNKNOWN, slope
 
 @slopes("betainccinv")
-def _(a, b, p):         x = s.betainccinv(a, b, p); return x, UNKNOWN, UNKNOWN, -np.exp(s.betaln(a, b) - s.xlogy(a - 1.0, x) - s.xlog1py(b - 1.0, -x))
+def _(a, b, p):
+    x = s.betainccinv(a, b, p)
+    slope = np.exp(s.betaln(a, b) - s.xlogy(a - 1.0, x) - s.xlog1py(b - 1.0, -x))
+    return x, UNKNOWN, UNKNOWN, -slope
 
-@slopes("stdtr")                                        # (1 + t**2/v)**(-(v+1)/2) / (sqrt(v) B(1/2, v/2))
-def _(v, t):            return s.stdtr(v, t), UNKNOWN, np.exp(-0.5 * (v + 1.0) * np.log1p(t * t / v) - 0.5 * np.log(v) - s.betaln(0.5, 0.5 * v))
+# (1 + t**2 / v)**(-(v + 1) / 2) / (sqrt(v) B(1/2, v/2))
+@slopes("stdtr")
+def _(v, t):
+    log_scale = 0.5 * np.log(v) + s.betaln(0.5, 0.5 * v)
+    slope = np.exp(-0.5 * (v + 1.0) * np.log1p(t * t / v) - log_scale)
+    return s.stdtr(v, t), UNKNOWN, slope
 
 @slopes("stdtrit")
-def _(v, p):            t = s.stdtrit(v, p); return t, UNKNOWN, np.exp(0.5 * (v + 1.0) * np.log1p(t * t / v) + 0.5 * np.log(v) + s.betaln(0.5, 0.5 * v))
+def _(v, p):
+    t = s.stdtrit(v, p)
+    slope = np.exp(0.5 * (v + 1.0) * np.log1p(t * t / v) + 0.5 * np.log(v) + s.betaln(0.5, 0.5 * v))
+    return t, UNKNOWN, slope
 
 # Logistic functions and entropies
 
@@ -236,13 +269,15 @@ def _(x):               y = s.exp10(x); return y, 2.302585092994046 * y
 @slopes("cosm1")
 def _(x):               return s.cosm1(x), -np.sin(x)
 
-@slopes("exprel")                                       # (exp(x) - 1) / x: sum of n x**(n-1) / (n+1)!
+# (exp(x) - 1) / x; near 0 the sum of a(n) x**(n-1), where
+#     a(n) = n / (n + 1)!,   a(n + 1) / a(n) = (n + 1) / (n (n + 2))
+@slopes("exprel")
 def _(x):
     y = s.exprel(x)
     if np.abs(x) > 0.5:
         return y, (np.exp(x) - y) / x
     slope, n = 0.0 * x, 14.0
-    while n > 0.0:                                      # a(n) = n / (n+1)!, a(n+1) / a(n) = (n+1) / (n (n+2))
+    while n > 0.0:
         slope = 1.0 + slope * x * (n + 1.0) / (n * (n + 2.0))
         n -= 1.0
     return y, 0.5 * slope
@@ -257,7 +292,8 @@ def _(x):               return s.exp1(x), -np.exp(-x) / x
 def _(n, x):            return s.expn(n, x), UNKNOWN, -s.expn(n - 1.0, x)
 
 @slopes("spence")                                       # at 1 as on either side of it
-def _(z):               return s.spence(z), np.log(z) / (1.0 - z) if z != 1.0 else 0.5 * (z - 1.0) - 1.0
+def _(z):
+    return s.spence(z), np.log(z) / (1.0 - z) if z != 1.0 else 0.5 * (z - 1.0) - 1.0
 
 # Bessel functions, whose slopes are those of the orders beside theirs
 
@@ -310,10 +346,14 @@ def _(v, x):            return s.iv(v, x), UNKNOWN, 0.5 * (s.iv(v - 1.0, x) + s.
 def _(v, x):            return s.kv(v, x), UNKNOWN, -0.5 * (s.kv(v - 1.0, x) + s.kv(v + 1.0, x))
 
 @slopes("ive")
-def _(v, x):            y = s.ive(v, x); return y, UNKNOWN, 0.5 * (s.ive(v - 1.0, x) + s.ive(v + 1.0, x)) - np.sign(x) * y
+def _(v, x):
+    y = s.ive(v, x)
+    return y, UNKNOWN, 0.5 * (s.ive(v - 1.0, x) + s.ive(v + 1.0, x)) - np.sign(x) * y
 
 @slopes("kve")
-def _(v, x):            y = s.kve(v, x); return y, UNKNOWN, y - 0.5 * (s.kve(v - 1.0, x) + s.kve(v + 1.0, x))
+def _(v, x):
+    y = s.kve(v, x)
+    return y, UNKNOWN, y - 0.5 * (s.kve(v - 1.0, x) + s.kve(v + 1.0, x))
 
 # Elliptic integrals of the parameter m
 
@@ -321,7 +361,8 @@ def _(v, x):            y = s.kve(v, x); return y, UNKNOWN, y - 0.5 * (s.kve(v -
 def _(m):               return s.ellipk(m), 0.39269908169872414 * s.hyp2f1(1.5, 1.5, 2.0, m)
 
 @slopes("ellipkm1")
-def _(p):               return s.ellipkm1(p), -0.39269908169872414 * s.hyp2f1(1.5, 1.5, 2.0, 1.0 - p)
+def _(p):
+    return s.ellipkm1(p), -0.39269908169872414 * s.hyp2f1(1.5, 1.5, 2.0, 1.0 - p)
 
 @slopes("ellipe")                                       # pi / 2 F(-1/2, 1/2; 1; m)
 def _(m):               return s.ellipe(m), -0.39269908169872414 * s.hyp2f1(0.5, 1.5, 2.0, m)
@@ -338,10 +379,14 @@ def _(phi, m):          return s.ellipeinc(phi, m), np.sqrt(1.0 - m * np.sin(phi
 def _(b, z):            return s.hyp0f1(b, z), UNKNOWN, s.hyp0f1(b + 1.0, z) / b
 
 @slopes("hyp1f1")
-def _(a, b, z):         return s.hyp1f1(a, b, z), UNKNOWN, UNKNOWN, a / b * s.hyp1f1(a + 1.0, b + 1.0, z)
+def _(a, b, z):
+    return s.hyp1f1(a, b, z), UNKNOWN, UNKNOWN, a / b * s.hyp1f1(a + 1.0, b + 1.0, z)
 
 @slopes("hyperu")
-def _(a, b, z):         return s.hyperu(a, b, z), UNKNOWN, UNKNOWN, -a * s.hyperu(a + 1.0, b + 1.0, z)
+def _(a, b, z):
+    return s.hyperu(a, b, z), UNKNOWN, UNKNOWN, -a * s.hyperu(a + 1.0, b + 1.0, z)
 
 @slopes("hyp2f1")
-def _(a, b, c, z):      return s.hyp2f1(a, b, c, z), UNKNOWN, UNKNOWN, UNKNOWN, a * b / c * s.hyp2f1(a + 1.0, b + 1.0, c + 1.0, z)
+def _(a, b, c, z):
+    slope = a * b / c * s.hyp2f1(a + 1.0, b + 1.0, c + 1.0, z)
+    return s.hyp2f1(a, b, c, z), UNKNOWN, UNKNOWN, UNKNOWN, slope

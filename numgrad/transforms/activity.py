@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numba import types
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
@@ -28,6 +29,7 @@ from numba.np.ufunc.gufunc import GUFunc
 from numba.np.unsafe.ndarray import empty_inferred
 from numba.typed import Dict, List
 
+from numgrad.duals.numba_type import is_dual
 from numgrad.transforms.callees import is_ours
 from numgrad.transforms.gufuncs import outputs_of
 
@@ -107,8 +109,9 @@ class Groups:
 class Activity:
     """What a function does with its arguments, as far as derivatives are concerned."""
 
-    def __init__(self, function_ir):
+    def __init__(self, function_ir, kinds=()):
         self.ir = function_ir
+        self.kinds = kinds  # of the arguments, where they are known
         self.nodes = sys.modules[type(function_ir).__module__]  # Numba's own, or numba-cuda's
         self.groups = Groups()
         self.flows = []  # from some variables to one
@@ -250,7 +253,9 @@ class Activity:
         """Follow what a compiled function does with its arguments."""
         effects = effects_of(callee) if not (expr.kws or expr.vararg) else None
         returned = range(len(arguments)) if effects is None else effects.returned
-        shared = [name for k, name in enumerate(arguments) if k in returned]
+        shared = [
+            name for k, name in enumerate(arguments) if k in returned and not self.is_number(name)
+        ]
         for name in shared:
             self._share(target, name)
         if not shared:
@@ -301,8 +306,25 @@ class Activity:
         is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
         return is_call and self.value_of(definition.func) is empty_inferred
 
+    def is_number(self, name):
+        """Return whether a variable is known to be a number, which shares no memory."""
+        definition = guard(get_definition, self.ir, name)
+        if isinstance(definition, self.nodes.Const):
+            return True
+        if isinstance(definition, self.nodes.Arg):
+            kinds = self.kinds
+            return definition.index < len(kinds) and not has_memory(kinds[definition.index])
+        if not isinstance(definition, self.nodes.Expr):
+            return False
+        if definition.op == "getattr":
+            return definition.attr in ("size", "ndim")
+        if definition.op in ("static_getitem", "getitem"):
+            owner = guard(get_definition, self.ir, definition.value)
+            return getattr(owner, "op", None) == "getattr" and owner.attr == "shape"
+        return definition.op == "call" and self.value_of(definition.func) in (len, int, float)
+
     def is_class(self, var):
-        """Return whether a variable stands for the type of a number, told by ``type`` or a dtype."""
+        """Return whether a variable stands for the type of a number, told by type or a dtype."""
         definition = guard(get_definition, self.ir, var)
         if not isinstance(definition, self.nodes.Expr):
             return False
@@ -390,6 +412,11 @@ class Activity:
                 k for k, name in enumerate(self.ir.arg_names) if f"arg.{name}" in self.indexed
             ),
         )
+
+
+def has_memory(kind):
+    """Return whether numbers of a type lie in memory that others may share."""
+    return not isinstance(kind, types.Number | types.Boolean) and not is_dual(kind)
 
 
 @dataclass(frozen=True)

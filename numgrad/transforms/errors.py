@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 PLACE = re.compile(r'(?:\bat |File ")([^"\n]+?)(?:" *, line | \()(\d+)\)?')
+RAISED = re.compile(r"^\w*Error: ")
 DUAL = re.compile(r"Dual\((?:[^()]|\([^()]*\))*\)")
 
 
@@ -43,7 +44,7 @@ def located(name: str, filename: str, line: int, reason: str, advice: str) -> Di
 def reason_in(message: str) -> str:
     """Return what Numba says is wrong, without the pages about where it found it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(SURROUNDINGS)]
+    told = [RAISED.sub("", line) for line in lines if not line.startswith(SURROUNDINGS)]
     stored = re.search(r"setitem\((Record|(?:\w+ )?array)", message)
     if stored is not None:
         what = "a record" if stored[1] == "Record" else "this array"

@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import numba
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaTypeError
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from numgrad.duals.allocations import as_number, astype, is_none, item_type
 from numgrad.duals.numba_type import is_dual, number_of, with_partials
+from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.source import Body, function_of
 
 KERNEL_OPTIONS = ("fastmath", "error_model", "boundscheck")
@@ -64,7 +64,7 @@ def _loop_of(gufunc, twin_of):
 
     @overload(loop, strict=False)
     def typed(*arguments):
-        writer = LoopWriter(gufunc.gufunc_builder, names, arguments)
+        writer = LoopWriter(gufunc, names, arguments)
         body = Body(writer.lines(), {**writer.names, "kernel": kernel})
         return function_of("loop", ", ".join(names), body)
 
@@ -78,11 +78,14 @@ def parameters_of(gufunc):
 class LoopWriter:
     """The source of the loop around a kernel, for arguments of given types."""
 
-    def __init__(self, builder, parameters, kinds):
+    def __init__(self, gufunc, parameters, kinds):
+        builder = gufunc.gufunc_builder
+        signatures = [] if gufunc.is_dynamic else builder._sigs
+        self.name = gufunc.__name__
         self.cores = [*builder.sin, *builder.sout]
         self.inputs = len(builder.sin)
         self.parameters, self.kinds = parameters, list(map(types.unliteral, kinds))
-        self.kernel_kinds = chosen_signature(builder._sigs, self.kinds[: self.inputs])
+        self.kernel_kinds = chosen_signature(signatures, self.kinds[: self.inputs])
         self.dual = highest_dual(map(item_type, filter(is_there, self.kinds)))
         self.names: dict[str, Any] = {"np": np, "astype": astype, "as_number": as_number}
         self.outer = [
@@ -160,8 +163,9 @@ class LoopWriter:
             if is_there(kind):
                 continue
             if self.kernel_kinds is None:
-                raise NumbaTypeError(
-                    f"{name} must be given: the function was compiled for no types"
+                raise DifferentiationError(
+                    f"{self.name} can't be differentiated without its output: it was compiled for "
+                    f"no types, so that {name} must be given, and out_argnum tell its position"
                 )
             self.names[f"elements{k}"] = self.elements(k)
             sizes = "".join(f"{self.size(symbol)}, " for symbol in core)

@@ -15,9 +15,9 @@ import numba
 import numpy as np
 from numba import types
 from numba.core.ccallback import CFunc
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.dispatcher import Dispatcher
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
@@ -27,6 +27,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations
 from numgrad.duals import numba_pointers as pointers
+from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
@@ -114,13 +115,26 @@ def carrying(typingctx, function):
 
 
 def function_of_element(ufunc):
-    """Return what a ufunc of Numba's computes of one element, as one that Numba will compile.
-
-    Its twin takes arrays too.
-    """
+    """Return a ufunc of Numba's as a function of one element; given arrays it is the ufunc."""
     function = plain(ufunc._dispatcher.py_func)
-    UFUNCS.setdefault(function, ufunc)
+    if function not in UFUNCS:
+        function._compiler = ElementCompiler(function, ufunc, Compiler)
+        UFUNCS[function] = ufunc
     return function
+
+
+class ElementCompiler(_FunctionCompiler):
+    """Numba's compiler of a function of one element, and of the ufunc that it makes."""
+
+    def __init__(self, function, ufunc, pipeline):
+        options = function.targetoptions
+        super().__init__(function.py_func, function.targetdescr, options, {}, pipeline)
+        names = ", ".join(inspect.signature(function.py_func).parameters)
+        body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
+        self.on_arrays = function_of(function.py_func.__name__, names, body)
+
+    def _get_implementation(self, args, kws):
+        return self.on_arrays if has_array(args) else self.py_func
 
 
 def plain(function):
@@ -142,7 +156,7 @@ class CarryDerivatives(FunctionPass):
     def run_pass(self, state):
         function_ir, dual = state.func_ir, highest(state.args)
         self.state, self.registered = state, False
-        activity = Activity(function_ir)
+        activity = Activity(function_ir, state.args)
         arguments = [
             name
             for name, kind in zip(function_ir.arg_names, state.args, strict=False)
@@ -430,17 +444,8 @@ class Twin(CPUDispatcher):
         }
         options |= {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
-
-    @cached_property
-    def on_arrays(self):
-        """The twin of a ufunc that is called on arrays, where this is that of one element."""
-        ufunc = UFUNCS[self.original]
-        names = ", ".join(inspect.signature(self.py_func).parameters)
-        body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
-        return twin_of(numba.njit(function_of(self.py_func.__name__, names, body)))
-
-    def takes_elements_of(self, kinds):
-        return self.original in UFUNCS and any(isinstance(kind, types.Array) for kind in kinds)
+        if original in UFUNCS:
+            self._compiler = ElementCompiler(self, UFUNCS[original], TwinCompiler)
 
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
@@ -468,16 +473,12 @@ class Twin(CPUDispatcher):
 
     def get_call_template(self, args, kws):
         _, folded = self._compiler.fold_argument_types(args, kws)
-        if self.takes_elements_of(folded):
-            return self.on_arrays.get_call_template(args, kws)
         if highest(folded) is None:
             return self.original.get_call_template(args, kws)
         return super().get_call_template(args, kws)
 
     def get_overload(self, sig):
         args, _ = numba.core.sigutils.normalize_signature(sig)
-        if self.takes_elements_of(args):
-            return self.on_arrays.get_overload(sig)
         if highest(args) is None:
             return self.original.get_overload(sig)
         return super().get_overload(sig)

@@ -1,11 +1,13 @@
 """Functions as users write them: callees, allocations, options, classes of expressions."""
 
 import math
+from collections import namedtuple
 
 import numba
 import numpy as np
 import pytest
-from numba import float64, njit
+from numba import float64, njit, types
+from numba.extending import overload
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
@@ -312,3 +314,96 @@ def test_parts_and_scalars():
     x = np.array([0.7, 1.3, 0.4, 2.1])
     expected = (x - x.mean()) / (x.size * x.std()) + [3.0 * x[0] ** 2, x[2], x[1], 0.0]
     assert_allclose(numgrad.grad(parts_and_scalars)(x), expected, rtol=1e-13)
+
+
+# What asks for the types of numbers gets those of their values.
+
+
+def chosen(x, y):
+    raise NotImplementedError
+
+
+@overload(chosen)
+def typed_chosen(x, y):
+    if isinstance(x, types.Float) and y == types.float64[::1]:
+        return lambda x, y: x * y[0]
+    return None
+
+
+Pair = namedtuple("Pair", ["numbers", "weights"])
+
+
+@njit
+def allocate_pair(n):
+    return Pair(np.zeros(n), np.ones(n))
+
+
+@njit
+def fill_pair(pair, x):
+    for k in range(x.size):
+        pair.numbers[k] = x[k] * pair.weights[k]
+
+
+@njit
+def convert(kind, number):
+    return kind(number)
+
+
+@njit
+def idioms(x):
+    kind = type(x[0])
+    number = kind(2) * x[0] + kind(x[1]) * kind(np.pi)
+    element = x.dtype.type
+    eps = np.finfo(x.dtype).eps
+    active, alone = np.zeros(2, dtype=float), np.asarray(x[0])
+    active[1] = element(x[1]) * eps / eps
+    active[0] = np.cos(alone)
+    alone += x[1]
+    by_class = x[0] * 3.0 if isinstance(x[0], float) else x[1]
+    comprehension = np.array([0.0 * k for k in range(2)])
+    comprehension[0] = x[1]
+    pair = allocate_pair(2)
+    fill_pair(pair, x)
+    z = x * (1.0 + 2.0j)
+    return (
+        number,
+        active,
+        alone,
+        by_class,
+        np.array([each * each for each in x]),
+        comprehension,
+        pair.numbers,
+        z.real * z.imag,
+        chosen(x[0], x),
+        convert(type(x[0]), x[1]),
+    )
+
+
+def test_types_are_those_of_values():
+    x = np.array([0.3, 0.7])
+    a = x[0]
+    expected = (
+        [2.0, np.pi],
+        [[-np.sin(a), 0.0], [0.0, 1.0]],
+        [1.0, 1.0],
+        [3.0, 0.0],
+        np.diag(2.0 * x),
+        [[0.0, 1.0], [0.0, 0.0]],
+        np.eye(2),
+        np.diag(4.0 * x),
+        [2.0 * a, 0.0],
+        [0.0, 1.0],
+    )
+    for got, wanted in zip(numgrad.jacobian(idioms)(x), expected, strict=True):
+        assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_parts_of_complex_arrays_are_copies():
+    @njit
+    def f(x):
+        z = x * 1.0j
+        z.imag[0] = 2.0
+        return z[0].imag
+
+    with pytest.raises(numgrad.DifferentiationError):
+        numgrad.grad(f)(np.array([0.3, 0.7]))
