@@ -247,6 +247,21 @@ def bring(place, result):
 
 
 @part
+def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
+    """Fill in second derivatives from those by the same inputs in the other order.
+
+    Of a column are there the rows from the first of its chunk of inputs on.
+    """
+    for block in range(matrix.size // max(1, rows * columns)):
+        place = block * rows * columns
+        for column in range(columns):
+            number = column_offset + column
+            missing = min(number - number % count - row_offset, rows)
+            for row in range(missing):
+                matrix[place + row * columns + column] = other[place + column * rows + row]
+
+
+@part
 def check_apart(place, others):
     """Raise if the caller's arrays for two results share memory."""
     if not apart(place, others):

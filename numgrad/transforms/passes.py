@@ -54,6 +54,8 @@ class Input:
 class Passes:
     """The source of all passes over a function with arguments of given types."""
 
+    leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
+
     def __init__(self, function, kinds, argnums, *, most=None, out_argnum=None, tangents=None):
         self.function = function
         self.kinds = kinds
@@ -156,7 +158,8 @@ class Passes:
 
     def _call(self):
         """Prepare the expression that calls the twin, and find out what it returns."""
-        expressions, kinds = [], []
+        expressions = [expression for expression, _ in self.leading]
+        kinds = [kind for _, kind in self.leading]
         remaining = iter(self.inputs)
         for position, kind in enumerate(self.kinds):
             expression, active = self._argument(position, kind, remaining)

@@ -41,6 +41,8 @@ class Result:
 class JacobianPasses(Passes):
     """All passes over a function, and the results that they fill."""
 
+    begin = "0"  # the first input that counts; derivatives by those before it are left undefined
+
     def __init__(
         self, function, kinds, argnums, out, *, single, most=None, out_argnum=None, shared=False
     ):
@@ -87,13 +89,14 @@ class JacobianPasses(Passes):
         if self.out is not None and not cuda.in_kernel():
             self._check_apart()
         self.prepare()
-        self.add("start = 0")
+        self.add(f"start = {self.begin}")
         self.evaluate(1, first=True)
         for k, result in enumerate(self.results):
             self._allocate(result, None if self.out is None else self.out[k])
         self._store(1, first=True)
         if self._needs_more_passes():
             self._add_more_passes()
+        self.complete()
         self.restore()
         if self.out is not None:
             self._copy_to_out()
@@ -102,11 +105,14 @@ class JacobianPasses(Passes):
             result = source_of(mapped(lambda r: r.name, self.structure))
         return self.body(f"{self.values()}, {result}" if value else result)
 
+    def complete(self):
+        """Add what results need that passes don't compute."""
+
     def _add_more_passes(self):
         """Add the passes after the first: a loop, or one on each thread."""
         count = self.dual.count
         if not self.shared:
-            self._add_loop(str(count), "total")
+            self._add_loop(f"{self.begin} + {count}", "total")
             return
         results = ", ".join(f"{result.name}_flat" for result in self.results)
         share = self.name(share_passes(self._some_passes(results), count), "share_passes")
