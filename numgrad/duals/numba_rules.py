@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numba import typeof, types
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
@@ -22,6 +23,7 @@ from numgrad.duals import in_numba, rules, special
 from numgrad.duals.numba_arrays import (
     accept_duals,
     array_type,
+    element,
     has_array,
     lower_elementwise,
 )
@@ -265,6 +267,11 @@ class StandInEntry(Entry):
 
     def generic(self, arguments, keywords):
         pysig, folded_kinds = self.function._compiler.fold_argument_types(arguments, keywords)
+        if has_array(folded_kinds) and any(is_dual(element(kind)) for kind in folded_kinds):
+            raise NumbaTypeError(
+                f"the rule for {self.function.__name__} is one of numbers, not of arrays: call the "
+                "function for each number, or make it by numba.vectorize"
+            )
         this = self.derivation(self.context, folded_kinds)
         if this is None:
             return None

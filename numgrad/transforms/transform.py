@@ -21,6 +21,7 @@ from numba.core.registry import CPUDispatcher
 from numba.extending import overload, typeof_impl
 
 from numgrad.duals.numba_rules import OPTIONS, register_table
+from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import progress
 from numgrad.transforms.errors import explained
@@ -41,6 +42,8 @@ def compiled(function):
         return function
     source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
     if not inspect.isfunction(function) and inspect.isfunction(source):
+        if hashable(function) and function in TABLE:
+            TABLE[source] = TABLE[function]
         function = source  # of a vectorize, guvectorize or cfunc
     if not inspect.isfunction(function):
         raise TypeError(
