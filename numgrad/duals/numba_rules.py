@@ -275,6 +275,11 @@ class StandInEntry(Entry):
 
     def generic(self, arguments, keywords):
         pysig, folded_kinds = self.function._compiler.fold_argument_types(arguments, keywords)
+        if has_array(folded_kinds) and any(is_dual(element(kind)) for kind in folded_kinds):
+            raise NumbaTypeError(
+                f"the rule for {self.function.__name__} is one of numbers, not of arrays: call the "
+                "function for each number, or make it by numba.vectorize"
+            )
         this = self.derivation(self.context, folded_kinds)
         if this is None:
             return None

@@ -19,6 +19,30 @@ from numgrad.duals.numba_lowering import return_type
 from numgrad.duals.numba_rules import Entry, part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
+# Ufuncs with two results, of which one has derivatives
+
+
+@define(np.divmod)
+def _divmod(x, y):
+    if any(isinstance(each, types.Array) for each in (x, y)):
+        return lambda x, y: (np.floor_divide(x, y), np.mod(x, y))
+    return None  # of numbers there is a rule
+
+
+# Limits by keywords: in their places there is a rule
+
+
+@define(np.clip)
+def _clip(a, a_min, a_max, out=None):
+    if not any(isinstance(each, types.Array) for each in (a, a_min, a_max)) or is_given(out):
+        return None
+    if not is_given(a_min):
+        return lambda a, a_min, a_max, out=None: np.minimum(a, a_max)
+    if not is_given(a_max):
+        return lambda a, a_min, a_max, out=None: np.maximum(a, a_min)
+    return lambda a, a_min, a_max, out=None: np.minimum(np.maximum(a, a_min), a_max)
+
+
 # Ufuncs that write to an array of the caller's
 
 

@@ -228,8 +228,17 @@ def fill(out: Any, results: Any) -> Any:
             raise ValueError(
                 f"out has not the shape of the result: {place.shape}, not {elements.shape}"
             )
-        place.given[...] = returned(elements, dtype)
+    for place, result in zip(places, members, strict=True):
+        place.given[...] = returned(result.elements, result.dtype)
     return out
+
+
+def stored(out: Any, result: Any) -> Any:
+    """Return what a derivative returns, after storing its arrays if there are places for them."""
+    if out is not None:
+        arrays = [leaf for leaf in leaves(structure_of(result)) if leaf.is_array]
+        fill(out, tuple(Result(leaf.elements) for leaf in arrays))
+    return result
 
 
 class TracedGrad(TracedJacobian):

@@ -19,6 +19,7 @@ from numba.extending import lower_builtin
 from numgrad.duals.numba_arrays import element, has_array, lower_elementwise
 from numgrad.duals.numba_lowering import call, return_type, signature_of
 from numgrad.duals.numba_type import is_dual, without_derivatives
+from numgrad.duals.rules import TABLE
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -29,17 +30,20 @@ UFUNC_OPTIONS = ("fastmath", "error_model")
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
 
 
-def elementwise(ufunc, twin_of):
+def elementwise(ufunc, carrier_of):
     """Return a function that computes what a ufunc of Numba's does, on duals."""
-    if ufunc not in _elementwise:
-        _elementwise.setdefault(ufunc, _elementwise_of(ufunc, twin_of))
-    return _elementwise[ufunc]
+    if ufunc not in _elementwise or _elementwise[ufunc][0] is not TABLE.get(ufunc):
+        _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, carrier_of)
+    return _elementwise[ufunc][1]
 
 
-def _elementwise_of(ufunc, twin_of):
+def _elementwise_of(ufunc, carrier_of):
     given = ufunc.targetoptions
     options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
-    twin = twin_of(numba.njit(ufunc._dispatcher.py_func, **options))
+    function = numba.njit(ufunc._dispatcher.py_func, **options)
+    if ufunc in TABLE:  # the rule is one of numbers
+        TABLE[function] = TABLE[ufunc]
+    twin = carrier_of(function)
 
     def stand_in(*arguments):
         raise NotImplementedError("compiled code only")

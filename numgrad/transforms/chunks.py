@@ -11,6 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 from numba.typed.typedobjectutils import _nonoptional
 
 from numgrad.duals import parts
@@ -96,6 +97,36 @@ def shaped(typingctx, line, shape):
     return array(line, shape), codegen
 
 
+@intrinsic
+def broadcast(typingctx, array, shape):
+    """Return an array in a shape that it broadcasts to, without a copy."""
+    ndim, lacking = len(shape), len(shape) - array.ndim
+    result = types.Array(array.dtype, ndim, "A", readonly=True, aligned=array.aligned)
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(array)(context, builder, arguments[0])
+        lengths = cgutils.unpack_tuple(builder, source.shape, array.ndim)
+        strides = cgutils.unpack_tuple(builder, source.strides, array.ndim)
+        word = context.get_value_type(types.intp)
+        repeated = [word(0)] * lacking + [
+            builder.select(builder.icmp_unsigned("==", length, word(1)), word(0), stride)
+            for length, stride in zip(lengths, strides, strict=True)
+        ]
+        made = context.make_array(result)(context, builder)
+        context.populate_array(
+            made,
+            data=source.data,
+            shape=arguments[1],
+            strides=cgutils.pack_array(builder, repeated, word),
+            itemsize=source.itemsize,
+            meminfo=source.meminfo,
+            parent=source.parent,
+        )
+        return impl_ret_borrowed(context, builder, result, made._getvalue())
+
+    return result(array, shape), codegen
+
+
 def view(context, builder, array, source, lengths):
     """Return the memory of an array as a contiguous one of other dimensions."""
     result = context.make_array(array)(context, builder)
@@ -155,6 +186,14 @@ def allocate(typingctx, shape, element):
 
 
 @part
+def in_line(array, line):
+    """Return a line that has been filled with the elements of an array in C order."""
+    for k, number in enumerate(array.flat):
+        line[k] = number
+    return line
+
+
+@part
 def store_values(target, source):
     """Store the values of an array of duals in an array of numbers."""
     for index, number in np.ndenumerate(source):
@@ -176,6 +215,58 @@ def lane_count(typingctx, dual):
         return context.get_constant(types.intp, count)
 
     return types.intp(types.TypeRef(dual.instance_type)), codegen
+
+
+@intrinsic
+def apart(typingctx, array, others):
+    """Return whether the memory of an array has nothing of that of others between its ends."""
+
+    def extents(context, builder, kind, value):
+        made = context.make_array(kind)(context, builder, value)
+        shape = cgutils.unpack_tuple(builder, made.shape, kind.ndim)
+        strides = cgutils.unpack_tuple(builder, made.strides, kind.ndim)
+        return get_array_memory_extents(context, builder, kind, made, shape, strides, made.data)
+
+    def codegen(context, builder, sig, arguments):
+        ends = extents(context, builder, array, arguments[0])
+        overlap = cgutils.false_bit
+        for kind, other in zip(others, cgutils.unpack_tuple(builder, arguments[1]), strict=True):
+            theirs = extents(context, builder, kind, other)
+            met = extents_may_overlap(context, builder, *ends, *theirs)
+            overlap = builder.or_(overlap, met)
+        return builder.not_(overlap)
+
+    return types.boolean(array, others), codegen
+
+
+@part
+def bring(place, result):
+    """Store a result in the caller's array, unless it is there already."""
+    if apart(place, (result,)):
+        for index, number in np.ndenumerate(result):
+            place[index] = number
+
+
+@part
+def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
+    """Fill in second derivatives from those by the same inputs in the other order.
+
+    Of a column are there the rows from the first of its chunk of inputs on.
+    """
+    for block in range(matrix.size // max(1, rows * columns)):
+        place = block * rows * columns
+        for column in range(columns):
+            number = column_offset + column
+            missing = min(number - number % count - row_offset, rows)
+            for row in range(missing):
+                matrix[place + row * columns + column] = other[place + column * rows + row]
+
+
+@part
+def check_apart(place, others):
+    """Raise if the caller's arrays for two results share memory."""
+    if not apart(place, others):
+        raise ValueError("out holds arrays that share memory")
 
 
 @part

@@ -10,6 +10,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
+from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import made, register
@@ -75,23 +76,23 @@ class OverArrays:
         lines = [line_of(kind) if k in arrays else kind for k, kind in enumerate(kinds)]
         axes = [0 if k in arrays else None for k in range(len(kinds))]
         flat_out = lines_of(out) if self.in_place else None
-        self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel)
+        new = chunks.allocate if out is None else scratch
+        self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel, new=new)
         self.names = {
             "run": part(function_of("run", "arguments, out", self.mapping.implementation())),
             "flat": chunks.flat,
             "shaped": chunks.shaped,
             "check_shape": chunks.check_shape,
-            "contiguous": np.ascontiguousarray,
-            "broadcast_to": np.broadcast_to,
-            "broadcast_shapes": np.broadcast_shapes,
+            "in_line": chunks.in_line,
+            "new": new,
+            "size": size_of_shape,
+            "broadcast": chunks.broadcast,
+            "together": together,
         }
 
     def implementation(self):
         """Return the body of a function of ``arguments`` and ``out``."""
-        shapes = [f"{argument(k)}.shape" for k in self.arrays]
-        together = ", ".join(shapes)
-        shape = shapes[0] if len(shapes) == 1 else f"broadcast_shapes({together})"
-        lines = [f"shape = {shape}"]
+        lines = [f"shape = {self._shape()}"]
         for k in self.arrays:
             lines += self._line(k)
         lines += [f"check_shape({place.expression}.shape, shape)" for place in self.out]
@@ -102,16 +103,29 @@ class OverArrays:
         lines += [f"results = run((None, {arguments}), {flat_out})", *self._returned()]
         return Body(lines, self.names)
 
+    def _shape(self):
+        """Return the source of the shape that all arrays broadcast to."""
+        if len(self.arrays) == 1:
+            return f"{argument(self.arrays[0])}.shape"
+        lengths = ["1"] * self.ndim
+        for k in self.arrays:
+            lacking = self.ndim - self.kinds[k].ndim
+            for axis in range(self.kinds[k].ndim):
+                length = f"{argument(k)}.shape[{axis}]"
+                lengths[lacking + axis] = f"together({lengths[lacking + axis]}, {length})"
+        return f"({', '.join(lengths)},)" if lengths else "()"
+
     def _out_structure(self):
         return structure_of("out", self.out_kind) if self.in_place else None
 
     def _line(self, k):
         """Return the source of one array's numbers in the common shape, as one dimension."""
         kind, array = self.kinds[k], argument(k)
-        broadcast = f"flat(contiguous(broadcast_to({array}, shape)))"
+        self.names[f"element{k}"] = kind.dtype
+        copied = f"in_line({{}}, new((size(shape),), element{k}))"
+        broadcast = copied.format(f"broadcast({array}, shape)")
         if len(self.arrays) == 1:
-            whole = array if kind.layout == "C" else f"contiguous({array})"
-            return [f"x{k} = flat({whole})"]
+            return [f"x{k} = {f'flat({array})' if kind.layout == 'C' else copied.format(array)}"]
         if kind.layout != "C" or kind.ndim < self.ndim or not kind.mutable:
             return [f"x{k} = {broadcast}"]
         return [
@@ -137,6 +151,23 @@ class OverArrays:
             for place, name in zip(self.out, leaves(names), strict=True)
         ]
         return [*copies, "return out"]
+
+
+@part
+def together(length, other):
+    """Return the length of an axis of two arrays that are broadcast."""
+    if length != other and length != 1 and other != 1:
+        raise ValueError("the arrays have shapes that can't be broadcast to one")
+    return other if length == 1 else length
+
+
+@part
+def size_of_shape(shape):
+    """Return how many elements an array of a shape has."""
+    size = 1
+    for length in shape:
+        size *= length
+    return size
 
 
 def line_of(array):

@@ -51,7 +51,7 @@ def reason_in(message: str) -> str:
         return f"What is stored carries derivatives, which {what} can't hold."
     for line in reversed(told):
         if line.startswith(REASONS):
-            return line
+            return line.removeprefix(OURS)
     return told[0] if told else message
 
 
@@ -70,9 +70,11 @@ SURROUNDINGS = (
     "<source",
     ">>>",
 )
+OURS = "NumbaTypeError: "
 REASONS = (
     "No formula",
     "No rule",
+    f"{OURS}the rule for",
     "No conversion",
     "Cannot cast",
     "cannot convert",

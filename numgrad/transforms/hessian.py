@@ -1,11 +1,66 @@
 """``numgrad.hessian``."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numba import types
+
+from numgrad.duals.numba_rules import part
+from numgrad.targets import cuda
+from numgrad.transforms import chunks
+from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
+from numgrad.transforms.results import JacobianPasses
+from numgrad.transforms.source import Body, function_of
+from numgrad.transforms.structure import leaves, structure_of
 from numgrad.transforms.transform import made, register
 from numgrad.transforms.widths import FEWEST
+
+
+class LaterPasses(JacobianPasses):
+    """The passes by the inputs from one on."""
+
+    begin = "begin"
+
+
+class LaterJacobian(Jacobian):
+    """The derivatives by the inputs from one on, whose number comes before the arguments."""
+
+    def __init__(self, function, *settings):
+        super().__init__(function, *settings)
+        names = {p.name for p in self.parameters}
+        name = next(name for k in range(len(names) + 1) if (name := f"begin_{k}") not in names)
+        begin = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.parameters = [begin, *self.parameters]
+
+    def method(self, kinds):  # noqa: ARG002 - the same for all
+        return LaterPasses, self.function
+
+    def implementation(self, kinds, out, hint):  # noqa: ARG002 - Python doesn't call it
+        passes = self.passes(kinds[1:], out)
+        run = part(function_of("run", "begin, arguments, out", passes.implementation()))
+        return Body(["return run(arguments[1], arguments[:1] + arguments[2:], out)"], {"run": run})
+
+
+class HessianPasses(JacobianPasses):
+    """The passes over a Jacobian by the inputs from those of each pass on.
+
+    The Hessian is symmetric: what is left out by one order of derivatives is there by the other.
+    """
+
+    leading = (("start", types.intp),)
+
+    def complete(self):
+        mirrored = self.name(chunks.mirrored, "mirrored")
+        by = len(self.seeded)
+        for k, result in enumerate(self.results):
+            output, first, second = k // by**2, k // by % by, k % by
+            other = self.results[(output * by + second) * by + first]
+            inner, outer = other.by.name, result.by.name
+            self.add(
+                f"{mirrored}({result.name}_flat, {other.name}_flat, {inner}_offset, "
+                f"{inner}_numbers.size, {outer}_offset, {outer}_numbers.size, {self.dual.count})"
+            )
 
 
 class Hessian(Jacobian):
@@ -18,10 +73,23 @@ class Hessian(Jacobian):
         super().__init__(Jacobian(function, argnums, None), argnums)
         self.original = self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
+        self.half = LaterJacobian(function, argnums, None).driver()
 
     @property
     def out_argnum(self):
         return None
+
+    def method(self, kinds):
+        return (HessianPasses, self.half) if self._has_mirror(kinds) else super().method(kinds)
+
+    def _has_mirror(self, kinds):
+        """Return whether half of the Hessian tells all: all inputs are of one type, in arrays."""
+        positions, _ = positions_of(self.function, self.argnums, len(kinds))
+        inputs = [
+            leaf for position in positions for leaf in leaves(structure_of("", kinds[position]))
+        ]
+        arrays = all(leaf.is_array for leaf in inputs) and not cuda.in_kernel()
+        return arrays and len({leaf.element for leaf in inputs}) == 1
 
 
 def hessian(
@@ -62,7 +130,8 @@ def hessian(
 
     Notes
     -----
-    It is the Jacobian of the Jacobian: dual numbers whose values and partials are dual numbers.
+    It is the Jacobian of the Jacobian: dual numbers whose values and partials are dual numbers. By
+    arrays, one half of it is computed and the other mirrored.
 
     Examples
     --------

@@ -96,8 +96,9 @@ class Jacobian(Transform):
         """Return the passes for arguments of some types, with so many partials at most."""
         positions, single = positions_of(self.function, self.argnums, len(kinds))
         most = self.widest if most is None else min(most, self.widest or most)
-        passes = JacobianPasses(
-            self.function,
+        kind, function = self.method(kinds)
+        passes = kind(
+            function,
             kinds,
             positions,
             out,
@@ -109,6 +110,10 @@ class Jacobian(Transform):
         if self.must_be_real:
             check_is_real(self.function, passes.returned)
         return passes
+
+    def method(self, kinds):  # noqa: ARG002 - the same for all
+        """Return the kind of passes to make for arguments of some types, and over what function."""
+        return JacobianPasses, self.function
 
 
 SHARED = "shared"  # among all threads

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from numba import types
 
 from numgrad.duals import parts
@@ -18,6 +17,7 @@ from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.scratch import scratch
 from numgrad.transforms.sized import SizedArray, local_like
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import (
@@ -54,12 +54,15 @@ class Input:
 class Passes:
     """The source of all passes over a function with arguments of given types."""
 
+    leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
+
     def __init__(self, function, kinds, argnums, *, most=None, out_argnum=None, tangents=None):
         self.function = function
         self.kinds = kinds
         self.argnums = argnums
         self.out_argnum = None if out_argnum is None else self._checked_out_argnum(out_argnum)
         self.tangents = tangents  # the types of the tangents, for a directional derivative
+        self.out = None  # the arrays of the caller's to store the results in
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
@@ -155,7 +158,8 @@ class Passes:
 
     def _call(self):
         """Prepare the expression that calls the twin, and find out what it returns."""
-        expressions, kinds = [], []
+        expressions = [expression for expression, _ in self.leading]
+        kinds = [kind for _, kind in self.leading]
         remaining = iter(self.inputs)
         for position, kind in enumerate(self.kinds):
             expression, active = self._argument(position, kind, remaining)
@@ -238,14 +242,33 @@ class Passes:
         """Return the source of an array of duals of the shape of an argument."""
         if cuda.in_kernel():
             return f"{self.name(local_like, 'local_like')}({leaf.expression}, {dual})"
-        return f"{self.name(chunks.allocate, 'allocate')}({leaf.expression}.shape, {dual})"
+        return self.working_array(f"{leaf.expression}.shape", dual)
+
+    @property
+    def keeps_memory(self):
+        """Whether to allocate nothing: there is a place for all results, or this is one of passes.
+
+        Otherwise a call allocates anyhow, and memory that it kept would be held for nothing.
+        """
+        needs_no_memory = self.out is not None or not self.returns_arrays
+        return not cuda.in_kernel() and (needs_no_memory or self.dual.depth > 1)
+
+    @property
+    def returns_arrays(self):
+        """Whether there are arrays among the results."""
+        raise NotImplementedError
+
+    def working_array(self, shape, element):
+        """Return the source of an array that is used in this call alone."""
+        new = self.name(scratch if self.keeps_memory else chunks.allocate, "new")
+        return f"{new}({shape}, {element})"
 
     def flat(self, kind, expression):
         """Return the source of an array's elements as one dimension."""
-        flat = self.name(chunks.flat, "flat")
         if kind.layout == "C":
-            return f"{flat}({expression})"
-        return f"{flat}({self.name(np.ascontiguousarray, 'contiguous')}({expression}))"
+            return f"{self.name(chunks.flat, 'flat')}({expression})"
+        line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))
+        return f"{self.name(chunks.in_line, 'in_line')}({expression}, {line})"
 
     def _dual_name(self, each):
         return self.name(self.dual_of(each.leaf.element), "dual")
@@ -372,3 +395,12 @@ def derivative_element(output, dual):
     """Return the type of the derivatives of an output."""
     element = output.element
     return element.value if is_active(element, dual) else floating(element)
+
+
+def check_place(place, element, rank):
+    """Raise if what the caller gave to store a result in can't hold it."""
+    kind = place.kind
+    if not place.is_array or place.element != element or kind.ndim != rank or not kind.mutable:
+        raise TypeError(
+            f"out must be a writable array of {element} with {rank} dimensions, not {kind}"
+        )

@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
@@ -11,7 +13,7 @@ from numgrad.duals import parts
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
 from numgrad.transforms.grad import grad
-from numgrad.transforms.passes import Passes, derivative_element
+from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
@@ -20,28 +22,60 @@ from numgrad.transforms.transform import Transform, constant_of, is_traced, made
 class JvpPasses(Passes):
     """The one pass along a direction."""
 
-    def __init__(self, function, kinds, tangents):
+    def __init__(self, function, kinds, tangents, out=None, *, with_value=True):
         argnums = tuple(
             k for k, tangent in enumerate(tangents) if not isinstance(tangent, types.NoneType)
         )
         check_alike(function, [kinds[k] for k in argnums], [tangents[k] for k in argnums])
         super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
+        self.of_outputs = self.outputs()
+        self.sides = {"value": parts.value_at, "tangent": parts.partial_at}
+        if not with_value:
+            del self.sides["value"]
+        self.out = None if out is None else self._checked_out(out)
+
+    @property
+    def returns_arrays(self):
+        return any(output.is_array for output in leaves(self.of_outputs))
+
+    def _checked_out(self, out):
+        """Return the places for arrays among the results: first of the value, then the tangent."""
+        expected = [output for output in leaves(self.of_outputs) if is_stored(output)]
+        expected *= len(self.sides)
+        places = leaves(structure_of("out", out))
+        if len(places) != len(expected) or not places:
+            raise TypeError(
+                f"out must hold one array for each of the {len(expected)} arrays of the result, "
+                f"arranged as the result is, and not be {out}"
+            )
+        for place, output in zip(places, expected, strict=True):
+            check_place(place, derivative_element(output, self.dual), output.kind.ndim)
+        return places
 
     def implementation(self):
-        """Return the body of a function of ``arguments`` and ``tangents``."""
+        """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
         self.check_shapes()
         self.prepare()
         self.evaluate(1, first=True)
-        outputs = self.outputs()
-        names = {}
-        for k, output in enumerate(leaves(outputs)):
-            names[output] = self._take_apart(k, output)
+        stored = [output for output in leaves(self.of_outputs) if is_stored(output)]
+        self.places = {
+            (side, output): place
+            for (side, output), place in zip(
+                [(side, output) for side in self.sides for output in stored],
+                self.out or [None] * (len(stored) * len(self.sides)),
+                strict=True,
+            )
+        }
+        for (side, output), place in self.places.items():
+            self._allocate(f"{side}{stored.index(output)}", output, place)
+        for k, output in enumerate(stored):
+            self._take_apart(k, output)
         self.restore()
-        value, tangent = (
-            source_of(mapped(lambda output, part=part: names[output][part], outputs))
-            for part in (0, 1)
-        )
-        return self.body(f"{value}, {tangent}")
+        results = [
+            source_of(mapped(partial(self._result, side, stored), self.of_outputs))
+            for side in self.sides
+        ]
+        return self.body(", ".join(results))
 
     def check_shapes(self):
         """Compare the shapes of arrays with those of their tangents."""
@@ -51,32 +85,52 @@ class JvpPasses(Passes):
                 tangent = each.leaf.expression.replace("arguments", "tangents", 1)
                 self.add(f"{check}({each.leaf.expression}.shape, {tangent}.shape)")
 
+    def _allocate(self, name, output, place):
+        """Give an array of the result its memory: the caller's or new."""
+        shape = f"{output.expression}.shape"
+        if place is not None:
+            check = self.name(chunks.check_shape, "check_shape")
+            self.add(f"{check}({place.expression}.shape, {shape})", f"{name} = {place.expression}")
+        else:
+            allocate = self.name(chunks.allocate, "allocate")
+            element = self.name(derivative_element(output, self.dual), "element")
+            self.add(f"{name} = {allocate}({shape}, {element})")
+
     def _take_apart(self, k, output):
-        """Return the sources of an output's value and tangent."""
-        value_at, dual = self.name(parts.value_at, "value_at"), self.name(self.dual, "dual")
-        partial_at = self.name(parts.partial_at, "partial_at")
-        if not output.is_array:
-            number = output.expression
-            tangent = f"{partial_at}({dual}, {number}, 0)" if output.is_floating else "None"
-            return f"{value_at}({dual}, {number})", tangent
-        if not output.is_floating:
-            return output.expression, "None"
-        element = self.name(derivative_element(output, self.dual), "element")
-        allocate = self.name(chunks.allocate, "allocate")
-        line = types.Array(output.element, output.kind.ndim, "C")
-        for name in (f"value{k}", f"tangent{k}"):
-            self.add(
-                f"{name} = {allocate}({output.expression}.shape, {element})",
-                f"{name}_flat = {self.flat(line, name)}",
-            )
-        self.add(f"numbers{k} = {self.flat(output.kind, output.expression)}")
-        self.add(f"for k in range(numbers{k}.size):")
-        self.add(
-            f"value{k}_flat[k] = {value_at}({dual}, numbers{k}[k])",
-            f"tangent{k}_flat[k] = {partial_at}({dual}, numbers{k}[k], 0)",
-            indent=2,
-        )
-        return f"value{k}", f"tangent{k}"
+        """Store an array's values and tangents."""
+        if all(
+            place is None or place.kind.layout == "C"
+            for place in (self.places[side, output] for side in self.sides)
+        ):
+            line = types.Array(output.element, output.kind.ndim, "C")
+            for side in self.sides:
+                self.add(f"{side}{k}_line = {self.flat(line, f'{side}{k}')}")
+            self.add(f"numbers{k} = {self.flat(output.kind, output.expression)}")
+            self.add(f"for k in range(numbers{k}.size):")
+            names, number = [f"{side}{k}_line[k]" for side in self.sides], f"numbers{k}[k]"
+        else:
+            self.add(f"for k, number in {self.name(np.ndenumerate, 'each')}({output.expression}):")
+            names, number = [f"{side}{k}[k]" for side in self.sides], "number"
+        for side, name in zip(self.sides, names, strict=True):
+            self.add(f"{name} = {self._side(side, number)}", indent=2)
+
+    def _side(self, side, number):
+        """Return the source of a number's value or tangent."""
+        function, dual = self.name(self.sides[side], side), self.name(self.dual, "dual")
+        return f"{function}({dual}, {number}{', 0' if side == 'tangent' else ''})"
+
+    def _result(self, side, stored, output):
+        """Return the source of the value or the tangent of an output."""
+        if is_stored(output):
+            return f"{side}{stored.index(output)}"
+        if side == "tangent" and not output.is_floating:
+            return "None"
+        return output.expression if output.is_array else self._side(side, output.expression)
+
+
+def is_stored(output):
+    """Return whether an output is an array whose values and tangents are taken apart."""
+    return output.is_array and output.is_floating
 
 
 def check_alike(function, kinds, tangents):
@@ -107,6 +161,7 @@ class Jvp(Transform):
     """The value and the derivative along a direction, of primals and tangents."""
 
     summary = "the value and the directional derivative"
+    with_value = True
 
     def __init__(self, function):
         super().__init__(function)
@@ -123,13 +178,22 @@ class Jvp(Transform):
                 )
         if len(primals) != len(tangents):
             raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
-        passes = JvpPasses(self.function, tuple(primals), tuple(tangents))
-        run = part(function_of("jvp", "arguments, tangents", passes.implementation()))
+        passes = JvpPasses(
+            self.function, tuple(primals), tuple(tangents), out, with_value=self.with_value
+        )
+        run = part(function_of("jvp", "arguments, tangents, out", passes.implementation()))
         lines = [
             "_, primals, tangents = arguments",
-            "return run((None,) + primals, (None,) + tangents)",
+            "return run((None,) + primals, (None,) + tangents, out)",
         ]
         return Body(lines, {"run": run})
+
+
+class Tangent(Jvp):
+    """The derivative along a direction alone."""
+
+    summary = "the directional derivative"
+    with_value = False
 
 
 def jvp_of(f):
@@ -137,8 +201,17 @@ def jvp_of(f):
     return made(Jvp, f)
 
 
+def tangent_of(f):
+    """Return the transform of a function that leaves out the value."""
+    return made(Tangent, f)
+
+
 def jvp(
-    f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], jit: bool = True
+    f: Callable[..., Any],
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+    out: Any = None,
+    jit: bool = True,
 ) -> Any:
     """Return the value of a function and its derivative along a direction.
 
@@ -151,6 +224,9 @@ def jvp(
     tangents : tuple
         The direction: for each argument a tangent of the same arrangement and shape, or None for
         an argument that is not differentiated by.
+    out : tuple, optional
+        Where to store the arrays of the result: a value and a tangent, arranged as the result is,
+        with None in the place of what is no array. Compiled code then allocates nothing.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -168,9 +244,10 @@ def jvp(
     ------
     TypeError
         If `primals` or `tangents` isn't a tuple, they differ in length, a tangent isn't arranged
-        like its primal, or a primal with a tangent holds no floats.
+        like its primal, a primal with a tangent holds no floats, or `out` doesn't fit in number,
+        dtype or rank.
     ValueError
-        If a tangent has another shape than its primal.
+        If a tangent has another shape than its primal, or `out` doesn't fit in shape.
     DifferentiationError
         If something in `f` can't be differentiated: the message names the line.
 
@@ -186,17 +263,22 @@ def jvp(
     (0.0, 2.0)
     """
     if not jit or is_traced(f):
-        from numgrad.tracer import derivatives  # which stands above this in the house
+        result = on_traces().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
+        return on_traces().stored(out, result)
+    return called(jvp_of(f), primals, tangents, out)
 
-        return derivatives.jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
-    return jvp_of(f)(as_tuple(primals), as_tuple(tangents))
+
+def called(transform, primals, tangents, out):
+    """Return what a transform makes of a call from Python."""
+    given = {} if out is None else {"out": out}
+    return transform(as_tuple(primals), as_tuple(tangents), **given)
 
 
 def as_tuple(items):
     return tuple(items) if isinstance(items, list) else items
 
 
-def hvp(f: Callable[..., Any], x: Any, v: Any, jit: bool = True) -> Any:
+def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True) -> Any:
     """Return the Hessian of a real-valued function times a vector.
 
     Parameters
@@ -208,6 +290,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, jit: bool = True) -> Any:
         The point.
     v : float, array or tuple of these
         The vector, of the same arrangement and shape.
+    out : array or tuple of arrays, optional
+        Where to store the product, if it is made of arrays. Compiled code then allocates nothing.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -235,7 +319,17 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, jit: bool = True) -> Any:
     >>> numgrad.hvp(lambda x: x[0] ** 2 * x[1], x, v)
     array([4., 2.])
     """
-    return jvp(grad(f, jit=jit), (x,), (v,))[1]
+    if not jit or is_traced(f):
+        result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
+        return on_traces().stored(out, result)
+    return called(tangent_of(grad(f)), (x,), (v,), out)
+
+
+def on_traces():
+    """Load what differentiates without compiling, which stands above this in the house."""
+    from numgrad.tracer import derivatives
+
+    return derivatives
 
 
 def check_jit(jit):
@@ -245,21 +339,22 @@ def check_jit(jit):
 
 
 @overload(jvp, inline="always")
-def compiled_jvp(f, primals, tangents, jit=True):
+def compiled_jvp(f, primals, tangents, out=None, jit=True):
     if not isinstance(f, types.Dispatcher):
         return None
     check_jit(jit)
     run = jvp_of(f.dispatcher).driver()
-    return lambda f, primals, tangents, jit=True: run(primals, tangents)
+    return lambda f, primals, tangents, out=None, jit=True: run(primals, tangents, out)
 
 
 @overload(hvp, inline="always")
-def compiled_hvp(f, x, v, jit=True):
+def compiled_hvp(f, x, v, out=None, jit=True):
     if not isinstance(f, types.Dispatcher):
         return None
     check_jit(jit)
-    run = jvp_of(grad(f.dispatcher)).driver()
-    return lambda f, x, v, jit=True: run((x,), (v,))[1]
+    run = tangent_of(grad(f.dispatcher)).driver()
+    return lambda f, x, v, out=None, jit=True: run((x,), (v,), out)
 
 
 Jvp.maker = staticmethod(jvp_of)
+Tangent.maker = staticmethod(tangent_of)

@@ -8,7 +8,7 @@ from numgrad.duals import parts
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
-from numgrad.transforms.passes import Passes, derivative_element
+from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
 
@@ -41,6 +41,8 @@ class Result:
 class JacobianPasses(Passes):
     """All passes over a function, and the results that they fill."""
 
+    begin = "0"  # the first input that counts; derivatives by those before it are left undefined
+
     def __init__(
         self, function, kinds, argnums, out, *, single, most=None, out_argnum=None, shared=False
     ):
@@ -50,6 +52,10 @@ class JacobianPasses(Passes):
         self.structure = mapped(self._of_output, self.outputs())
         self.out = None if out is None else self._checked_out(out)
         self.shared = shared and all(result.by.leaf.is_array for result in self.results)
+
+    @property
+    def returns_arrays(self):
+        return any(result.is_array for result in self.results)
 
     def _of_output(self, output):
         if not output.is_floating:
@@ -75,23 +81,22 @@ class JacobianPasses(Passes):
                 f"arranged as the result is, and not be {out}"
             )
         for place, result in zip(places, self.results, strict=True):
-            if place.element != result.element or place.kind.ndim != result.rank:
-                raise TypeError(
-                    f"out must be an array of {result.element} with {result.rank} dimensions, "
-                    f"not {place.kind}"
-                )
+            check_place(place, result.element, result.rank)
         return places
 
     def implementation(self, *, value=False):
         """Return the body of a function of ``arguments`` and ``out``."""
+        if self.out is not None and not cuda.in_kernel():
+            self._check_apart()
         self.prepare()
-        self.add("start = 0")
+        self.add(f"start = {self.begin}")
         self.evaluate(1, first=True)
         for k, result in enumerate(self.results):
             self._allocate(result, None if self.out is None else self.out[k])
         self._store(1, first=True)
         if self._needs_more_passes():
             self._add_more_passes()
+        self.complete()
         self.restore()
         if self.out is not None:
             self._copy_to_out()
@@ -100,11 +105,14 @@ class JacobianPasses(Passes):
             result = source_of(mapped(lambda r: r.name, self.structure))
         return self.body(f"{self.values()}, {result}" if value else result)
 
+    def complete(self):
+        """Add what results need that passes don't compute."""
+
     def _add_more_passes(self):
         """Add the passes after the first: a loop, or one on each thread."""
         count = self.dual.count
         if not self.shared:
-            self._add_loop(str(count), "total")
+            self._add_loop(f"{self.begin} + {count}", "total")
             return
         results = ", ".join(f"{result.name}_flat" for result in self.results)
         share = self.name(share_passes(self._some_passes(results), count), "share_passes")
@@ -141,20 +149,33 @@ class JacobianPasses(Passes):
             check = self.name(chunks.check_shape, "check_shape")
             self.add(f"{check}({place.expression}.shape, {result.shape()})")
         if self._is_in_place(place):
-            self.add(f"{result.name} = {place.expression}")
+            self.add(f"{result.name} = {self._in_place(result, place)}")
         elif cuda.in_kernel():
             raise TypeError(
                 "in a kernel the derivative by an array needs a place to go to: pass out=, an "
                 "array made by cuda.local.array, or a tuple of numbers instead of the array"
             )
         else:
-            empty, element = (
-                self.name(chunks.allocate, "allocate"),
-                self.name(result.element, "element"),
-            )
-            self.add(f"{result.name} = {empty}({result.shape()}, {element})")
+            element = self.name(result.element, "element")
+            self.add(f"{result.name} = {self.working_array(result.shape(), element)}")
         kind = types.Array(result.element, result.rank, "C")
         self.add(f"{result.name}_flat = {self.flat(kind, result.name)}")
+
+    def _in_place(self, result, place):
+        """Return the source of the caller's array, or of another if inputs are read from it."""
+        if cuda.in_kernel():
+            return place.expression
+        apart, element = self.name(chunks.apart, "apart"), self.name(result.element, "element")
+        inputs = "".join(f"{e.leaf.expression}, " for e in self.inputs if e.leaf.is_array)
+        other = self.working_array(result.shape(), element)
+        return f"{place.expression} if {apart}({place.expression}, ({inputs})) else {other}"
+
+    def _check_apart(self):
+        """Raise if the results would overwrite each other."""
+        check = self.name(chunks.check_apart, "check_apart")
+        for k, place in enumerate(self.out[1:]):
+            others = "".join(f"{other.expression}, " for other in self.out[: k + 1])
+            self.add(f"{check}({place.expression}, ({others}))")
 
     def _store(self, indent, *, first):
         """Take the partials of a pass to their places."""
@@ -208,8 +229,8 @@ class JacobianPasses(Passes):
 
     def _copy_to_out(self):
         for result, place in zip(self.results, self.out, strict=True):
-            if not self._is_in_place(place):
-                self.add(f"{place.expression}[...] = {result.name}")
+            if not (cuda.in_kernel() and self._is_in_place(place)):
+                self.add(f"{self.name(chunks.bring, 'bring')}({place.expression}, {result.name})")
 
 
 def share_passes(some_passes, count):

@@ -24,6 +24,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals.in_numba import load, refresh
 from numgrad.duals.numba_rules import OPTIONS
+from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.errors import explained
@@ -48,6 +49,8 @@ def compiled(function):
         return function_of_element(function)
     source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
     if not inspect.isfunction(function) and inspect.isfunction(source):
+        if hashable(function) and function in TABLE:
+            TABLE[source] = TABLE[function]
         function = source  # of a cfunc, or of a vectorize for threads
     if not inspect.isfunction(function):
         raise TypeError(

@@ -7,9 +7,10 @@ is called without any dual is the function itself.
 """
 
 import inspect
+import warnings
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numba
 import numpy as np
@@ -25,7 +26,7 @@ from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
-from numgrad.duals import activation, allocations
+from numgrad.duals import activation, allocations, rules
 from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
@@ -41,6 +42,8 @@ _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
+_compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
+_compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -71,9 +74,42 @@ def twin_of(function):
     """Return the twin of a compiled function; it has one."""
     if isinstance(function, Twin):
         return function
+    note(function)
     if function not in _twins:
         _twins.setdefault(function, Twin(calling(function) if function in TABLE else function))
     return _twins[function]
+
+
+def note(function):
+    """Remember that a function is part of what has been compiled on duals."""
+    try:
+        _compiled.add(function)
+    except TypeError:  # it can't be referred to weakly
+        _compiled_for_good.add(function)
+
+
+def is_compiled(function):
+    """Return whether a function is part of what has been compiled on duals."""
+    try:
+        return function in _compiled
+    except TypeError:
+        return function in _compiled_for_good
+
+
+def warn_if_late(function):
+    """Warn that a new rule is none for what was compiled before it."""
+    if isinstance(function, Dispatcher):
+        _twins.pop(function, None)
+    if is_compiled(function):
+        name = getattr(function, "__name__", function)
+        warnings.warn(
+            f"the rule for {name} comes after derivatives of functions that call it were compiled: "
+            "those go on without it. State rules before the first derivative is taken",
+            stacklevel=3,
+        )
+
+
+rules.listeners.append(warn_if_late)
 
 
 def calling(function):
@@ -103,8 +139,8 @@ def carrying(typingctx, function):
         return pointers.carrier_of(function)
     if not callable(function) or not hashable(function):
         return function
-    if isinstance(function, DUFunc) and function not in TABLE:
-        return callees.elementwise(function, twin_of)
+    if isinstance(function, DUFunc):
+        return callees.elementwise(function, carrier_of)
     if isinstance(function, GUFunc):
         return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
@@ -117,6 +153,8 @@ def carrying(typingctx, function):
 def function_of_element(ufunc):
     """Return a ufunc of Numba's as a function of one element; given arrays it is the ufunc."""
     function = plain(ufunc._dispatcher.py_func)
+    if ufunc in TABLE:
+        TABLE[function] = TABLE[ufunc]
     if function not in UFUNCS:
         function._compiler = ElementCompiler(function, ufunc, Compiler)
         UFUNCS[function] = ufunc
@@ -141,6 +179,8 @@ def plain(function):
     """Return a Python function as one that Numba will compile: the same one each time."""
     if function not in _plain:
         _plain.setdefault(function, numba.njit(function))
+    if function in TABLE:
+        TABLE[_plain[function]] = TABLE[function]
     return _plain[function]
 
 
@@ -209,6 +249,8 @@ class CarryDerivatives(FunctionPass):
             isinstance(value, activity.nodes.Expr) and value.op == "getattr"
         ):
             function = activity.value_of(statement.target)
+            if callable(function) and hashable(function):
+                note(function)
             carrier = self._carrier(function)
             if carrier is not function:
                 name = getattr(function, "__name__", "functions")

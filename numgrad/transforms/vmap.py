@@ -13,7 +13,7 @@ from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
-from numgrad.transforms.passes import overload_of, return_type
+from numgrad.transforms.passes import check_place, overload_of, return_type
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import (
     argument,
@@ -33,14 +33,14 @@ PARALLEL_NUMBERS = 1 << 14
 class Mapping:
     """The source of a loop over items, for arguments of given types."""
 
-    def __init__(self, function, kinds, in_axes, out, *, parallel):
+    def __init__(self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate):
         self.function = function if function in DRIVERS else twin_of(function)
         self.kinds = kinds
         self.in_axes = in_axes
         self.parallel = parallel
         self.names = {
             "function": self.function,
-            "allocate": chunks.allocate,
+            "allocate": new,
             "one_by_one": chunks.one_by_one,
         }
         self.lines = []
@@ -109,11 +109,7 @@ class Mapping:
             )
         for place, leaf in zip(places, results, strict=True):
             rank = 1 + (leaf.kind.ndim if leaf.is_array else 0)
-            if not place.is_array or place.element != leaf.element or place.kind.ndim != rank:
-                raise TypeError(
-                    f"out must be an array of {leaf.element} with {rank} dimensions, "
-                    f"not {place.kind}"
-                )
+            check_place(place, leaf.element, rank)
         return places
 
     def implementation(self):
@@ -143,7 +139,16 @@ class Mapping:
         return self.in_axes[position] % leaf.kind.ndim
 
     def _allocation(self):
-        lines = []
+        lines, fills = [], self.places is not None and fills_arrays(self.function, self._results())
+        if fills and not self.parallel:  # what stores the results of an item looks at their shapes
+            return [
+                line
+                for k, place in enumerate(self.places)
+                for line in (
+                    f"r{k} = {place.expression}",
+                    f"check_shape(r{k}.shape[0], count)",
+                )
+            ]
         if any(leaf.is_array for leaf in self._results()):
             lines = [
                 "if count == 0:",

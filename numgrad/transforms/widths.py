@@ -30,8 +30,9 @@ def most_partials(value):
     if cuda.in_kernel() and not is_dual(value):
         return FEWEST  # a thread of a GPU has no vectors, and its registers are those of its block
     if is_dual(value):
-        # a dual of duals has the product of both counts: together about as many as one has alone
-        return max(1, most_partials(number_of(value)) // value.count)
+        # a dual of duals has the product of both counts: together about as many as one has alone,
+        # and never many, since they are no vector
+        return max(1, min(FEWEST, most_partials(number_of(value)) // value.count))
     return max(FEWEST, REGISTERS * register_bytes() * 8 // value.bitwidth)
 
 

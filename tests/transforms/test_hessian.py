@@ -16,6 +16,45 @@ def test_array(size):
     x = np.linspace(-1.0, 1.5, size)
     result = hessian_of_rosenbrock(x)
     assert_allclose(result, rosenbrock_hessian(x), rtol=1e-13, atol=1e-12)
+    assert_array_equal(result, result.T)
+
+
+def test_arrays_that_share_chunks_of_inputs():
+    """Half of the Hessian is computed, chunk by chunk, and the rest mirrored."""
+
+    @njit
+    def entwined(matrix, scale, line):
+        return scale * (matrix * matrix).sum() * (line * line).sum()
+
+    rng = np.random.default_rng(0)
+    matrix, line = rng.random((2, 7)).T, rng.random(9)
+    (by_line, mixed), (other, by_matrix) = numgrad.hessian(entwined, (2, 0))(matrix, 2, line)
+    assert_allclose(by_line, 4.0 * (matrix**2).sum() * np.eye(9), rtol=1e-13)
+    assert_allclose(mixed, 8.0 * np.multiply.outer(line, matrix), rtol=1e-13)
+    assert_allclose(other, 8.0 * np.multiply.outer(matrix, line), rtol=1e-13)
+    expected = 4.0 * (line**2).sum() * np.eye(14).reshape(7, 2, 7, 2)
+    assert_allclose(by_matrix, expected, rtol=1e-13)
+
+
+def test_numbers_beside_arrays():
+    """There the whole Hessian is computed."""
+    line = np.linspace(1.0, 2.0, 12)
+    result = numgrad.hessian(lambda x, s: s * s * (x * x).sum(), (0, 1))(line, 3.0)
+    assert_allclose(result[0][0], 18.0 * np.eye(12), rtol=1e-14)
+    assert_allclose(result[0][1], 12.0 * line, rtol=1e-14)
+    assert_allclose(result[1][0], 12.0 * line, rtol=1e-14)
+    assert result[1][1] == pytest.approx(2.0 * (line**2).sum(), rel=1e-14)
+
+
+def test_no_inputs():
+    assert hessian_of_rosenbrock(np.zeros(0)).shape == (0, 0)
+
+
+def test_chunks_shared_among_threads(monkeypatch):
+    monkeypatch.setattr("numgrad.transforms.jacobian.SHARED_NUMBERS", 1)
+    x = np.linspace(-1.0, 1.5, 140)
+    result = numgrad.hessian(rosenbrock)(x)
+    assert_allclose(result, rosenbrock_hessian(x), rtol=1e-13, atol=1e-12)
 
 
 def test_several_arguments():
