@@ -34,6 +34,10 @@ def formula(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+# Names of this module, unlike those of NumPy, become single where the numbers are.
+NAN, INFINITY = float("nan"), float("inf")
+
+
 @formula
 def fma(x, y, z):
     return math.fma(x, y, z)  # type: ignore[attr-defined]  # since Python 3.13
@@ -52,18 +56,18 @@ def erfc(x):
 @formula
 def gamma(x):
     if x == 0.0:
-        return np.copysign(np.inf, x)
+        return np.copysign(INFINITY, x)
     if x < 0.0 and x == np.floor(x):
-        return np.nan
+        return NAN
     if x > 171.62437695630272:  # the largest argument with a finite value
-        return np.inf
+        return INFINITY
     return math.gamma(x)
 
 
 @formula
 def lgamma(x):
     if (x <= 0.0 and x == np.floor(x)) or x > 2.559983327851638e305:  # poles, and overflow
-        return np.inf
+        return INFINITY
     return math.lgamma(x)
 
 
@@ -95,10 +99,11 @@ def _digamma_by_recurrence(x):
         x += 1.0
     per_square = 1.0 / (x * x)
     power = per_square
-    series = 0.0
-    for k in range(8):
-        series += _BERNOULLI[k] * power / (2.0 * k + 2.0)
+    series, order = 0.0, 2.0  # a float, since an integer would make single precision double
+    for bernoulli in _BERNOULLI:
+        series += bernoulli * power / order
         power *= per_square
+        order += 2.0
     return steps + (np.log(x) - 0.5 / x - series)
 
 
@@ -106,7 +111,7 @@ def _digamma_by_recurrence(x):
 def digamma(x):
     nearest = np.rint(x)
     if x < 0.0 and x == nearest:
-        return np.nan
+        return NAN
     if x >= -0.5:
         return _digamma_by_recurrence(x)
     r = x - nearest
@@ -124,11 +129,11 @@ def _polygamma_by_recurrence(n, x):
     # The series over (n-1)!/x^n: its factors (2k+n-1)! / ((n-1)! (2k)! x^2k) follow one another.
     per_square = 1.0 / (x * x)
     factor = 0.5 * n * (n + 1.0) * per_square
-    series = 1.0 + 0.5 * n / x
-    for k in range(8):
-        series += _BERNOULLI[k] * factor
-        m = 2.0 * k + 2.0
+    series, m = 1.0 + 0.5 * n / x, 2.0
+    for bernoulli in _BERNOULLI:
+        series += bernoulli * factor
         factor *= (m + n) * (m + n + 1.0) / ((m + 1.0) * (m + 2.0)) * per_square
+        m += 2.0
     total = gamma(n) * (n * steps + x ** (-n) * series)
     return total if n % 2.0 == 1.0 else -total
 
@@ -138,7 +143,7 @@ def polygamma(n, x):
     if n == 0.0:
         return digamma(x)
     if n < 0.0 or n != np.floor(n):
-        return np.nan
+        return NAN
     if x >= -0.5:
         return _polygamma_by_recurrence(n, x)
     r = x - np.rint(x)
@@ -172,9 +177,11 @@ def sinc_derivative(n, x):
         turn = 3.141592653589793 * (x - 2.0 * np.rint(0.5 * x.real))  # exact but for pi
         s, c = np.sin(turn), np.cos(turn)
         f = s / t
-        for m in range(1, int(n) + 1):
+        m = 1.0
+        while m <= n:
             s, c = c, -s
             f = (s - m * f) / t
+            m += 1.0
     return f * 3.141592653589793**n
 
 

@@ -114,6 +114,11 @@ def advice(message: str) -> str:
             "derivatives would be lost. Allocate the array inside the function, or hand it in as "
             "an argument."
         )
+    if "mismatch of argument types" in message:
+        return (
+            "A function that came in a tuple or a list is known by its address alone. Hand it in "
+            "as an argument of its own, or put the tuple where the function sees it as a constant."
+        )
     return "If that is a function of its own, give it a rule: numgrad.rule."
 
 

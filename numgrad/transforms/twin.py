@@ -30,7 +30,7 @@ from numgrad.duals import activation, allocations, rules
 from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
-from numgrad.duals.numba_type import is_dual
+from numgrad.duals.numba_type import is_dual, with_partials
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import callees, cfuncs, classes, gufuncs
@@ -44,6 +44,7 @@ _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions th
 UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
+_locked_twins: dict[Any, Any] = {}  # by function and dual: they are few
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -126,6 +127,36 @@ def carrier_of(function):
     if function not in _stand_ins:
         _stand_ins.setdefault(function, stand_in(function))
     return _stand_ins[function]
+
+
+def original_of(function):
+    """Return the function that a twin was made of; any other thing is what it is."""
+    return function.original if isinstance(function, Twin) else function
+
+
+# Functions in a list, or in a tuple of which an item is picked while the program runs, are called
+# by their addresses, which Numba does for functions that are locked to one signature.
+
+
+def are_by_address(functions):
+    """Return whether things are functions of numbers, all locked to the same signature."""
+    if not isinstance(functions, tuple) or not functions:
+        return False
+    if not all(isinstance(each, Dispatcher) and not each._can_compile for each in functions):
+        return False
+    signatures = {tuple(each.nopython_signatures) for each in functions}
+    if len(signatures) > 1 or len(functions[0].nopython_signatures) != 1:
+        return False
+    (sig,) = functions[0].nopython_signatures
+    return all(isinstance(kind, types.Number | types.Boolean) for kind in sig.args)
+
+
+def locked_twin_of(function, dual):
+    """Return the twin of a locked function as one that is locked to duals."""
+    key = function, dual
+    if key not in _locked_twins:
+        _locked_twins.setdefault(key, LockedTwin(function, dual))
+    return _locked_twins[key]
 
 
 def carrying(typingctx, function):
@@ -264,6 +295,8 @@ class CarryDerivatives(FunctionPass):
         """Return what to use instead of an object: in kernels, only compiled functions change."""
         if cuda.in_kernel() and not isinstance(function, Dispatcher):
             return function
+        if are_by_address(function):
+            return tuple(locked_twin_of(each, highest(self.state.args)) for each in function)
         return carrying(self.state.typingctx, function)
 
     def _constant(self, block, activity, name, value, loc):
@@ -316,6 +349,14 @@ class CarryDerivatives(FunctionPass):
     def _displayed(self, block, statement, activity, active, dual):
         """Let the items of a list, or of a tuple that is gone through, all be duals."""
         display, target = statement.value, statement.target.name
+        functions = tuple(original_of(activity.value_of(item)) for item in display.items)
+        if are_by_address(functions):
+            carriers = [locked_twin_of(each, dual) for each in functions]
+            constants = [
+                self._constant(block, activity, "function", each, statement.loc)
+                for each in carriers
+            ]
+            return self._with_items(activity, statement, *zip(*constants, strict=True))
         walked = display.op == "build_list" or target in activity.walked
         if target not in active or not walked:
             return [statement]
@@ -324,7 +365,14 @@ class CarryDerivatives(FunctionPass):
             result, added = self._activated_item(block, activity, dual, item, statement.loc)
             before += added
             items.append(result)
-        changed = activity.nodes.Expr(display.op, display.loc, **{**display._kws, "items": items})
+        return self._with_items(activity, statement, items, before)
+
+    def _with_items(self, activity, statement, items, before):
+        """Return a display with other items behind the statements that assign them."""
+        display = statement.value
+        changed = activity.nodes.Expr(
+            display.op, display.loc, **{**display._kws, "items": list(items)}
+        )
         self._set(activity.ir, statement, changed)
         return [*before, statement]
 
@@ -479,12 +527,14 @@ class TwinCompiler(CompilerBase):
 class Twin(CPUDispatcher):
     """A function compiled on duals, and the function itself where there are none."""
 
+    options = frozenset(("nopython", "no_cpython_wrapper", "no_cfunc_wrapper"))
+
     def __init__(self, original):
         self.original = original
         options = {
             name: original.targetoptions[name] for name in OPTIONS if name in original.targetoptions
         }
-        options |= {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        options |= dict.fromkeys(self.options, True)
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
         if original in UFUNCS:
             self._compiler = ElementCompiler(self, UFUNCS[original], TwinCompiler)
@@ -524,3 +574,21 @@ class Twin(CPUDispatcher):
         if highest(args) is None:
             return self.original.get_overload(sig)
         return super().get_overload(sig)
+
+
+class LockedTwin(Twin):
+    """A function of numbers that is called by its address, compiled on duals alone."""
+
+    options = Twin.options - {"no_cfunc_wrapper"}
+
+    def __init__(self, original, dual):
+        super().__init__(original)
+        (sig,) = original.nopython_signatures
+        is_floating = types.Float | types.Complex
+        self.compile(
+            tuple(
+                with_partials(dual, kind) if isinstance(kind, is_floating) else kind
+                for kind in sig.args
+            )
+        )
+        self.disable_compile()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numgrad import Dual
-from numgrad.duals import rules
+from numgrad.duals import rules, special
 
 pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
 
@@ -75,7 +75,10 @@ def test_every_entry(name):
 
 
 # Of trigonometric functions CUDA's own library reduces large arguments in double precision.
-SINGLE = [operator.mul, operator.truediv, np.exp, np.log, np.sqrt, math.tanh, np.hypot, math.pow]
+SINGLE = [
+    *(operator.mul, operator.truediv, np.exp, np.log, np.sqrt, np.hypot),
+    *(math.tanh, math.pow, math.gamma, special.digamma),
+]
 
 
 @pytest.mark.parametrize("function", SINGLE)

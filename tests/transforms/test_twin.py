@@ -1,12 +1,14 @@
 """Functions as users write them: callees, allocations, options, classes of expressions."""
 
 import math
+import warnings
 from collections import namedtuple
 
 import numba
 import numpy as np
 import pytest
 from numba import float64, njit, types
+from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.extending import overload
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -407,3 +409,38 @@ def test_parts_of_complex_arrays_are_copies():
 
     with pytest.raises(numgrad.DifferentiationError):
         numgrad.grad(f)(np.array([0.3, 0.7]))
+
+
+@njit("float64(float64, int64)")
+def power(x, n):
+    return x**n
+
+
+@njit("float64(float64, int64)")
+def multiple(x, n):
+    return x * n
+
+
+FUNCTIONS = power, multiple
+
+
+@njit
+def by_address(x):
+    total = 0.0
+    for k in range(2):
+        total += FUNCTIONS[k](x, 3)
+    for function in [multiple, power]:
+        total += function(x * x, 2)
+    return total
+
+
+def test_functions_in_tuples_and_lists():
+    """Called by their addresses, which Numba says is experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
+        slope = numgrad.derivative(by_address)
+        curvature = numgrad.derivative(slope)
+        assert slope(2.0) == 3 * 4.0 + 3.0 + 4 * 2.0 + 4 * 8.0
+        assert curvature(2.0) == 6 * 2.0 + 4.0 + 12 * 4.0
+        with pytest.raises(numgrad.DifferentiationError, match="argument of its own"):
+            numgrad.grad(njit(lambda x, functions: functions[0](x, 2)))(2.0, FUNCTIONS)
