@@ -1,5 +1,6 @@
 """What stands in the place of callees that are no functions of ``njit``: ufuncs and overloads."""
 
+import inspect
 from functools import wraps
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -107,7 +108,16 @@ def overloaded(typingctx, function, twin_of):
 
 def is_ours(thing):
     module = getattr(thing, "__module__", None) or "builtins"
+    if module == "builtins" and inspect.isfunction(thing):
+        return False  # written by somebody who gave its module no name
     return module.split(".")[0] in OURS
+
+
+def is_plain(typingctx, function):
+    """Return whether a thing is a function of Python's that Numba knows nothing of."""
+    if not inspect.isfunction(function) or is_ours(function):
+        return False
+    return typingctx._lookup_global(function) is None
 
 
 def _overloaded_of(typingctx, function, twin_of):

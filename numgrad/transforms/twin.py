@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import numba
 import numpy as np
 from numba import types
+from numba.core import ir
 from numba.core.ccallback import CFunc
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -22,7 +23,7 @@ from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+from numba.core.untyped_passes import FixupArgs, LiteralUnroll, ReconstructSSA
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
@@ -178,6 +179,8 @@ def carrying(typingctx, function):
         return cfuncs.carrier_of(function, twin_of(plain(function.__wrapped__)))
     if function in activation.REPLACED:
         return activation.REPLACED[function]
+    if callees.is_plain(typingctx, function):
+        return carrier_of(plain(function))
     return callees.overloaded(typingctx, function, twin_of)
 
 
@@ -209,7 +212,7 @@ class ElementCompiler(_FunctionCompiler):
 def plain(function):
     """Return a Python function as one that Numba will compile: the same one each time."""
     if function not in _plain:
-        _plain.setdefault(function, numba.njit(function))
+        _plain.setdefault(function, numba.njit(function, pipeline_class=PlainCompiler))
     if function in TABLE:
         TABLE[_plain[function]] = TABLE[function]
     return _plain[function]
@@ -510,6 +513,38 @@ def hashable(thing):
 def carry_derivatives(state):
     """Make a twin of a function that is compiled for a kernel."""
     return CarryDerivatives().run_pass(state)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CompileCallees(FunctionPass):
+    """Compile the plain functions that a plain function calls, which Numba alone doesn't."""
+
+    _name = "numgrad_compile_callees"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        changed = False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                value = statement.value
+                if isinstance(value, ir.Global | ir.FreeVar) and callees.is_plain(
+                    state.typingctx, value.value
+                ):
+                    value.value = plain(value.value)
+                    changed = True
+        return changed
+
+
+class PlainCompiler(CompilerBase):
+    """Numba's pipeline with one pass more."""
+
+    def define_pipelines(self):
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        manager.add_pass_after(CompileCallees, FixupArgs)
+        manager.finalize()
+        return [manager]
 
 
 class TwinCompiler(CompilerBase):

@@ -444,3 +444,17 @@ def test_functions_in_tuples_and_lists():
         assert curvature(2.0) == 6 * 2.0 + 4.0 + 12 * 4.0
         with pytest.raises(numgrad.DifferentiationError, match="argument of its own"):
             numgrad.grad(njit(lambda x, functions: functions[0](x, 2)))(2.0, FUNCTIONS)
+
+
+def plain_helper(x):
+    return x * x
+
+
+def plain_caller(x, n):
+    return plain_helper(x) + plain_helper(n)
+
+
+def test_plain_functions_call_plain_functions():
+    """Compiled for the user as the function itself is, whether or not they carry derivatives."""
+    assert numgrad.value_and_grad(plain_caller)(3.0, 2) == (13.0, 6.0)
+    assert_array_equal(numgrad.vmap(plain_caller, in_axes=(0, None))(np.arange(3.0), 2), [4, 5, 8])
