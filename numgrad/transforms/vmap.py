@@ -172,7 +172,7 @@ class Mapping:
         return lines
 
     def _in_place(self, place):
-        """Return the source of the array to fill: another one if items are read from the caller's."""
+        """Return the source of the array to fill: the caller's if no other item is read from it."""
         self.names |= {"apart": chunks.apart, "in_step": chunks.in_step, "scratch": scratch}
         self.names[f"element_of_{place.element}"] = place.element
         tests = [
