@@ -219,24 +219,86 @@ def lane_count(typingctx, dual):
 
 @intrinsic
 def apart(typingctx, array, others):
-    """Return whether the memory of an array has nothing of that of others between its ends."""
-
-    def extents(context, builder, kind, value):
-        made = context.make_array(kind)(context, builder, value)
-        shape = cgutils.unpack_tuple(builder, made.shape, kind.ndim)
-        strides = cgutils.unpack_tuple(builder, made.strides, kind.ndim)
-        return get_array_memory_extents(context, builder, kind, made, shape, strides, made.data)
+    """Return whether an array shares no memory with others, as far as their ends and steps tell."""
 
     def codegen(context, builder, sig, arguments):
-        ends = extents(context, builder, array, arguments[0])
-        overlap = cgutils.false_bit
+        ours = Region(context, builder, array, arguments[0])
+        free = cgutils.true_bit
         for kind, other in zip(others, cgutils.unpack_tuple(builder, arguments[1]), strict=True):
-            theirs = extents(context, builder, kind, other)
-            met = extents_may_overlap(context, builder, *ends, *theirs)
-            overlap = builder.or_(overlap, met)
-        return builder.not_(overlap)
+            free = builder.and_(free, ours.is_apart_from(Region(context, builder, kind, other)))
+        return free
 
     return types.boolean(array, others), codegen
+
+
+class Region:
+    """The memory of an array while code is emitted: all of it, and that of the first row."""
+
+    def __init__(self, context, builder, kind, value):
+        made = context.make_array(kind)(context, builder, value)
+        shape = cgutils.unpack_tuple(builder, made.shape, kind.ndim)
+        self.context, self.builder = context, builder
+        self.strides = cgutils.unpack_tuple(builder, made.strides, kind.ndim)
+        self.ends, self.row = (
+            get_array_memory_extents(
+                context,
+                builder,
+                types.Array(kind.dtype, kind.ndim - axis, "A"),
+                made,
+                shape[axis:],
+                self.strides[axis:],
+                made.data,
+            )
+            for axis in (0, min(1, kind.ndim))
+        )
+
+    def is_apart_from(self, other):
+        """Return whether no memory is shared: one ends before the other, or rows alternate."""
+        builder = self.builder
+        overlap = extents_may_overlap(self.context, builder, *self.ends, *other.ends)
+        if not (self.strides and other.strides):
+            return builder.not_(overlap)
+        stride = self.strides[0]
+        equal = builder.icmp_signed("==", stride, other.strides[0])
+        forward = builder.icmp_signed(">", stride, stride.type(0))
+        steps = builder.select(
+            forward, stride, stride.type(1)
+        )  # never 0, by which one can't divide
+        gap = builder.srem(builder.sub(other.row[0], self.row[0]), steps)
+        behind = builder.icmp_signed("<", gap, stride.type(0))
+        gap = builder.select(behind, builder.add(gap, steps), gap)
+        lengths = [builder.sub(row[1], row[0]) for row in (self.row, other.row)]
+        fits = builder.and_(
+            builder.icmp_signed(">=", gap, lengths[0]),
+            builder.icmp_signed("<=", builder.add(gap, lengths[1]), steps),
+        )
+        alternate = builder.and_(builder.and_(equal, forward), fits)
+        return builder.or_(builder.not_(overlap), alternate)
+
+
+@intrinsic
+def in_step(typingctx, array, other):
+    """Return whether the first axes of two arrays go through the same memory side by side."""
+
+    def codegen(context, builder, sig, arguments):
+        if (array.ndim, array.dtype) != (other.ndim, other.dtype):
+            return cgutils.false_bit
+        ours, theirs = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(sig.args, arguments, strict=True)
+        )
+        same = builder.icmp_unsigned("==", ours.data, theirs.data)
+        for field in ("shape", "strides"):
+            pairs = zip(
+                cgutils.unpack_tuple(builder, getattr(ours, field)),
+                cgutils.unpack_tuple(builder, getattr(theirs, field)),
+                strict=True,
+            )
+            for pair in pairs:
+                same = builder.and_(same, builder.icmp_unsigned("==", *pair))
+        return same
+
+    return types.boolean(array, other), codegen
 
 
 @part
@@ -267,6 +329,16 @@ def check_apart(place, others):
     """Raise if the caller's arrays for two results share memory."""
     if not apart(place, others):
         raise ValueError("out holds arrays that share memory")
+
+
+@part
+def check_unshared(written, others):
+    """Raise if an array that the function writes to shares memory with other arguments."""
+    if not apart(written, others):
+        raise ValueError(
+            "an array that the function writes to shares memory with another argument, which a "
+            "derivative can't follow: pass a copy of one"
+        )
 
 
 @part

@@ -44,8 +44,8 @@ def grad(
     callable
         A function of the same arguments that returns the gradient, shaped like the argument: a
         number, an array, or a tuple. If `argnums` is a tuple, it returns a tuple of these. With
-        ``out=``, the arrays of the result are stored there. It is called from Python and from
-        compiled code, and can itself be differentiated.
+        ``out=``, the arrays of the result are stored there, and nothing is allocated but by `f`. It
+        is called from Python and from compiled code, and can itself be differentiated.
 
     Raises
     ------

@@ -155,9 +155,12 @@ def by_size(few, many, *, value):
 def check_is_real(function, returned):
     """Raise if a function returns anything but a real number."""
     if not isinstance(number_of(returned), types.Float):
+        name, plain = function.py_func.__name__, number_of(returned)
+        if isinstance(returned, types.Array):
+            plain = returned.copy(dtype=number_of(returned.dtype))
         raise TypeError(
-            f"grad needs a function that returns one real number, but "
-            f"{function.py_func.__name__} returns {returned}; take numgrad.jacobian of it"
+            f"grad needs a function that returns one real number, but {name} returns {plain}; "
+            "take numgrad.jacobian of it"
         )
 
 
@@ -221,8 +224,8 @@ def jacobian(
         x.shape`` for each output and input. A tuple of outputs gives a tuple, outputs outermost,
         then `argnums` if it is a tuple, then the items of an argument that is one. Outputs without
         derivatives (integers, booleans, None) give None. With ``out=``, the arrays of the result
-        are stored there. It is called from Python and from compiled code, and
-        can itself be differentiated.
+        are stored there, and nothing is allocated but by `f`. It is called from Python and from
+        compiled code, and can itself be differentiated.
 
     Raises
     ------

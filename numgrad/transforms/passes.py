@@ -5,6 +5,7 @@ their places in the results. What is known of the types is settled here, in the 
 that Numba then compiles; what isn't, the lengths of arrays, is left to its loops.
 """
 
+import inspect
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,7 @@ class Input:
     name: str  # of the variable that holds it
     seeded: bool  # whether the derivative is taken with respect to it
     written: bool  # whether the function may overwrite it
+    alike: bool  # whether it stands among numbers that all carry derivatives
 
     @property
     def in_array(self):
@@ -67,6 +69,7 @@ class Passes:
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
         self.written = written_arguments(function, len(kinds))
+        self.alike = self._alike()
         self.inputs = []
         self.structures = {
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
@@ -94,6 +97,17 @@ class Passes:
 
     # What comes in
 
+    def _alike(self):
+        """Return the positions of numbers in ``*args`` where one of them carries derivatives.
+
+        All have to, or a loop over them would meet different types.
+        """
+        parameters = inspect.signature(self.function.py_func).parameters.values()
+        first = [k for k, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL]
+        rest = range(first[0], len(self.kinds)) if first else ()
+        carry = any(k in self.argnums or highest(self.kinds[k : k + 1]) for k in rest)
+        return frozenset(k for k in rest if carry and Leaf("", self.kinds[k]).is_floating)
+
     def _inputs_of(self, position, kind):
         structure = structure_of(argument(position), kind)
         if position in self.argnums:
@@ -102,7 +116,8 @@ class Passes:
             written = position in self.written or position == self.out_argnum
             written = written and leaf.is_array and leaf.is_floating
             name = f"a{len(self.inputs)}"
-            self.inputs.append(Input(leaf, name, position in self.argnums, written))
+            alike = position in self.alike and not leaf.is_array
+            self.inputs.append(Input(leaf, name, position in self.argnums, written, alike))
         return structure
 
     def _check(self, position, kind, members):
@@ -195,11 +210,16 @@ class Passes:
             return expression, kind
         each = next(remaining)
         if not (each.seeded or each.written):
-            return expression, kind
+            return self._constant(expression, kind) if each.alike else (expression, kind)
         dual = self.dual_of(each.leaf.element)
         if each.leaf.is_array:
             return f"{each.name}_dual", duals_like(kind, dual)
         return self._seeded_number(each), dual
+
+    def _constant(self, expression, kind):
+        """Return a number that no derivative is taken by as one that may have some."""
+        seeded, dual = self.name(chunks.seeded, "seeded"), self.dual_of(kind)
+        return f"{seeded}({self.name(dual, 'dual')}, {expression}, -1)", dual
 
     def _seeded_number(self, each):
         dual = self.name(self.dual_of(each.leaf.element), "dual")
@@ -237,6 +257,15 @@ class Passes:
                 offset = f"{name}_offset + {size}"
         if self.tangents is None:
             self.add(f"total = {offset}")
+
+    def check_unshared(self):
+        """Raise if what the function writes to one argument is read from another."""
+        arrays = [each for each in self.inputs if each.leaf.is_array]
+        for each in arrays:
+            others = "".join(f"{other.leaf.expression}, " for other in arrays if other is not each)
+            if each.written and others and not cuda.in_kernel():
+                check = self.name(chunks.check_unshared, "check_unshared")
+                self.add(f"{check}({each.leaf.expression}, ({others}))")
 
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""

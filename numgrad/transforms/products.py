@@ -54,6 +54,7 @@ class JvpPasses(Passes):
 
     def implementation(self):
         """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
+        self.check_unshared()
         self.check_shapes()
         self.prepare()
         self.evaluate(1, first=True)

@@ -86,6 +86,7 @@ class JacobianPasses(Passes):
 
     def implementation(self, *, value=False):
         """Return the body of a function of ``arguments`` and ``out``."""
+        self.check_unshared()
         if self.out is not None and not cuda.in_kernel():
             self._check_apart()
         self.prepare()

@@ -14,6 +14,7 @@ from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
 from numgrad.transforms.passes import check_place, overload_of, return_type
+from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import (
     argument,
@@ -117,10 +118,12 @@ class Mapping:
         run, count = self._block(), len(self._results())
         lines = self._count() + self._allocation()
         lines += [f"run(arguments, ({', '.join(f'r{k}' for k in range(count))},), count)"]
+        lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
         names = iter(range(count))
         result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
         lines += [f"return {result if self.places is None else 'out'}"]
-        return Body(lines, self.names | {"run": run, "check_shape": chunks.check_shape})
+        names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring}
+        return Body(lines, self.names | names)
 
     def _count(self):
         """Return the source of the number of items, the same along every axis."""
@@ -145,8 +148,8 @@ class Mapping:
                 line
                 for k, place in enumerate(self.places)
                 for line in (
-                    f"r{k} = {place.expression}",
-                    f"check_shape(r{k}.shape[0], count)",
+                    f"check_shape({place.expression}.shape[0], count)",
+                    f"r{k} = {self._in_place(place)}",
                 )
             ]
         if any(leaf.is_array for leaf in self._results()):
@@ -158,12 +161,30 @@ class Mapping:
         for k, leaf in enumerate(self._results()):
             shape = "(count,)" + (f" + {leaf.expression}.shape" if leaf.is_array else "")
             if self.places is not None:
-                place = self.places[k].expression
-                lines += [f"check_shape({place}.shape, {shape})", f"r{k} = {place}"]
+                place = self.places[k]
+                lines += [
+                    f"check_shape({place.expression}.shape, {shape})",
+                    f"r{k} = {self._in_place(place)}",
+                ]
             else:
                 self.names[f"element{k}"] = leaf.element
                 lines += [f"r{k} = allocate({shape}, element{k})"]
         return lines
+
+    def _in_place(self, place):
+        """Return the source of the array to fill: the caller's if no other item is read from it."""
+        self.names |= {"apart": chunks.apart, "in_step": chunks.in_step, "scratch": scratch}
+        self.names[f"element_of_{place.element}"] = place.element
+        tests = [
+            f"apart({place.expression}, ({leaf.expression},))"
+            + (f" or in_step({place.expression}, {leaf.expression})" if axis == 0 else "")
+            for position, axis in enumerate(self.in_axes)
+            for leaf in leaves(structure_of(argument(position), self.kinds[position]))
+            if leaf.is_array
+        ]
+        other = f"scratch({place.expression}.shape, element_of_{place.element})"
+        free = " and ".join(f"({test})" for test in tests)
+        return f"{place.expression} if {free} else {other}"
 
     def _item_into_results(self):
         """Return the source that computes an item and takes its results to their places."""
