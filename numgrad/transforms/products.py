@@ -38,7 +38,9 @@ class JvpPasses(Passes):
             names[output] = self._take_apart(k, output)
         self.restore()
         value, tangent = (
-            source_of(mapped(lambda output, part=part: names[output][part], outputs))
+            source_of(
+                mapped(lambda each, part=part: self.if_there(each, names[each][part]), outputs)
+            )
             for part in (0, 1)
         )
         return self.body(f"{value}, {tangent}")
