@@ -139,6 +139,14 @@ def is_array_of_duals(kind):
     return isinstance(kind, types.Array) and is_dual(kind.dtype)
 
 
+COPIES = (real_part, imaginary_part)  # of arrays that hold complex duals
+
+
+def is_copied(kind):
+    """Return whether the real or imaginary part of a value is a copy of it, not a view."""
+    return is_array_of_duals(kind) and kind.ndim > 0 and is_complex(kind.dtype.number)
+
+
 @overload(real_part, strict=False)
 def _real_part(numbers):
     if is_array_of_duals(numbers) and numbers.ndim == 0:

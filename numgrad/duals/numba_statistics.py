@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 
 from numgrad.duals.allocations import filled, number_among, spaced
-from numgrad.duals.conversions import primal_of
+from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_definitions import (
     are_arrays,
     carries,
@@ -43,13 +43,20 @@ def covariance_of(m, y):
     def covariance(m, y, rowvar, bias, ddof):
         line = rows(m, y, rowvar)
         lost = ddof if ddof is not None else (0 if bias else 1)
+        count = line.shape[1]
         for i in range(line.shape[0]):
-            line[i] -= np.sum(line[i]) / line.shape[1]
-        result = np.zeros((line.shape[0], line.shape[0]), number)
+            so_far = converted(0.0, number)
+            for k in range(count):
+                so_far += line[i, k]
+            for k in range(count):
+                line[i, k] -= so_far / count
+        result = np.empty((line.shape[0], line.shape[0]), number)
         for i in range(line.shape[0]):
             for j in range(line.shape[0]):
-                products = np.sum(line[i] * conjugate(line[j]))
-                result[i, j] = products / max(line.shape[1] - lost, 0)
+                so_far = converted(0.0, number)
+                for k in range(count):
+                    so_far += line[i, k] * conjugate(line[j, k])
+                result[i, j] = so_far / max(count - lost, 0)
         return result
 
     return part(covariance)
@@ -82,10 +89,11 @@ def _corrcoef(x, y=None, rowvar=True):
 
     def correlation(x, y=None, rowvar=True):
         result = covariance(x, y, rowvar, False, None)
-        deviation = np.sqrt(np.diag(np.real(result)))
+        variances = np.diag(result).copy()
         for i in range(result.shape[0]):
             for j in range(result.shape[1]):
-                result[i, j] /= deviation[i] * deviation[j]
+                scale = np.sqrt(np.real(variances[i])) * np.sqrt(np.real(variances[j]))
+                result[i, j] /= scale
         return result
 
     return correlation

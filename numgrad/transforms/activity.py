@@ -19,6 +19,7 @@ from functools import cache
 
 import numpy as np
 from numba import types
+from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.bytecode import ByteCode, FunctionIdentity
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
@@ -129,8 +130,11 @@ class Activity:
                 statement.value, self.nodes.Expr
             ):
                 self._find_walks(statement.value)
-        for statement in statements:
-            self._read(statement)
+        self.written_at = []  # where memory is written to, as (block, index, variable)
+        for label, block in function_ir.blocks.items():
+            for index, statement in enumerate(block.body):
+                self.place = label, index
+                self._read(statement)
 
     def _find_walks(self, expr):
         if expr.op not in ("getitem", "static_getitem", "getiter"):
@@ -342,6 +346,56 @@ class Activity:
 
     def _store(self, target, sources):
         self.stores.append((sources, target))
+        self.written_at.append((*self.place, target))
+
+    def may_go_stale(self, statement):
+        """Return whether the memory of what is read may be written to while the result is in use.
+
+        Where the result is a copy of what it would have been a view of, it must not.
+        """
+        group, used = self.groups.find(statement.target.name), self._uses_of(statement)
+        (label, index), uses = used[0], used[1:]
+        last = max((place for block, place in uses if block == label), default=index)
+        leaves = any(block != label or place < index for block, place in uses)
+        after = self._reachable_from(label) if leaves else set()
+        return any(
+            (block == label and index < place < last) or block in after
+            for block, place, target in self.written_at
+            if self.groups.find(target) == group
+        )
+
+    def _uses_of(self, statement):
+        """Return where a statement is, and then where its result, or a part of it, is used."""
+        places, names = [], {statement.target.name}
+        for _ in range(2):  # names may be used above where they are shared, in a loop
+            places = []
+            for label, block in self.ir.blocks.items():
+                for index, each in enumerate(block.body):
+                    if each is statement:
+                        here = label, index
+                    elif not names.isdisjoint(var.name for var in each.list_vars()):
+                        places.append((label, index))
+                        value = getattr(each, "value", None)
+                        is_view = isinstance(value, self.nodes.Var) or (
+                            isinstance(value, self.nodes.Expr)
+                            and (value.op in SHARING or self._is_view(value))
+                        )
+                        if isinstance(each, self.nodes.Assign) and is_view:
+                            names.add(each.target.name)
+        return [here, *places]
+
+    def _is_view(self, value):
+        return value.op == "call" and self.name_of(value.func)[0] in VIEWS
+
+    def _reachable_from(self, label):
+        """Return the blocks that may run after one; itself if there is a loop."""
+        graph, found, waiting = compute_cfg_from_blocks(self.ir.blocks), set(), [label]
+        while waiting:
+            for following, _ in graph.successors(waiting.pop()):
+                if following not in found:
+                    found.add(following)
+                    waiting.append(following)
+        return found
 
     def active_variables(self, arguments):
         """Return the variables that may carry derivatives if some arguments do."""

@@ -12,7 +12,6 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
-from numba.typed.typedobjectutils import _nonoptional
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import part, spread
@@ -358,11 +357,3 @@ def one_by_one(typingctx):
         return context.get_dummy_value()
 
     return types.void(), codegen
-
-
-@part
-def present(value):
-    """Return what a function returned, which may be None for other inputs."""
-    if value is None:
-        raise ValueError("the function returned None here, which has no derivative")
-    return _nonoptional(value)

@@ -18,6 +18,7 @@ from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.optionals import or_none, settled
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.sized import SizedArray, local_like
 from numgrad.transforms.source import Body
@@ -183,10 +184,8 @@ class Passes:
         twin = self.name(self.twin, "twin")
         self.call = f"{twin}({', '.join(expressions)})"
         self.twin_kinds = kinds
-        self.returned = return_type(self.twin, kinds)
-        if isinstance(self.returned, types.Optional):
-            self.call = f"{self.name(chunks.present, 'present')}({self.call})"
-            self.returned = self.returned.type
+        returned = return_type(self.twin, kinds)
+        self.settled, self.returned, self.optional = settled("value", returned, self.name)
 
     @property
     def compiled(self):
@@ -312,6 +311,9 @@ class Passes:
             if each.in_array and each.seeded and self.tangents is None:
                 self._seed(each, indent, start="start", partial=1)
         self.add(f"value = {self.call}", indent=indent)
+        if self.optional:
+            there = "".join(f"{expression} is not None, " for expression in self.optional)
+            self.add(f"there = ({there})", f"value = {self.settled}", indent=indent)
 
     def _fill(self, each, indent):
         """Write an array of duals anew: constants, or numbers with their tangents."""
@@ -372,9 +374,18 @@ class Passes:
     def values(self):
         """Return the source of what the function itself returns."""
         value_at, dual = self.name(parts.value_at, "value_at"), self.name(self.dual, "dual")
-        return source_of(
-            mapped(lambda leaf: f"{value_at}({dual}, {leaf.expression})", self.outputs())
-        )
+
+        def value(leaf):
+            return self.if_there(leaf, f"{value_at}({dual}, {leaf.expression})")
+
+        return source_of(mapped(value, self.outputs()))
+
+    def if_there(self, output, result):
+        """Return the source of what belongs to an output: None where the function returned that."""
+        if output.expression not in self.optional:
+            return result
+        place = self.optional.index(output.expression)
+        return f"{self.name(or_none, 'or_none')}({result}, there[{place}])"
 
     def body(self, result):
         """Return what has been written, with what to return."""

@@ -121,7 +121,10 @@ class JvpPasses(Passes):
         return f"{function}({dual}, {number}{', 0' if side == 'tangent' else ''})"
 
     def _result(self, side, stored, output):
-        """Return the source of the value or the tangent of an output."""
+        """Return the source of the value or the tangent of an output, or None if it isn't there."""
+        return self.if_there(output, self._part(side, stored, output))
+
+    def _part(self, side, stored, output):
         if is_stored(output):
             return f"{side}{stored.index(output)}"
         if side == "tangent" and not output.is_floating:

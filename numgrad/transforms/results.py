@@ -103,7 +103,7 @@ class JacobianPasses(Passes):
             self._copy_to_out()
             result = "out"
         else:
-            result = source_of(mapped(lambda r: r.name, self.structure))
+            result = source_of(mapped(lambda r: self.if_there(r.output, r.name), self.structure))
         return self.body(f"{self.values()}, {result}" if value else result)
 
     def complete(self):

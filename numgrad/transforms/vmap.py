@@ -13,6 +13,7 @@ from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
+from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.passes import check_place, overload_of, return_type
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
@@ -55,6 +56,11 @@ class Mapping:
         self.items = [self._item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
         self.returned = return_type(self.function, self.items)
         self.structure = structure_of("item", self.returned)
+        if has_optional(self.returned):
+            raise TypeError(
+                f"what is mapped returns {self.returned}: for an array of items it must return the "
+                "same for each, and None for none or all of them"
+            )
         self.places = None if out is None else self._checked_out(out)
 
     def _check(self):

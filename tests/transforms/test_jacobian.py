@@ -236,3 +236,36 @@ def test_in_place_by_the_same_array():
 def test_output_that_is_a_list():
     with pytest.raises(TypeError, match=r"returns list.* return a number, an array, or a tuple"):
         numgrad.jacobian(lambda x: [x, 2.0 * x])(3.0)
+
+
+@njit
+def two_or_more(x, count):
+    second, third = None, None
+    if count > 1:
+        second = x * x[0]
+    if count > 2:
+        third = x[0] * x[1]
+    return x[0] ** 2, second, third
+
+
+def test_outputs_that_may_be_none():
+    x = np.array([0.3, 0.7])
+    first = [2.0 * x[0], 0.0]
+    jacobian = numgrad.jacobian(two_or_more)
+    whole = jacobian(x, 3)
+    assert_allclose(whole[0], first)
+    assert_allclose(whole[1], [[2.0 * x[0], 0.0], [x[1], x[0]]])
+    assert_allclose(whole[2], [x[1], x[0]])
+    alone = jacobian(x, 1)
+    assert_allclose(alone[0], first)
+    assert alone[1:] == (None, None)
+    value, tangent = numgrad.jvp(two_or_more, (x, 1), (np.array([1.0, 0.0]), None))
+    assert (value[1], tangent[1]) == (None, None)
+    assert_allclose(tangent[0], 2.0 * x[0])
+
+
+def test_map_of_what_may_be_none():
+    f = njit(lambda x: x * x if x > 0.0 else None)
+    assert numgrad.derivative(f)(-1.0) is None
+    with pytest.raises(TypeError, match="None for none or all"):
+        numgrad.derivative(f)(np.array([-1.0, 1.0]))

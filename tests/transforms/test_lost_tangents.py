@@ -340,5 +340,4 @@ def perhaps(x):
 def test_optional_result():
     gradient = numgrad.grad(perhaps)
     assert_allclose(gradient(X), [1.3, 0.7, 0.0])
-    with pytest.raises(ValueError, match="None"):
-        gradient(-X)
+    assert gradient(-X) is None
