@@ -71,11 +71,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    numba = sys.modules.get("numba.core.registry")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    if numba is not None:  # which may be asking, in the midst of compiling a function
-        numba.cpu_target.typing_context.refresh()
-        numba.cpu_target.target_context.refresh()
+    if "numba.core.registry" in sys.modules:  # it may be asking in the midst of compiling
+        importlib.import_module("numgrad.duals.in_numba").refresh()
     if "numba.cuda" in sys.modules:  # kernels know nothing of entry points
         importlib.import_module("numgrad.cuda_extension").register()
     globals()[name] = value

@@ -11,15 +11,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
+from numgrad.duals.in_numba import refresh
 from numgrad.duals.numba_definitions import define
 from numgrad.duals.numba_rules import part
-
-# Numba takes in what is registered while it compiles only when it is asked to.
-CONTEXTS = cpu_target.typing_context, cpu_target.target_context
 
 
 class Apart(AbstractTemplate):
@@ -79,8 +76,7 @@ def apart(function):
     template = type(f"Apart_{function.__name__}", (Apart,), attributes)
     builtin_registry.register_global(call, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
-    for context in CONTEXTS:
-        context.refresh()
+    refresh()  # Numba takes in what is registered while it compiles only when it is asked to
     return call
 
 

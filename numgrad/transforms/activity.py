@@ -13,7 +13,6 @@ is *to be converted* to duals.
 """
 
 import sys
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 
@@ -68,7 +67,7 @@ OUTPUTS = {
 }
 
 # Classes whose objects have the type of the first item that they are given.
-CONTAINERS = frozenset((list, dict, List, Dict))
+CONTAINERS = list, dict, List, Dict
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "insert": 1, "setdefault": 1}
@@ -76,7 +75,7 @@ GIVING = {"append": 0, "insert": 1, "setdefault": 1}
 RETURNED = "$returned"  # all that a function returns
 
 # Functions whose result has no derivative, whatever is given to them.
-WITHOUT_DERIVATIVE = frozenset((len, range, isinstance, type, np.shape, np.ndim, np.size))
+WITHOUT_DERIVATIVE = len, range, isinstance, type, np.shape, np.ndim, np.size
 
 
 def is_foreign(function):
@@ -218,8 +217,7 @@ class Activity:
             return
         name, owner = self.name_of(expr.func)
         function = self.value_of(expr.func)
-        function = function if isinstance(function, Hashable) else None
-        if function in WITHOUT_DERIVATIVE:
+        if any(function is each for each in WITHOUT_DERIVATIVE):
             self.flows.pop()
             return
         if is_foreign(function):
@@ -234,7 +232,7 @@ class Activity:
             self.fresh[target] = [*arguments, *([owner] if owner is not None else [])]
             if name == "copy":
                 self._read_container(target, self.fresh[target])
-        if function in CONTAINERS:
+        if any(function is each for each in CONTAINERS):
             self.containers.add(target)
         if name is None or (owner is not None and function is None and not is_familiar(name)):
             # nothing is known of it: a function out of sight, or a method of a jitclass

@@ -51,7 +51,7 @@ def reason_in(message: str) -> str:
         return f"What is stored carries derivatives, which {what} can't hold."
     for line in reversed(told):
         if line.startswith(REASONS):
-            return line.removeprefix(OURS)
+            return line
     return told[0] if told else message
 
 
@@ -70,11 +70,10 @@ SURROUNDINGS = (
     "<source",
     ">>>",
 )
-OURS = "NumbaTypeError: "
 REASONS = (
     "No formula",
     "No rule",
-    f"{OURS}the rule for",
+    "the rule for",
     "No conversion",
     "Cannot cast",
     "cannot convert",

@@ -529,7 +529,11 @@ def is_number_class(function):
 
 
 def hashable(thing):
-    return getattr(type(thing), "__hash__", None) is not None
+    try:
+        hash(thing)
+    except TypeError:  # a pointer of ctypes says so no earlier
+        return False
+    return True
 
 
 def carry_derivatives(state):

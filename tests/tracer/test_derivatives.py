@@ -200,8 +200,8 @@ def test_scipys_functions_with_rules():
     special = pytest.importorskip("scipy.special")
     assert derivative(special.erf)(0.3) == pytest.approx(2 / math.sqrt(math.pi) * math.exp(-0.09))
     assert derivative(special.gammaln)(2.5) == pytest.approx(special.digamma(2.5), rel=1e-13)
-    with pytest.raises(numgrad.DifferentiationError, match=r"j0 has no rule.\n.*numgrad\.rule"):
-        derivative(lambda x: special.j0(x))(1.0)
+    with pytest.raises(numgrad.DifferentiationError, match=r"airy has no rule.\n.*numgrad\.rule"):
+        derivative(lambda x: special.airy(x)[0])(1.0)
 
 
 def test_rules_of_the_users():
