@@ -10,7 +10,7 @@ would wait for: two threads at once make it twice, and both take the first.
 import inspect
 import sys
 from collections.abc import Callable
-from functools import cached_property, lru_cache, update_wrapper
+from functools import cache, cached_property, lru_cache, update_wrapper
 from typing import Any
 
 from numba import typeof, types
@@ -49,15 +49,29 @@ def compiled(function):
         return function_of_element(function)
     source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
     if not inspect.isfunction(function) and inspect.isfunction(source):
-        if hashable(function) and function in TABLE:
+        if is_in_table(function):
             TABLE[source] = TABLE[function]
         function = source  # of a cfunc, or of a vectorize for threads
+    if is_in_table(function):
+        return plain(caller_of(function, TABLE[function].arity))
     if not inspect.isfunction(function):
         raise TypeError(
             f"{function!r} can't be differentiated: a function was expected, plain or compiled "
             "by numba.njit"
         )
     return plain(function)
+
+
+def is_in_table(function):
+    """Return whether a thing is a function of the table, and not of Python's."""
+    return not inspect.isfunction(function) and hashable(function) and function in TABLE
+
+
+@cache
+def caller_of(function, arity):
+    """Return a function of Python's that calls one of the table, a ufunc or one of math's."""
+    names = ", ".join("xyz"[:arity])
+    return function_of(function.__name__, names, Body([f"return f({names})"], {"f": function}))
 
 
 class Transform:
@@ -322,9 +336,10 @@ def register(maker, kind):
     given = ", ".join([function.name, *(p.name for p in settings)])
 
     def implementation(function, *settings):
-        if not isinstance(function, types.Dispatcher):
+        original = getattr(function, "dispatcher", getattr(function, "typing_key", None))
+        if not (isinstance(function, types.Dispatcher) or is_in_table(original)):
             return None
-        transform = maker(function.dispatcher, *map(constant_of, settings))
+        transform = maker(original, *map(constant_of, settings))
         if is_traced(transform):
             raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
         driver = transform.driver()

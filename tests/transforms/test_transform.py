@@ -1,5 +1,6 @@
 """What a derivative is as a Python object."""
 
+import math
 import pickle
 import subprocess
 import sys
@@ -100,3 +101,14 @@ def test_importing_names_loads_no_numba():
         "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_functions_of_numpy_and_math():
+    """They are functions as the user's own are, from Python and in compiled code."""
+    x = np.linspace(-1.0, 1.0, 5)
+    np.testing.assert_allclose(numgrad.derivative(np.sin)(x), np.cos(x), rtol=1e-15)
+    assert numgrad.derivative(math.exp)(1.0) == math.e
+    np.testing.assert_allclose(numgrad.grad(np.arctan2, (0, 1))(1.0, 2.0), (0.4, -0.2), rtol=1e-15)
+    slope = njit(lambda x: numgrad.derivative(np.sin)(x))
+    assert slope(0.0) == 1.0
+    assert repr(numgrad.derivative(np.sin)) == "<numgrad.derivative(sin)>"
