@@ -89,5 +89,5 @@ html_theme_options = {
     "show_version_warning_banner": False,
 }
 # Pages that stand alone have no neighbours to list.
-ALONE = ("index", "install", "tour", "coming_from", "changelog")
+ALONE = ("index", "install", "tour", "worked", "coming_from", "changelog")
 html_sidebars: dict[str, list[str]] = {page: [] for page in ALONE}
