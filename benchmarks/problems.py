@@ -390,6 +390,7 @@ def inactive_work(size=500):
     weights = np.linspace(0.1, 1.0, 8)
     calls = {
         "numgrad": lambda: gradient_of_weighed_field(weights, points),
+        "the function": lambda: weighed_field(weights, points),
         "the part without derivatives": lambda: field_of(points),
     }
     return Problem(

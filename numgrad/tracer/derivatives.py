@@ -35,6 +35,7 @@ from numgrad.tracer.elements import (
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.numbers import Traced, TracedArray, record
 from numgrad.tracer.run import Run, check_is_real, check_returned, place_of, positions_of
+from numgrad.transforms.activity import tables_of
 from numgrad.transforms.transform import Transform, with_out
 
 
@@ -276,7 +277,13 @@ class TracedDerivative(TracedJacobian):
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         arguments, keywords, out = self.bound(arguments, dict(keywords))
-        arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray | TracedArray)]
+        by, _ = positions_of(self.original, self.settings["argnums"], len(arguments))
+        whole = tables_of(self.function) - set(by)
+        arrays = [
+            k
+            for k, argument in enumerate(arguments)
+            if isinstance(argument, np.ndarray | TracedArray) and k not in whole
+        ]
         if not arrays:
             return self.finished(arguments, self.at(arguments, keywords)[1], out)
         shape = np.broadcast_shapes(*(arguments[k].shape for k in arrays))

@@ -12,9 +12,11 @@ active without any derivative flowing into it, such as a copy of constants that 
 is *to be converted* to duals.
 """
 
+import inspect
 import sys
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -500,6 +502,18 @@ def effects_of(dispatcher):
     if function in _being_read:  # it calls itself
         return None
     return _effects_of(function)
+
+
+def tables_of(function: Any) -> frozenset[int]:
+    """Return the positions of the arguments of which a Python function takes items, if known."""
+    source = getattr(function, "py_func", function)
+    if not inspect.isfunction(source):
+        return frozenset()
+    try:
+        indexed: frozenset[int] = _effects_of(source).indexed
+    except Exception:  # whatever Numba says to code that it can't read
+        return frozenset()
+    return indexed
 
 
 def arguments_written(dispatcher):

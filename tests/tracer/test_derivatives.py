@@ -363,3 +363,14 @@ def test_tables_of_pandas():
     first, second = p[0] + 2 * p[1], 2 * p[0] + p[1]
     expected = [2 * first + 4 * second, 4 * first + 2 * second]
     assert_allclose(grad(by_groups)(p), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_table_stays_whole(jit):
+    """An array of which the function takes items has no part in the points of ``derivative``."""
+
+    def interpolated(x, table):
+        return x * table[1] + table[0]
+
+    slopes = numgrad.derivative(interpolated, jit=jit)(np.arange(3.0), np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(slopes, [2.0, 2.0, 2.0])
