@@ -120,6 +120,8 @@ class Activity:
         self.stores = []  # of some variables through one
         self.joins = []  # variables of one type
         self.containers = set()  # lists and dictionaries made here, typed by what they are given
+        self.unknown = {}  # the arguments of functions of which nothing is known
+        self.stores_of = {}  # the places among the stores of those that such a function may make
         self.fresh = {}  # the operands of what shares memory with nothing that was there before
         self.walked = set()  # tuples that are gone through, or whose items are picked
         self.indexed = set()  # arguments of which items are taken
@@ -222,12 +224,16 @@ class Activity:
         if any(function is each for each in WITHOUT_DERIVATIVE):
             self.flows.pop()
             return
-        if is_foreign(function):
-            name = None
-        if name in VIEWS or name is None or isinstance(function, type):
+        is_unknown = name is None or is_foreign(function)
+        if owner is not None and function is None and not is_familiar(name):
+            is_unknown = True  # a method of a jitclass, or of any other class
+        if is_unknown:
+            self.unknown[target] = [*expr.args, *(value for _, value in expr.kws)]
+        if name in VIEWS or is_unknown or isinstance(function, type):
             # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:
-                self._share(target, argument)
+                if not self.is_number(argument):
+                    self._share(target, argument)
             if owner is not None:
                 self._share(target, owner)
         else:
@@ -236,10 +242,11 @@ class Activity:
                 self._read_container(target, self.fresh[target])
         if any(function is each for each in CONTAINERS):
             self.containers.add(target)
-        if name is None or (owner is not None and function is None and not is_familiar(name)):
-            # nothing is known of it: a function out of sight, or a method of a jitclass
+        if is_unknown:
+            before = len(self.stores)
             for argument in arguments:
                 self._store(argument, arguments)
+            self.stores_of[target] = range(before, len(self.stores))
         if owner is not None and name in WRITING:
             self._store(owner, arguments)
         for output in self._outputs(expr):
@@ -438,9 +445,20 @@ class Activity:
         A fresh array may, wherever it is from; what shares memory with others only where nobody
         writes to them, since the copy would not be written to.
         """
+        if target in self.unknown:
+            return True  # what is no part of an argument: that is found out when it runs
         if target in self.fresh:
             return self.is_written(target) or self.carrying.isdisjoint(self.fresh[target])
         return target not in self.carrying and not self.is_written(target)
+
+    def is_written_later(self, target):
+        """Return whether the memory that an unknown function returned may be written to."""
+        group, own = self.groups.find(target), self.stores_of[target]
+        return any(
+            self.groups.find(name) == group
+            for k, (_, name) in enumerate(self.stores)
+            if k not in own
+        )
 
     def is_written(self, name):
         """Return whether the memory of a variable may be written to."""

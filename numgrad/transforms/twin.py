@@ -271,7 +271,7 @@ class CarryDerivatives(FunctionPass):
         if target in active and isinstance(
             value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
         ):
-            is_array = value_is_array(activity.nodes, value)
+            is_array = value_is_array(activity, value)
             if (
                 is_array
                 and activity.to_convert(target)
@@ -337,8 +337,11 @@ class CarryDerivatives(FunctionPass):
         plain = block.scope.redefine("$plain", loc)
         activity.ir._definitions[plain.name] = [value]
         kind, before = self._constant(block, activity, "dual", dual, loc)
-        func, named = self._constant(block, activity, "activated", activation.activated, loc)
-        call = activity.nodes.Expr.call(func, [kind, plain], (), loc)
+        function, others, target = activation.activated, [], statement.target.name
+        if target in activity.unknown and activity.is_written_later(target):
+            function, others = activation.activated_apart, activity.unknown[target]
+        func, named = self._constant(block, activity, "activated", function, loc)
+        call = activity.nodes.Expr.call(func, [kind, plain, *others], (), loc)
         self._set(activity.ir, statement, call)
         return [activity.nodes.Assign(value, plain, loc), before, named, statement]
 
@@ -487,10 +490,12 @@ class CarryDerivatives(FunctionPass):
         statement.value = value
 
 
-def value_is_array(nodes, value):
+def value_is_array(activity, value):
     """Return whether what is assigned may be an array: what isn't needs no conversion."""
-    if not isinstance(value, nodes.Expr):
+    if not isinstance(value, activity.nodes.Expr):
         return True
+    if value.op == "call" and activity.value_of(value.func) is numba.literally:
+        return False
     return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
 

@@ -51,6 +51,24 @@ def _size(number):
     return lambda number: number * number
 
 
+def allocated(like, count):
+    return np.zeros(count)
+
+
+@overload(allocated)
+def _allocated(like, count):
+    return lambda like, count: np.zeros(count)
+
+
+def beside(table, number):
+    return table[1:]
+
+
+@overload(beside)
+def _beside(table, number):
+    return lambda table, number: table[1:]
+
+
 @register_jitable
 def every_other(a):
     return a[::2]
@@ -106,6 +124,9 @@ a = np.array([[x[i] * x[j] for i in range(3)] for j in range(3)]); y = (a * a).s
 a = np.array([2.0 * i for i in range(3)]); b = a[1:]; b[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); v = tail(a); v[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); write(a, x[0] * x[1]); y = (a * a).sum()
+v = allocated(x, 3); v[1] = x[0]; y = (v * v).sum()
+y = (beside(TABLE, x[0]) * x[1:]).sum()
+a = np.zeros(3); v = Holder().piece(a); v[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); v = every_other(a); v[1] = x[0]; y = (a * a).sum()
 a = np.zeros(3); b = same(a); b[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); b, c = parts(a); b[0] = x[0]; c[2] = x[1]; y = (a * a).sum()
@@ -206,6 +227,9 @@ class Holder:
 
     def copy(self):
         return self.buffer
+
+    def piece(self, a):
+        return a[1:]
 
 
 @structref.register
@@ -341,3 +365,16 @@ def test_optional_result():
     gradient = numgrad.grad(perhaps)
     assert_allclose(gradient(X), [1.3, 0.7, 0.0])
     assert gradient(-X) is None
+
+
+def part_of_a_constant(x):
+    v = beside(TABLE, x[0])
+    w = v if x[0] > 0.0 else np.zeros(2)
+    w[0] = x[0]
+    return w.sum()
+
+
+def test_a_part_of_what_holds_no_derivatives_is_refused():
+    """Found when it runs: what is written to is a copy of the array, and not a part of it."""
+    with pytest.raises(ValueError, match="a part of an array that can't hold"):
+        numgrad.grad(part_of_a_constant)(X)
