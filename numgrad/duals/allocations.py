@@ -433,6 +433,20 @@ def _view(dual, items, dtype):
     raise NumbaTypeError(f"unsupported view of numbers with derivatives as {dtype}")
 
 
+@replaces(np.frombuffer)
+def frombuffer(dual, buffer, dtype=None):
+    compiled_only()
+
+
+@overload(frombuffer)
+def _frombuffer(dual, buffer, dtype=None):
+    if isinstance(buffer, types.Array) and is_dual(buffer.dtype):
+        raise NumbaTypeError("unsupported view of numbers with derivatives by np.frombuffer")
+    if is_none(dtype):
+        return lambda dual, buffer, dtype=None: np.frombuffer(buffer)
+    return lambda dual, buffer, dtype=None: np.frombuffer(buffer, dtype)
+
+
 @replaces(np.lib.stride_tricks.as_strided)
 def as_strided(dual, x, shape=None, strides=None):
     compiled_only()

@@ -270,6 +270,10 @@ def pairs(x):
     return abs(z[0]) * x[1]
 
 
+def buffer(x):
+    return np.frombuffer(x)[1] ** 2  # lost
+
+
 def part_of_complex(x):
     z = np.zeros(3, np.complex128)
     z.real[0] = x[0]  # lost
@@ -315,6 +319,7 @@ LOST = [
     array_of_integers,
     object_mode,
     bits,
+    buffer,
     pairs,
     part_of_complex,
     field_of_an_object,
