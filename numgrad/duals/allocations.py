@@ -13,7 +13,6 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.core.registry import cpu_target
 from numba.extending import overload
-from numba.typed import Dict, List
 
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
@@ -412,101 +411,3 @@ def stepped(start, stop, step, elements):
     for k in range(result.size):
         result[k] = start + k * step
     return result
-
-
-# Memory seen in another way: an array of duals has nothing but duals in it.
-
-
-def view(dual, items, dtype):
-    compiled_only()
-
-
-METHODS["view"] = view
-
-
-@overload(view)
-def _view(dual, items, dtype):
-    if not isinstance(items, types.Array) or not is_dual(items.dtype):
-        return lambda dual, items, dtype: items.view(dtype)
-    if elements_of(dual, dtype, None) == items.dtype:
-        return lambda dual, items, dtype: items
-    raise NumbaTypeError(f"unsupported view of numbers with derivatives as {dtype}")
-
-
-@replaces(np.frombuffer)
-def frombuffer(dual, buffer, dtype=None):
-    compiled_only()
-
-
-@overload(frombuffer)
-def _frombuffer(dual, buffer, dtype=None):
-    if isinstance(buffer, types.Array) and is_dual(buffer.dtype):
-        raise NumbaTypeError("unsupported view of numbers with derivatives by np.frombuffer")
-    if is_none(dtype):
-        return lambda dual, buffer, dtype=None: np.frombuffer(buffer)
-    return lambda dual, buffer, dtype=None: np.frombuffer(buffer, dtype)
-
-
-@replaces(np.lib.stride_tricks.as_strided)
-def as_strided(dual, x, shape=None, strides=None):
-    compiled_only()
-
-
-@overload(as_strided)
-def _as_strided(dual, x, shape=None, strides=None):
-    strided, is_left = np.lib.stride_tricks.as_strided, is_none(strides)
-
-    def checked(dual, x, shape=None, strides=None):
-        if not is_left:
-            for stride in strides:
-                if stride % x.itemsize != 0:
-                    raise ValueError(
-                        "as_strided: the strides must be computed from the array's own, since a "
-                        "number takes more bytes with its derivatives"
-                    )
-        return strided(x, shape, strides)
-
-    return checked
-
-
-# Containers of typed items
-
-
-def retyped(dual, kind):
-    """Return the type of what holds duals where another type of items holds numbers."""
-    kind = kind.instance_type if isinstance(kind, types.TypeRef) else kind
-    if isinstance(kind, types.NumberClass):
-        return retyped(dual, kind.instance_type)
-    if isinstance(kind, types.Float | types.Complex):
-        return with_partials(dual.instance_type, kind)
-    if isinstance(kind, types.Array):
-        return kind.copy(dtype=retyped(dual, kind.dtype))
-    if isinstance(kind, types.BaseTuple):
-        return types.Tuple([retyped(dual, item) for item in kind.types])
-    if isinstance(kind, types.ListType):
-        return types.ListType(retyped(dual, kind.item_type))
-    if isinstance(kind, types.DictType):
-        return types.DictType(kind.key_type, retyped(dual, kind.value_type))
-    return kind
-
-
-@replaces(List.empty_list)
-def empty_list(dual, item_type, allocated=0):
-    compiled_only()
-
-
-@overload(empty_list)
-def _empty_list(dual, item_type, allocated=0):
-    items = retyped(dual, item_type)
-    return lambda dual, item_type, allocated=0: List.empty_list(items, allocated)
-
-
-@replaces(Dict.empty)
-def empty_dict(dual, key_type, value_type, n_keys=0):
-    compiled_only()
-
-
-@overload(empty_dict)
-def _empty_dict(dual, key_type, value_type, n_keys=0):
-    keys, values = key_type.instance_type, retyped(dual, value_type)
-    return lambda dual, key_type, value_type, n_keys=0: Dict.empty(keys, values, n_keys)

@@ -34,8 +34,9 @@ from numgrad.tracer.elements import (
 )
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.numbers import Traced, TracedArray, record
-from numgrad.tracer.run import Run, check_is_real, check_returned, place_of, positions_of
+from numgrad.tracer.run import Run, check_is_real, check_returned
 from numgrad.transforms.activity import tables_of
+from numgrad.transforms.positions import position_of_output, positions_of
 from numgrad.transforms.transform import Transform, with_out
 
 
@@ -153,7 +154,7 @@ class TracedJacobian(TracedTransform):
         run.seed(positions)
         position = None
         if self.out_argnum is not None:
-            position = place_of(run.name, self.out_argnum, len(arguments))
+            position = position_of_output(self.original, self.out_argnum, len(arguments))
             run.hold_result(position)
         value = run(keywords)
         outputs = structure_of(run.given[position] if position is not None else value)

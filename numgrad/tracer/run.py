@@ -193,32 +193,6 @@ def check_alike(name: str, given: Any, tangent: Any, structure: Any) -> None:
         raise ValueError("jvp: a tangent has not the shape of its primal")
 
 
-def positions_of(function: Any, argnums: Any, count: int) -> tuple[tuple[int, ...], bool]:
-    """Return the positions of arguments, and whether a single one was asked for."""
-    name = getattr(function, "__name__", function)
-    single = not isinstance(argnums, tuple)
-    positions = []
-    for argnum in (argnums,) if single else argnums:
-        if not -count <= argnum < count:
-            raise ValueError(
-                f"argnums has {argnum}, but {name} was called with {count} "
-                f"argument{'s' if count != 1 else ''}"
-            )
-        positions.append(argnum % count)
-    if len(set(positions)) < len(positions):
-        raise ValueError(f"argnums names an argument twice: {argnums!r} of {count} arguments")
-    return tuple(positions), single
-
-
-def place_of(name: str, out_argnum: int, count: int) -> int:
-    if not -count <= out_argnum < count:
-        raise ValueError(
-            f"out_argnum is {out_argnum}, but {name} was called with {count} "
-            f"argument{'s' if count != 1 else ''}"
-        )
-    return out_argnum % count
-
-
 def check_returned(name: str, value: Any) -> None:
     """Raise if a function returns what may hold derivatives out of reach, such as a list."""
     if isinstance(value, tuple):

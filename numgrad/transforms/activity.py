@@ -213,7 +213,8 @@ class Activity:
             self._read_call(target, expr)
 
     def _read_call(self, target, expr):
-        arguments = [value.name for value in (*expr.args, *(value for _, value in expr.kws))]
+        given = [*expr.args, *(value for _, value in expr.kws)]
+        arguments = [value.name for value in given]
         arguments += [expr.vararg.name] if expr.vararg is not None else []
         callee = self.dispatcher_of(expr.func)
         if callee is not None:
@@ -228,7 +229,7 @@ class Activity:
         if owner is not None and function is None and not is_familiar(name):
             is_unknown = True  # a method of a jitclass, or of any other class
         if is_unknown:
-            self.unknown[target] = [*expr.args, *(value for _, value in expr.kws)]
+            self.unknown[target] = given
         if name in VIEWS or is_unknown or isinstance(function, type):
             # an object of a class, a namedtuple above all, holds what it is made of
             for argument in arguments:

@@ -9,7 +9,8 @@ from numba import types
 from numgrad.duals.numba_rules import part
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
-from numgrad.transforms.jacobian import Jacobian, checked_argnums, positions_of
+from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.positions import positions_of
 from numgrad.transforms.results import JacobianPasses
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, structure_of

@@ -11,6 +11,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import number_of
 from numgrad.targets import cuda
 from numgrad.targets.choose import thread_count
+from numgrad.transforms.positions import positions_of
 from numgrad.transforms.results import JacobianPasses
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import is_integer, leaves, structure_of
@@ -162,22 +163,6 @@ def check_is_real(function, returned):
             f"grad needs a function that returns one real number, but {name} returns {plain}; "
             "take numgrad.jacobian of it"
         )
-
-
-def positions_of(function, argnums, count):
-    """Return the positions of arguments, and whether a single one was asked for."""
-    single = not isinstance(argnums, tuple)
-    positions = []
-    for argnum in (argnums,) if single else argnums:
-        if not -count <= argnum < count:
-            raise ValueError(
-                f"argnums has {argnum}, but {function.py_func.__name__} was called with {count} "
-                f"argument{'s' if count != 1 else ''}"
-            )
-        positions.append(argnum % count)
-    if len(set(positions)) < len(positions):
-        raise ValueError(f"argnums names an argument twice: {argnums!r} of {count} arguments")
-    return tuple(positions), single
 
 
 def checked_argnums(argnums):

@@ -19,6 +19,7 @@ from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.optionals import or_none, settled
+from numgrad.transforms.positions import position_of_output
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.sized import SizedArray, local_like
 from numgrad.transforms.source import Body
@@ -81,13 +82,8 @@ class Passes:
 
     def _checked_out_argnum(self, out_argnum):
         """Return the position of the array that holds the function's result."""
-        name, count = self.function.py_func.__name__, len(self.kinds)
-        if not -count <= out_argnum < count:
-            raise ValueError(
-                f"out_argnum is {out_argnum}, but {name} was called with {count} "
-                f"argument{'s' if count != 1 else ''}"
-            )
-        position = out_argnum % count
+        name = self.function.py_func.__name__
+        position = position_of_output(self.function, out_argnum, len(self.kinds))
         structure = structure_of("", self.kinds[position])
         if not (isinstance(structure, Leaf) and structure.is_array and structure.is_floating):
             raise TypeError(

@@ -28,7 +28,7 @@ from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
-from numgrad.duals import activation, allocations, rules
+from numgrad.duals import activation, allocations, containers, rules, views  # noqa: F401
 from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
@@ -131,7 +131,7 @@ def carrier_of(function):
     return _stand_ins[function]
 
 
-def original_of(function):
+def untwinned(function):
     """Return the function that a twin was made of; any other thing is what it is."""
     return function.original if isinstance(function, Twin) else function
 
@@ -359,7 +359,7 @@ class CarryDerivatives(FunctionPass):
     def _displayed(self, block, statement, activity, active, dual):
         """Let the items of a list, or of a tuple that is gone through, all be duals."""
         display, target = statement.value, statement.target.name
-        functions = tuple(original_of(activity.value_of(item)) for item in display.items)
+        functions = tuple(untwinned(activity.value_of(item)) for item in display.items)
         if are_by_address(functions):
             carriers = [locked_twin_of(each, dual) for each in functions]
             constants = [
