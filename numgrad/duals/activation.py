@@ -2,11 +2,9 @@
 
 import numpy as np
 from numba import carray, farray, types
-from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
-from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
 from numgrad.duals.allocations import astype, compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
@@ -36,80 +34,7 @@ def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
         elements = with_partials(dual.instance_type, value.dtype)
         return lambda dual, value: astype(dual, value, elements)
-    if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
-        return of_items(value)
     return lambda dual, value: unchanged(value)
-
-
-def holds_floats(kind):
-    """Return whether there are arrays of floats in a type."""
-    if isinstance(kind, types.BaseTuple):
-        return any(map(holds_floats, kind.types))
-    return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
-
-
-def of_items(kind):
-    """Return the function that activates each item of a tuple, or of a named one."""
-    items = "".join(f"activated(dual, value[{k}]), " for k in range(len(kind)))
-    names = {"activated": activated, "make": getattr(kind, "instance_class", None)}
-    made = f"make({items})" if names["make"] else f"({items})"
-    exec(f"def activate_items(dual, value):\n    return {made}", names)
-    return names["activate_items"]
-
-
-def activated_apart(dual, value, *others):
-    """Do the same to what a function returned that may be a part of an argument, but is not."""
-    compiled_only()
-
-
-@overload(activated_apart, strict=False)
-def _activated_apart(dual, value, *others):
-    checks = []
-    if is_array_of_floats(value):
-        checks = [f"check_apart(value, others[{k}])" for k in places_of_arrays(others)]
-    lines = ["def convert(dual, value, *others):", *checks, "return activated(dual, value)"]
-    names = {"check_apart": check_apart, "activated": activated}
-    exec("\n    ".join(lines), names)
-    return names["convert"]
-
-
-def places_of_arrays(kinds):
-    """Return the places of arrays of floats among some types."""
-    if len(kinds) == 1 and isinstance(kinds[0], types.BaseTuple):
-        (kinds,) = kinds
-    return [k for k, kind in enumerate(kinds) if is_array_of_floats(kind)]
-
-
-def is_array_of_floats(kind):
-    return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
-
-
-@part
-def check_apart(value, argument):
-    if may_overlap(value, argument):
-        raise ValueError(
-            "a function of which nothing is known returned a part of an array that can't hold "
-            "derivatives: pass it a copy of the array"
-        )
-
-
-@intrinsic
-def may_overlap(typingctx, array, other):
-    """Return whether the memory of two arrays may be shared."""
-
-    def codegen(context, builder, sig, arguments):
-        ends = []
-        for kind, value in zip(sig.args, arguments, strict=True):
-            made = context.make_array(kind)(context, builder, value)
-            shape, strides = (
-                cgutils.unpack_tuple(builder, each) for each in (made.shape, made.strides)
-            )
-            ends += get_array_memory_extents(
-                context, builder, kind, made, shape, strides, made.data
-            )
-        return extents_may_overlap(context, builder, *ends)
-
-    return types.boolean(array, other), codegen
 
 
 def activated_item(dual, value):
@@ -122,7 +47,63 @@ def _activated_item(dual, value):
     if isinstance(value, FLOATING):
         elements = with_partials(dual.instance_type, value)
         return lambda dual, value: converted(value, elements)
+    if isinstance(value, types.List) and holds_floats(value.dtype):
+        return lambda dual, value: [activated_item(dual, item) for item in value]
+    if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
+        parts = tuple(holds_floats(item) or None for item in value.types)
+        return of_parts("dual, value", value, parts)
     return lambda dual, value: activated(dual, value)
+
+
+def holds_floats(kind):
+    """Return whether there are floats in a type that could have derivatives."""
+    if isinstance(kind, types.BaseTuple):
+        return any(map(holds_floats, kind.types))
+    element = kind.dtype if isinstance(kind, types.Array | types.List) else kind
+    return isinstance(element, FLOATING)
+
+
+class Pattern(types.Type):
+    """Which parts of a tuple become duals: True for one that does, None, or a tuple of these."""
+
+    def __init__(self, parts):
+        self.parts = parts
+        super().__init__(name=f"Pattern({parts})")
+
+
+def activated_parts(dual, pattern, value):
+    """Return a tuple with derivatives in the parts that a pattern names."""
+    compiled_only()
+
+
+@overload(activated_parts)
+def _activated_parts(dual, pattern, value):
+    return of_parts("dual, pattern, value", value, pattern.instance_type.parts)
+
+
+def of_parts(parameters, kind, parts):
+    """Return the function of a tuple that gives some of its items derivatives."""
+    names = {"activated": activated_item}
+    source = source_of_parts("value", kind, parts, names)
+    exec(f"def activate_parts({parameters}):\n    return {source}", names)
+    return names["activate_parts"]
+
+
+def source_of_parts(expression, kind, parts, names):
+    """Return the source of a value with derivatives in some parts."""
+    if parts is True:
+        return f"activated(dual, {expression})"
+    if not (isinstance(parts, tuple) and isinstance(kind, types.BaseTuple)):
+        return expression
+    items = "".join(
+        f"{source_of_parts(f'{expression}[{k}]', item, part, names)}, "
+        for k, (item, part) in enumerate(zip(kind.types, parts, strict=True))
+    )
+    if isinstance(kind, types.BaseNamedTuple):
+        name = f"make_{len(names)}"
+        names[name] = kind.instance_class
+        return f"{name}({items})"
+    return f"({items})"
 
 
 def shown(value):

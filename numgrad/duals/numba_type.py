@@ -86,6 +86,25 @@ def number_of(kind):
     return kind.number if is_dual(kind) else kind
 
 
+def dual_in(kind):
+    """Return the dual type of the highest depth within a type, or None."""
+    if is_dual(kind):
+        return kind
+    if isinstance(kind, types.BaseTuple):
+        return highest(kind.types)
+    if isinstance(kind, types.Optional):
+        return dual_in(kind.type)
+    if isinstance(kind, types.DictType):
+        return highest((kind.key_type, kind.value_type))
+    return dual_in(kind.dtype) if isinstance(getattr(kind, "dtype", None), types.Type) else None
+
+
+def highest(kinds):
+    """Return the dual type of the highest depth within some types, or None."""
+    duals = [dual for dual in map(dual_in, kinds) if dual is not None]
+    return max(duals, key=lambda dual: dual.depth, default=None)
+
+
 def without_derivatives(kind):
     """Return the type that a type with duals stands for: numbers, and arrays and tuples of them."""
     if is_dual(kind):
@@ -103,6 +122,8 @@ def without_derivatives(kind):
         return kind.copy(dtype=without_derivatives(kind.dtype))
     if isinstance(kind, types.ListType):
         return types.ListType(without_derivatives(kind.item_type))
+    if isinstance(kind, types.DictType):
+        return types.DictType(*map(without_derivatives, (kind.key_type, kind.value_type)))
     if isinstance(kind, types.Optional):
         return types.Optional(without_derivatives(kind.type))
     return kind

@@ -232,6 +232,20 @@ def return_type(function: Any, kinds: Any) -> Any:
     return cuda_functions.return_type(function, tuple(kinds))
 
 
+def front_end_state(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Any:
+    """Return what numba-cuda knows of a function after type inference, without compiling it."""
+    from numgrad.targets import cuda_functions
+
+    return cuda_functions.front_end_state(function, kinds)
+
+
+def types_in_pass(state: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the types of the function that a pass is given, for arguments of other types."""
+    from numgrad.targets import cuda_functions
+
+    return cuda_functions.types_in_pass(state, kinds)
+
+
 def define(function: Any, typed: Any, **options: Any) -> None:
     """Define a function in kernels as an overload does elsewhere.
 

@@ -16,9 +16,19 @@ cuda = loaded()
 from numba.core.errors import NumbaError  # noqa: E402
 from numba.cuda.compiler import CUDACompiler, compile_extra  # noqa: E402
 from numba.cuda.core import untyped_passes  # noqa: E402
+from numba.cuda.core.bytecode import FunctionIdentity  # noqa: E402
 from numba.cuda.core.callconv import CUDACallConv  # noqa: E402
 from numba.cuda.core.compiler_lock import global_compiler_lock  # noqa: E402
-from numba.cuda.core.compiler_machinery import FunctionPass, register_pass  # noqa: E402
+from numba.cuda.core.compiler_machinery import (  # noqa: E402
+    FunctionPass,
+    PassManager,
+    register_pass,
+)
+from numba.cuda.core.targetconfig import ConfigStack  # noqa: E402
+from numba.cuda.core.typed_passes import (  # noqa: E402
+    NopythonTypeInference,
+    type_inference_stage,
+)
 from numba.cuda.descriptor import cuda_target  # noqa: E402
 from numba.cuda.dispatcher import CUDADispatcher, get_current_device  # noqa: E402
 from numba.cuda.flags import CUDAFlags  # noqa: E402
@@ -40,11 +50,8 @@ def compiled(
     It is its ``compile_cuda`` with two things more: a pipeline, and whether products and sums may
     be contracted.
     """
-    flags = CUDAFlags()
-    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    flags.error_model = "numpy"
+    flags = flags_for(capability)
     flags.nvvm_options = {"opt": 3} if contraction else {"opt": 3, "fma": False}
-    flags.compute_capability = capability
     with numba_target_override():
         result = compile_extra(
             typingctx=cuda_target.typing_context,
@@ -60,6 +67,43 @@ def compiled(
         )
     result.library.finalize()
     return result
+
+
+def flags_for(capability: tuple[int, int]) -> Any:
+    """Return the flags with which functions of kernels are compiled."""
+    flags = CUDAFlags()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    flags.error_model = "numpy"
+    flags.compute_capability = capability
+    return flags
+
+
+@global_compiler_lock  # type: ignore[untyped-decorator]
+def front_end_state(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Any:
+    """Return what numba-cuda knows of a function after type inference, without compiling it."""
+    flags = flags_for(get_current_device().compute_capability)
+    with numba_target_override(), ConfigStack().enter(flags.copy()):
+        pipeline = CUDACompiler(
+            cuda_target.typing_context, cuda_target.target_context, None, kinds, None, flags, {}
+        )
+        pipeline.state.func_id = FunctionIdentity.from_function(function)
+        untyped_passes.ExtractByteCode().run_pass(pipeline.state)
+        front = PassManager("front end")
+        (manager,) = pipeline.define_pipelines()
+        for each in manager.passes:
+            front.passes.append(each)
+            if each[0] is NopythonTypeInference:
+                break
+        front.finalize()
+        front.run(pipeline.state)
+    return pipeline.state
+
+
+def types_in_pass(state: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the types of the function that a pass is given, for arguments of other types."""
+    return type_inference_stage(
+        state.typingctx, state.targetctx, state.func_ir, kinds, None, state.locals
+    )
 
 
 class DeviceFunction(CUDADispatcher):  # type: ignore[misc]

@@ -1,305 +1,338 @@
-"""Which variables of a function carry derivatives, found before any of them has a type.
+"""Which variables of a function carry derivatives, and which memory holds them.
 
-Two relations between variables are followed until nothing changes. *Flow*: what is computed from an
-active variable is active. *Sharing*: variables that may share memory are one group (a view and its
-array, a row and its matrix, an item and its tuple); a group that is written to and has an active
-member is active as a whole. Both err on the side of too many: an array that holds duals without
-need costs time, one that doesn't hold them would cost the derivative.
+The types of the primal are inferred first (`numgrad.transforms.inference`). Each variable has a
+shape of places (`numgrad.transforms.aliases`), which the statements of the function relate: this
+file is the transfer function of each kind of statement,
 
-A third relation goes back: what meets in one variable, in one list or in what a function returns
-has one type there, so that a *join* with an active member makes the others active too. What is
-active without any derivative flowing into it, such as a copy of constants that is written to later,
-is *to be converted* to duals.
+    =============================  ============================================================
+    y = x, phi, cast, return       numbers flow, memory is shared
+    y = x op z, a pure function    numbers flow, the result is new memory
+    y = x[i]                       a part of an array shares its memory, an item of a list is one
+    x[i] = y                       y flows into the memory of x, which is written
+    y = f(x)                       what is known of f, from its source or from a table; of any
+                                   other function: all memory is shared, written and flowed into
+    =============================  ============================================================
+
+All relations hold throughout the function, whatever the order of its statements. What they are
+between arguments and result serves wherever the function is called. Derivatives that come in by
+some arguments are *active* in every place that they can flow to.
 """
 
-import inspect
 import sys
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from weakref import WeakKeyDictionary
 
-import numpy as np
 from numba import types
-from numba.core.analysis import compute_cfg_from_blocks
-from numba.core.bytecode import ByteCode, FunctionIdentity
-from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
-from numba.core.interpreter import Interpreter
+from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
-from numba.np.ufunc.dufunc import DUFunc
-from numba.np.ufunc.gufunc import GUFunc
 from numba.np.unsafe.ndarray import empty_inferred
-from numba.typed import Dict, List
 
-from numgrad.duals.numba_type import is_dual
-from numgrad.transforms.callees import is_ours
-from numgrad.transforms.gufuncs import outputs_of
-
-# Methods and functions whose result may share memory with an argument.
-VIEWS = frozenset(
-    "T real imag flat ravel reshape transpose swapaxes view squeeze expand_dims atleast_1d "
-    "atleast_2d atleast_3d asarray ascontiguousarray asfortranarray broadcast_to diagonal "
-    "broadcast_arrays split array_split hsplit vsplit dsplit flip fliplr flipud rollaxis moveaxis "
-    "enumerate zip reversed nditer iter tuple list namedtuple literal_unroll append extend insert "
-    "values items get setdefault pop popitem carray farray view rot90 trim_zeros nan_to_num "
-    "as_strided sliding_window_view asfarray asarray_chkfinite".split()
+from numgrad.duals.numba_type import dual_in
+from numgrad.transforms import calls
+from numgrad.transforms.aliases import (
+    Container,
+    Place,
+    assign,
+    combine,
+    confuse,
+    items_of,
+    places,
+    reached_from,
+    shape_of,
+    share,
+    unify,
+    write_all,
 )
+from numgrad.transforms.effects import give_item
+from numgrad.transforms.inference import Inferred, inferred
 
-# Expressions whose result may share memory with an operand.
-ITEMS = frozenset("getitem static_getitem typed_getitem".split())
-SHARING = frozenset(
-    "getiter iternext pair_first exhaust_iter cast phi "
-    "build_tuple build_list build_set build_map getattr".split()
-)
-
-# Methods that write to the object they are called on.
-WRITING = frozenset(
-    "fill append extend insert add sort update setdefault put itemset resize".split()
-)
-
-# Functions of NumPy with an output among their arguments, by its position; a ufunc's comes last.
-OUTPUTS = {
-    "dot": 2,
-    "outer": 2,
-    "clip": 3,
-    "around": 2,
-    "round": 2,
-    "fill_diagonal": 0,
-    "shuffle": 0,
-}
-
-# Classes whose objects have the type of the first item that they are given.
-CONTAINERS = list, dict, List, Dict
-
-# Methods that give a container an item, and its place among their arguments.
-GIVING = {"append": 0, "insert": 1, "setdefault": 1}
-
-RETURNED = "$returned"  # all that a function returns
-
-# Functions whose result has no derivative, whatever is given to them.
-WITHOUT_DERIVATIVE = len, range, isinstance, type, np.shape, np.ndim, np.size
+# Attributes that are numbers or types, whatever the values of an array are.
+WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
 
 
-def is_foreign(function):
-    """Return whether a function is of another package, and made compilable by an overload."""
-    is_seen = function is None or isinstance(function, type | DUFunc | GUFunc | CFunc)
-    return not is_seen and callable(function) and not is_ours(function)
-
-
-def is_familiar(method):
-    """Return whether arrays or containers have a method of that name."""
-    return any(hasattr(kind, method) for kind in (np.ndarray, list, dict, set, str))
-
-
-class Groups:
-    """Variables that may share memory, as disjoint sets."""
-
-    def __init__(self):
-        self._parent = {}
-
-    def find(self, name):
-        while name in self._parent:
-            name = self._parent[name]
-        return name
-
-    def join(self, name, other):
-        name, other = self.find(name), self.find(other)
-        if name != other:
-            self._parent[name] = other
+STARRED = types.StarArgTuple | types.StarArgUniTuple
+IN_PROGRESS = object()
+_summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary()
 
 
 class Activity:
-    """What a function does with its arguments, as far as derivatives are concerned."""
+    """What a function does with the numbers and the memory of its arguments."""
 
-    def __init__(self, function_ir, kinds=()):
-        self.ir = function_ir
-        self.kinds = kinds  # of the arguments, where they are known
-        self.nodes = sys.modules[type(function_ir).__module__]  # Numba's own, or numba-cuda's
-        self.groups = Groups()
-        self.flows = []  # from some variables to one
-        self.stores = []  # of some variables through one
-        self.joins = []  # variables of one type
-        self.containers = set()  # lists and dictionaries made here, typed by what they are given
-        self.unknown = {}  # the arguments of functions of which nothing is known
-        self.stores_of = {}  # the places among the stores of those that such a function may make
-        self.fresh = {}  # the operands of what shares memory with nothing that was there before
-        self.walked = set()  # tuples that are gone through, or whose items are picked
-        self.indexed = set()  # arguments of which items are taken
-        self.carrying = set()
-        self._written = None
-        statements = [each for block in function_ir.blocks.values() for each in block.body]
-        for statement in statements:
-            if isinstance(statement, self.nodes.Assign) and isinstance(
-                statement.value, self.nodes.Expr
-            ):
-                self._find_walks(statement.value)
-        self.written_at = []  # where memory is written to, as (block, index, variable)
-        for label, block in function_ir.blocks.items():
-            for index, statement in enumerate(block.body):
-                self.place = label, index
-                self._read(statement)
+    def __init__(self, types_inferred):
+        self.inferred = types_inferred
+        self.ir = types_inferred.ir
+        self.nodes = sys.modules[type(self.ir).__module__]  # Numba's own, or numba-cuda's
+        self.shapes = {}
+        self.new = set()  # variables of memory that is new, as an allocation's is
+        self.outside = set()  # variables of memory that others may have, from arguments to fields
+        self.active = frozenset()  # the places that carry derivatives
+        self.returned = shape_of(types_inferred.returned)
+        self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
+        for block in self.ir.blocks.values():
+            for statement in block.body:
+                self._relate(statement)
 
-    def _find_walks(self, expr):
-        if expr.op not in ("getitem", "static_getitem", "getiter"):
+    @classmethod
+    def of(cls, dispatcher, kinds):
+        """Return what a compiled function does with arguments of some types; None: unknown.
+
+        It is not known of a function that calls itself while it is found out.
+        """
+        kinds = tuple(kinds)
+        known = _summaries.setdefault(dispatcher, {})
+        if kinds not in known:
+            known[kinds] = IN_PROGRESS
+            try:
+                found = inferred(dispatcher, kinds)
+                known[kinds] = None if found.ir is None else cls(found)
+            except NumbaError:  # it can't be called with these either
+                known[kinds] = None
+            finally:
+                if known[kinds] is IN_PROGRESS:
+                    del known[kinds]
+        summary = known[kinds]
+        return None if summary is IN_PROGRESS else summary
+
+    def shape(self, name):
+        """Return the shape of a variable."""
+        if name not in self.shapes:
+            self.shapes[name] = shape_of(self.type_of(name))
+        return self.shapes[name]
+
+    def type_of(self, name):
+        """Return the type of a variable without derivatives; None: it is not known."""
+        return self.inferred.type_of(name)
+
+    # What is asked of it
+
+    def reach(self, place):
+        """Return the places that derivatives may get into from one."""
+        return reached_from([place])
+
+    def activate(self, kinds):
+        """Find out what is active if some arguments carry derivatives, by their types."""
+        starts = []
+        for shape, kind in zip(self.arguments, kinds, strict=False):
+            starts += places_with_derivatives(shape, kind)
+        self.active = reached_from(starts)
+
+    def is_active(self, name):
+        """Return whether a variable may carry derivatives."""
+        return any(map(self.carries, places(self.shape(name))))
+
+    def carries(self, place):
+        return place.find() in self.active
+
+    def has_active_memory(self, name):
+        """Return whether the memory that a variable refers to holds duals."""
+        return any(place.is_memory and self.carries(place) for place in places(self.shape(name)))
+
+    # Statements
+
+    def _relate(self, statement):
+        nodes = self.nodes
+        if isinstance(statement, nodes.Assign):
+            self._relate_assignment(statement.target.name, statement.value)
+        elif isinstance(statement, nodes.SetItem | nodes.StaticSetItem):
+            self.store(statement.target, statement.value)
+        elif isinstance(statement, nodes.StoreMap):
+            self.store(statement.dct, statement.value, statement.key)
+        elif isinstance(statement, nodes.SetAttr):
+            owner = self._of(statement.target)
+            confuse(owner, self._of(statement.value))
+            write_all(owner)
+        elif isinstance(statement, nodes.Return):
+            meet(self.returned, self._of(statement.value))
+
+    def _of(self, var):
+        return self.shape(var.name)
+
+    def _relate_assignment(self, name, value):
+        nodes, target = self.nodes, self.shape(name)
+        if isinstance(value, nodes.Arg):
+            assign(target, self.shape(f"arg.{value.name}"))
+            self.outside.add(name)
+        elif isinstance(value, nodes.Global | nodes.FreeVar):
+            self.outside.add(name)
+        elif isinstance(value, nodes.Var):
+            meet(target, self._of(value))
+        elif isinstance(value, nodes.Yield):
+            confuse(self.returned, self._of(value.value))
+        elif isinstance(value, nodes.Expr):
+            relate = getattr(self, f"_relate_{value.op}", self._relate_others)
+            is_new = relate(target, value)
+            if is_new is not None:
+                (self.new if is_new else self.outside).add(name)
+
+    def store(self, owner, value, key=None):
+        """Let a value be stored in an array or in a container."""
+        owner, value = self._of(owner), self._of(value)
+        key = None if key is None else self._of(key)
+        if isinstance(owner, Container):
+            give_item(None, owner, key, value)
             return
-        name = expr.value.name
-        definition = guard(get_definition, self.ir, expr.value)
-        if isinstance(definition, self.nodes.Arg):
-            self.indexed.add(f"arg.{definition.name}")
-        if expr.op != "static_getitem":
-            self.walked.add(name)
-            for each in self.ir._definitions.get(name, ()):
-                if isinstance(each, self.nodes.Var):
-                    self.walked.add(each.name)
+        combine(owner, value, key)
+        write_all(owner)
+        if not isinstance(owner, Place) or owner.find().is_opaque:
+            confuse(owner, value, key)
 
-    def _read(self, statement):
-        if isinstance(statement, self.nodes.Assign):
-            self._read_assignment(statement.target.name, statement.value)
-        elif isinstance(
-            statement, self.nodes.SetItem | self.nodes.StaticSetItem | self.nodes.SetAttr
-        ):
-            self._store(statement.target.name, [statement.value.name])
-        elif isinstance(statement, self.nodes.StoreMap):
-            self._store(statement.dct.name, [statement.key.name, statement.value.name])
-        elif isinstance(statement, self.nodes.Return):
-            self._share(RETURNED, statement.value.name)
-            self.flows.append(([statement.value.name], RETURNED))
-            self.joins.append([RETURNED, statement.value.name])
+    # Expressions. Each tells whether the result is new memory, or None: it is that of an operand.
 
-    def _read_assignment(self, target, value):
-        if isinstance(value, self.nodes.Arg):
-            # the variable holds the argument, under its name without a version
-            self._share(target, f"arg.{value.name}")
-            self.flows.append(([f"arg.{value.name}"], target))
-        elif isinstance(value, self.nodes.Var):
-            if value.name in self.containers:
-                self.containers.add(target)
-            self._share(target, value.name)
-            self.flows.append(([value.name], target))
-            self.joins.append([target, value.name])
-        elif isinstance(value, self.nodes.Yield):
-            self._share(RETURNED, value.value.name)
-            self.flows.append(([value.value.name], target))
-        elif isinstance(value, self.nodes.Expr):
-            self._read_expression(target, value)
+    def _relate_others(self, target, expr):
+        """Let an operation that isn't known share all memory."""
+        operands = [self._of(var) for var in expr.list_vars()]
+        combine(target, *operands)
+        confuse(target, *operands)
+        return False
 
-    def _read_expression(self, target, expr):
-        operands = [var.name for var in expr.list_vars()]
-        if expr.op == "phi":
-            operands = [
-                value.name for value in expr.incoming_values if isinstance(value, self.nodes.Var)
-            ]
-        if expr.op == "getattr" and expr.attr in ("shape", "size", "ndim", "dtype", "strides"):
-            return
-        self.flows.append((operands, target))
-        if expr.op in ITEMS:
-            self._share(target, expr.value.name)  # and not with the index
-        elif expr.op in SHARING:
-            for operand in operands:
-                self._share(target, operand)
-        elif expr.op in ("binop", "unary"):
-            self.fresh[target] = operands
-            self._read_container(target, operands)
-        if expr.op in ("phi", "build_list", "cast"):
-            self.joins.append([target, *operands])
-        if expr.op in ("build_list", "build_map"):
-            self.containers.add(target)
-        if expr.op == "build_tuple" and target in self.walked:
-            self.joins.append([target, *operands])
-        if expr.op == "inplace_binop":
-            self._share(target, expr.lhs.name)
-            self._store(expr.lhs.name, operands)
-        if expr.op == "call":
-            self._read_call(target, expr)
+    def _relate_undef(self, target, expr):
+        """A variable that has no value yet, or a function."""
 
-    def _read_call(self, target, expr):
-        given = [*expr.args, *(value for _, value in expr.kws)]
-        arguments = [value.name for value in given]
-        arguments += [expr.vararg.name] if expr.vararg is not None else []
-        callee = self.dispatcher_of(expr.func)
-        if callee is not None:
-            self._read_callee(target, callee, arguments, expr)
-            return
-        name, owner = self.name_of(expr.func)
-        function = self.value_of(expr.func)
-        if any(function is each for each in WITHOUT_DERIVATIVE):
-            self.flows.pop()
-            return
-        is_unknown = name is None or is_foreign(function)
-        if owner is not None and function is None and not is_familiar(name):
-            is_unknown = True  # a method of a jitclass, or of any other class
-        if is_unknown:
-            self.unknown[target] = given
-        if name in VIEWS or is_unknown or isinstance(function, type):
-            # an object of a class, a namedtuple above all, holds what it is made of
-            for argument in arguments:
-                if not self.is_number(argument):
-                    self._share(target, argument)
-            if owner is not None:
-                self._share(target, owner)
+    _relate_null = _relate_make_function = _relate_undef
+
+    def _relate_call(self, target, expr):
+        return calls.relate(self, target, expr)
+
+    def _relate_phi(self, target, expr):
+        for value in expr.incoming_values:
+            if isinstance(value, self.nodes.Var):
+                meet(target, self._of(value))
+
+    def _relate_cast(self, target, expr):
+        meet(target, self._of(expr.value))
+
+    def _relate_pair_first(self, target, expr):
+        share(target, self._of(expr.value))
+
+    _relate_iternext = _relate_exhaust_iter = _relate_pair_first
+    _relate_pair_second = _relate_undef
+
+    def _relate_getiter(self, target, expr):
+        share(target, items_of(self._of(expr.value)))
+
+    def _relate_build_tuple(self, target, expr):
+        assign(target, tuple(self._of(item) for item in expr.items))
+
+    def _relate_build_list(self, target, expr):
+        for item in expr.items:
+            if isinstance(target, Container):
+                assign(target.items, self._of(item))
+            else:
+                confuse(target, self._of(item))
+
+    _relate_build_set = _relate_build_list
+
+    def _relate_build_map(self, target, expr):
+        for key, value in expr.items:
+            if isinstance(target, Container):
+                assign(target.keys, self._of(key))
+                assign(target.items, self._of(value))
+            else:
+                confuse(target, self._of(key), self._of(value))
+
+    def _relate_getattr(self, target, expr):
+        if expr.attr in WITHOUT_DERIVATIVE:
+            return None
+        owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:
+            assign(target, owner[kind.fields.index(expr.attr)])
+            return None
+        share(target, owner)
+        return False if is_rigid(owner) else None
+
+    def _relate_static_getitem(self, target, expr):
+        owner, var = self._of(expr.value), expr.index_var
+        if isinstance(owner, tuple) and isinstance(expr.index, int | slice):
+            assign(target, owner[expr.index])
+            return None
+        return self.relate_item(target, owner, None if var is None else self.type_of(var.name))
+
+    def _relate_getitem(self, target, expr):
+        return self.relate_item(target, self._of(expr.value), self.type_of(expr.index.name))
+
+    def _relate_typed_getitem(self, target, expr):
+        owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if isinstance(owner, tuple) and isinstance(kind, types.BaseTuple):
+            kinds = zip(owner, kind.types, strict=True)
+            owner = tuple(item for item, each in kinds if each == expr.dtype)
+        share(target, items_of(owner))
+
+    def relate_item(self, target, owner, index):
+        """Relate a part of an array or an item of a sequence, by the type of the index."""
+        if isinstance(owner, Container) and isinstance(index, types.SliceType):
+            unify(target.items, owner.items)
+            return True
+        if isinstance(owner, Container):
+            share(target, owner.items)
+        elif selects_elements(index):
+            combine(target, owner)
+            return True
         else:
-            self.fresh[target] = [*arguments, *([owner] if owner is not None else [])]
-            if name == "copy":
-                self._read_container(target, self.fresh[target])
-        if any(function is each for each in CONTAINERS):
-            self.containers.add(target)
-        if is_unknown:
-            before = len(self.stores)
-            for argument in arguments:
-                self._store(argument, arguments)
-            self.stores_of[target] = range(before, len(self.stores))
-        if owner is not None and name in WRITING:
-            self._store(owner, arguments)
-        for output in self._outputs(expr):
-            self._store(output.name, arguments)
-            self._share(target, output.name)
-            self.fresh.pop(target, None)
+            share(target, items_of(owner))
+        return False if is_rigid(owner) else None
 
-    def _read_container(self, target, operands):
-        """Let the sum, the product or the copy of a list have items of its type."""
-        for operand in self.containers.intersection(operands):
-            self.containers.add(target)
-            self.joins.append([target, operand])
+    def _relate_binop(self, target, expr):
+        return self.relate_operator(target, [self._of(expr.lhs), self._of(expr.rhs)])
 
-    def _read_callee(self, target, callee, arguments, expr):
-        """Follow what a compiled function does with its arguments."""
-        effects = effects_of(callee) if not (expr.kws or expr.vararg) else None
-        returned = range(len(arguments)) if effects is None else effects.returned
-        shared = [
-            name for k, name in enumerate(arguments) if k in returned and not self.is_number(name)
-        ]
-        for name in shared:
-            self._share(target, name)
-        if not shared:
-            self.fresh[target] = arguments
-        for position, argument in enumerate(arguments):
-            if effects is None or position in effects.written:
-                self._store(argument, arguments)
+    def _relate_unary(self, target, expr):
+        return self.relate_operator(target, [self._of(expr.value)])
 
-    def _outputs(self, expr):
-        """Return the arguments that a function of NumPy writes its result to."""
-        function = self.value_of(expr.func)
-        if isinstance(function, GUFunc):
-            return [expr.args[k] for k in outputs_of(function) if k < len(expr.args)]
-        position = OUTPUTS.get(getattr(function, "__name__", None))
-        if isinstance(function, np.ufunc | DUFunc):
-            position = function.nin
-        positional = [] if position is None else expr.args[position : position + 1]
-        return [*positional, *(value for keyword, value in expr.kws if keyword == "out")]
+    def relate_operator(self, target, operands):
+        """Operators compute new arrays; sequences they put one behind the other."""
+        if isinstance(target, tuple):
+            items = [item for each in operands if isinstance(each, tuple) for item in each]
+            assign(target, tuple(items))
+            return None
+        if isinstance(target, Container):
+            for each in operands:
+                if isinstance(each, Container):
+                    unify(target.items, each.items)
+                    unify(target.keys, each.keys)
+            return True
+        if any(is_opaque(each) for each in (target, *operands)):
+            confuse(target, *operands)
+            return False
+        combine(target, *operands)
+        return True
 
-    def name_of(self, func):
-        """Return the name of what is called, and the object it is a method of, if it is one."""
-        definition = guard(get_definition, self.ir, func)
-        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
-            return definition.attr, definition.value.name
-        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
-            return getattr(definition.value, "__name__", None), None
-        return None, None
+    def _relate_inplace_binop(self, target, expr):
+        return self.relate_in_place(target, self._of(expr.lhs), self._of(expr.rhs))
 
-    def dispatcher_of(self, func):
-        """Return the compiled function that is called, if it is one."""
-        value = self.value_of(func)
-        return value if isinstance(value, Dispatcher | CFunc) else None
+    def relate_in_place(self, target, owner, other):
+        """An operator that assigns writes to arrays and lists, and computes new numbers."""
+        if isinstance(owner, Container):
+            if isinstance(other, Container):
+                unify(owner.items, other.items)
+            else:
+                assign(owner.items, items_of(other))
+        elif isinstance(owner, Place) and owner.is_memory:
+            combine(owner, other)
+        else:
+            return self.relate_operator(target, [owner, other])
+        write_all(owner)
+        share(target, owner)
+        return None
+
+    def loc_of(self, name):
+        """Return where a variable is assigned first."""
+        for block in self.ir.blocks.values():
+            for statement in block.find_insts(self.nodes.Assign):
+                if statement.target.name == name:
+                    return statement.loc
+        return self.ir.loc
+
+    # Objects that variables stand for
+
+    def function_of(self, func):
+        """Return the object that is called, where it is known."""
+        kind = self.type_of(func.name)
+        if isinstance(kind, types.RecursiveCall):
+            kind = kind.dispatcher_type
+        if isinstance(kind, types.Dispatcher) and isinstance(kind.dispatcher, Dispatcher):
+            return kind.dispatcher
+        if isinstance(kind, types.Function):
+            return kind.typing_key
+        return self.value_of(func)
 
     def value_of(self, var):
         """Return the object that a variable always stands for, or None."""
@@ -312,28 +345,18 @@ class Activity:
                 return getattr(owner, definition.attr, None)
         return None
 
+    def method_of(self, func):
+        """Return the variable of the object that a method is called of, and the method's name."""
+        definition = guard(get_definition, self.ir, func)
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
+            return definition.value, definition.attr
+        return None, None
+
     def is_comprehension(self, var):
         """Return whether a variable is the array that Numba collects a comprehension in."""
         definition = guard(get_definition, self.ir, var)
         is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
         return is_call and self.value_of(definition.func) is empty_inferred
-
-    def is_number(self, name):
-        """Return whether a variable is known to be a number, which shares no memory."""
-        definition = guard(get_definition, self.ir, name)
-        if isinstance(definition, self.nodes.Const):
-            return True
-        if isinstance(definition, self.nodes.Arg):
-            kinds = self.kinds
-            return definition.index < len(kinds) and not has_memory(kinds[definition.index])
-        if not isinstance(definition, self.nodes.Expr):
-            return False
-        if definition.op == "getattr":
-            return definition.attr in ("size", "ndim")
-        if definition.op in ("static_getitem", "getitem"):
-            owner = guard(get_definition, self.ir, definition.value)
-            return getattr(owner, "op", None) == "getattr" and owner.attr == "shape"
-        return definition.op == "call" and self.value_of(definition.func) in (len, int, float)
 
     def is_class(self, var):
         """Return whether a variable stands for the type of a number, told by type or a dtype."""
@@ -349,193 +372,67 @@ class Activity:
         definition = guard(get_definition, self.ir, var)
         return isinstance(definition, self.nodes.Const | self.nodes.Global | self.nodes.FreeVar)
 
-    def _share(self, name, other):
-        self.groups.join(name, other)
 
-    def _store(self, target, sources):
-        self.stores.append((sources, target))
-        self.written_at.append((*self.place, target))
+def meet(target, source):
+    """Let a value be one of those that a variable may hold.
 
-    def may_go_stale(self, statement):
-        """Return whether the memory of what is read may be written to while the result is in use.
-
-        Where the result is a copy of what it would have been a view of, it must not.
-        """
-        group, used = self.groups.find(statement.target.name), self._uses_of(statement)
-        (label, index), uses = used[0], used[1:]
-        last = max((place for block, place in uses if block == label), default=index)
-        leaves = any(block != label or place < index for block, place in uses)
-        after = self._reachable_from(label) if leaves else set()
-        return any(
-            (block == label and index < place < last) or block in after
-            for block, place, target in self.written_at
-            if self.groups.find(target) == group
-        )
-
-    def _uses_of(self, statement):
-        """Return where a statement is, and then where its result, or a part of it, is used."""
-        places, names = [], {statement.target.name}
-        for _ in range(2):  # names may be used above where they are shared, in a loop
-            places = []
-            for label, block in self.ir.blocks.items():
-                for index, each in enumerate(block.body):
-                    if each is statement:
-                        here = label, index
-                    elif not names.isdisjoint(var.name for var in each.list_vars()):
-                        places.append((label, index))
-                        value = getattr(each, "value", None)
-                        is_view = isinstance(value, self.nodes.Var) or (
-                            isinstance(value, self.nodes.Expr)
-                            and (value.op in SHARING or self._is_view(value))
-                        )
-                        if isinstance(each, self.nodes.Assign) and is_view:
-                            names.add(each.target.name)
-        return [here, *places]
-
-    def _is_view(self, value):
-        return value.op == "call" and self.name_of(value.func)[0] in VIEWS
-
-    def _reachable_from(self, label):
-        """Return the blocks that may run after one; itself if there is a loop."""
-        graph, found, waiting = compute_cfg_from_blocks(self.ir.blocks), set(), [label]
-        while waiting:
-            for following, _ in graph.successors(waiting.pop()):
-                if following not in found:
-                    found.add(following)
-                    waiting.append(following)
-        return found
-
-    def active_variables(self, arguments):
-        """Return the variables that may carry derivatives if some arguments do."""
-        self.carrying = {f"arg.{name}" for name in arguments}  # a derivative flows into them
-        active = set(self.carrying)
-        stored = [(self.groups.find(target), sources) for sources, target in self.stores]
-        members = {}
-        for name in self._names():
-            members.setdefault(self.groups.find(name), []).append(name)
-        touched = set()
-        while True:
-            before = len(active)
-            self._flow_into(active)
-            for group, sources in stored:
-                if group in touched:
-                    continue
-                if not (active.isdisjoint(sources) and active.isdisjoint(members.get(group, ()))):
-                    touched.add(group)
-                    active.update(members.get(group, ()))
-            for names in self.joins:
-                if names[0] in active:
-                    active.update(names)
-            if len(active) == before:
-                break
-        while True:  # what derivatives flow into without any store or join
-            before = len(self.carrying)
-            self._flow_into(self.carrying)
-            if len(self.carrying) == before:
-                return active
-
-    def _flow_into(self, variables):
-        """Add what is computed from some variables to them."""
-        for sources, target in self.flows:
-            if not variables.isdisjoint(sources):
-                variables.add(target)
-
-    def to_convert(self, target):
-        """Return whether what is assigned to an active variable may still have to become duals.
-
-        A fresh array may, wherever it is from; what shares memory with others only where nobody
-        writes to them, since the copy would not be written to.
-        """
-        if target in self.unknown:
-            return True  # what is no part of an argument: that is found out when it runs
-        if target in self.fresh:
-            return self.is_written(target) or self.carrying.isdisjoint(self.fresh[target])
-        return target not in self.carrying and not self.is_written(target)
-
-    def is_written_later(self, target):
-        """Return whether the memory that an unknown function returned may be written to."""
-        group, own = self.groups.find(target), self.stores_of[target]
-        return any(
-            self.groups.find(name) == group
-            for k, (_, name) in enumerate(self.stores)
-            if k not in own
-        )
-
-    def is_written(self, name):
-        """Return whether the memory of a variable may be written to."""
-        if self._written is None:
-            self._written = {self.groups.find(target) for _, target in self.stores}
-        return self.groups.find(name) in self._written
-
-    def _names(self):
-        names = {target for _, target in self.flows} | {target for _, target in self.stores}
-        names |= {source for sources, _ in self.flows + self.stores for source in sources}
-        return names
-
-    def effects(self):
-        """Return what the function does with its arguments' memory."""
-        groups = [self.groups.find(f"arg.{name}") for name in self.ir.arg_names]
-        result = self.groups.find(RETURNED)
-        return Effects(
-            frozenset(
-                k for k, name in enumerate(self.ir.arg_names) if self.is_written(f"arg.{name}")
-            ),
-            frozenset(k for k, group in enumerate(groups) if group == result),
-            frozenset(
-                k for k, name in enumerate(self.ir.arg_names) if f"arg.{name}" in self.indexed
-            ),
-        )
+    All of them have one type there: where one named tuple holds a dual, each must.
+    """
+    if isinstance(target, tuple):
+        unify(target, source)
+    else:
+        assign(target, source)
 
 
-def has_memory(kind):
-    """Return whether numbers of a type lie in memory that others may share."""
-    return not isinstance(kind, types.Number | types.Boolean) and not is_dual(kind)
+def is_written(shape):
+    return any(place.find().is_written for place in places(shape))
 
 
-@dataclass(frozen=True)
-class Effects:
-    """What a function does with its arguments, by their positions."""
-
-    written: frozenset[int]  # whose memory may be written
-    returned: frozenset[int]  # whose memory may be that of the result
-    indexed: frozenset[int]  # of which the function takes items, so that they are no numbers
+def is_rigid(shape):
+    return any(place.find().is_rigid for place in places(shape))
 
 
-_being_read: set[object] = set()
+def is_opaque(shape):
+    return any(place.find().is_opaque for place in places(shape))
 
 
-@cache
-def _effects_of(function):
-    _being_read.add(function)
-    try:
-        identity = FunctionIdentity.from_function(function)
-        function_ir = Interpreter(identity).interpret(ByteCode(func_id=identity))
-        return Activity(function_ir).effects()
-    finally:
-        _being_read.discard(function)
+def selects_elements(index):
+    """Return whether an index picks elements one by one, so that the result is a copy."""
+    if isinstance(index, types.BaseTuple):
+        return any(map(selects_elements, index.types))
+    return isinstance(index, types.Array | types.List)
 
 
-def effects_of(dispatcher):
-    """Return what a function does with its arguments; None: unknown."""
-    function = dispatcher.py_func if isinstance(dispatcher, Dispatcher) else dispatcher.__wrapped__
-    if function in _being_read:  # it calls itself
-        return None
-    return _effects_of(function)
+def places_with_derivatives(shape, kind):
+    """Return the places of an argument that carry derivatives, by its type."""
+    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
+        return [
+            place
+            for item, item_kind in zip(shape, kind.types, strict=True)
+            for place in places_with_derivatives(item, item_kind)
+        ]
+    if isinstance(kind, types.DictType) and isinstance(shape, Container):
+        return [
+            *places_with_derivatives(shape.keys, kind.key_type),
+            *places_with_derivatives(shape.items, kind.value_type),
+        ]
+    if isinstance(shape, Container):
+        return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
+    return [] if dual_in(kind) is None else places(shape)
 
 
-def tables_of(function: Any) -> frozenset[int]:
-    """Return the positions of the arguments of which a Python function takes items, if known."""
-    source = getattr(function, "py_func", function)
-    if not inspect.isfunction(source):
-        return frozenset()
-    try:
-        indexed: frozenset[int] = _effects_of(source).indexed
-    except Exception:  # whatever Numba says to code that it can't read
-        return frozenset()
-    return indexed
+def arguments_written(function, kinds):
+    """Return the positions of the arguments that a function may write to, of whatever types."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    if summary is None:
+        return frozenset(range(len(kinds)))
+    shapes = list(summary.arguments)
+    if len(folded) <= len(kinds) and folded and isinstance(folded[-1], STARRED):
+        shapes += shapes.pop()
+    return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
 
 
-def arguments_written(dispatcher):
-    """Return the positions of the arguments whose memory a function may write; None: unknown."""
-    effects = effects_of(dispatcher)
-    return None if effects is None else effects.written
+def unknown_types(function_ir):
+    """Return what is known of a function where no types are."""
+    return Inferred(function_ir, None, {}, {})

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import numba
 import numpy as np
 from numba import types
+from numba.core.ccallback import CFunc
 from numba.core.cpu_options import InlineOptions
 from numba.core.typing.templates import (
     AbstractTemplate,
@@ -22,8 +23,12 @@ from numgrad.duals.numba_lowering import call, return_type, signature_of
 from numgrad.duals.numba_type import is_dual, without_derivatives
 from numgrad.duals.rules import TABLE
 
+# Drivers, and the transforms they belong to: they are compiled for duals as they are.
+DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_sources: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 UFUNC_OPTIONS = ("fastmath", "error_model")
 
@@ -167,3 +172,27 @@ def choosing_by_numbers(choose):
         return choose(*map(without_derivatives, kinds), **keywords)
 
     return choose_by_numbers
+
+
+def plain_source(function):
+    """Return what a callee is compiled from as a function of ``njit``."""
+    if not isinstance(function, CFunc):
+        return function
+    if function not in _sources:
+        _sources.setdefault(function, numba.njit(function.__wrapped__))
+    return _sources[function]
+
+
+def is_number_class(function):
+    """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
+    return isinstance(function, types.Number) or (
+        isinstance(function, type) and issubclass(function, np.number)
+    )
+
+
+def hashable(thing):
+    try:
+        hash(thing)
+    except TypeError:  # a pointer of ctypes says so no earlier
+        return False
+    return True

@@ -15,7 +15,6 @@ from numba.experimental.jitclass.base import JitClassType
 from numba.extending import overload
 
 from numgrad.duals.numba_definitions import carries
-from numgrad.transforms.activity import effects_of, is_familiar
 from numgrad.transforms.errors import located
 from numgrad.transforms.source import Body, function_of
 
@@ -23,9 +22,6 @@ ADVICE = (
     "They have the types of plain numbers and arrays, and derivatives would be lost. Keep the "
     "value in a variable, or in a namedtuple, whose fields take any type."
 )
-
-
-OTHER_NAME = "Give the method a name that no array, list, dictionary or set has for one of its own."
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -41,8 +37,6 @@ class CheckClasses(AnalysisPass):
         for block in state.func_ir.blocks.values():
             for statement in block.find_insts(ir.SetAttr):
                 self._check(state, statement, field_overfilled(state, statement), ADVICE)
-            for statement in block.find_insts(ir.Assign):
-                self._check(state, statement, method_mistaken(state, statement.value), OTHER_NAME)
         return False
 
     def _check(self, state, statement, reason, advice):
@@ -63,38 +57,6 @@ def field_overfilled(state, statement):
     )
 
 
-# Activity knows methods by their names alone, before anything has a type. What an object's method
-# does with arrays may be something else than what an array's method of the same name does.
-
-
-def method_mistaken(state, call):
-    """Return what is wrong with a call of a method that looked like another one, or None."""
-    if not isinstance(call, ir.Expr) or call.op != "call":
-        return None
-    method = state.typemap[call.func.name]
-    if not isinstance(method, types.BoundFunction):
-        return None
-    if not isinstance(method.this, types.ClassInstanceType | types.StructRef):
-        return None
-    name, kinds = method.typing_key[1], state.calltypes[call]
-    arrays = {k for k, kind in enumerate(kinds.args, 1) if isinstance(kind, types.Array)}
-    if isinstance(kinds.return_type, types.Array):
-        arrays.add(0)
-    if not is_familiar(name) or arrays.isdisjoint(concerned(method.this, name, arrays)):
-        return None
-    return (
-        f"The method {name} of a {described(method.this)} was taken for the method of arrays or "
-        "containers by that name, and may do something else with the memory of arrays."
-    )
-
-
-def concerned(owner, name, arrays):
-    """Return the places of arguments whose memory a method may write to, or return a part of."""
-    methods = getattr(owner, "jit_methods", {})
-    effects = effects_of(methods[name]) if name in methods else None
-    return arrays if effects is None else effects.written | effects.returned
-
-
 def described(kind):
     """Return what to call the class of an object."""
     if isinstance(kind, types.ClassInstanceType):
@@ -102,17 +64,13 @@ def described(kind):
     return "record" if isinstance(kind, types.Record) else f"structref ({type(kind).__name__})"
 
 
-def replaced_call(activity, active, kinds, statement, twin_of):
+def replaced_call(activity, statement, twin_of):
     """Return a function to call in the place of a constructor or a method, and with what.
 
     Parameters
     ----------
     activity : Activity
         What is known of the function that calls.
-    active : set of str
-        Its variables that may carry derivatives.
-    kinds : tuple of types
-        The types of its arguments.
     statement : ir.Assign
         The call.
     twin_of : callable
@@ -127,25 +85,22 @@ def replaced_call(activity, active, kinds, statement, twin_of):
     """
     call = statement.value
     given = [*call.args, *(value for _, value in call.kws), *filter(None, [call.vararg])]
-    if active.isdisjoint(var.name for var in given):
+    if not any(activity.is_active(var.name) for var in given):
         return None, []
     function = activity.value_of(call.func)
     if isinstance(function, JitClassType):
         init = function.class_type.jit_methods["__init__"]
         _, *arguments = positional(init, [None, *call.args], call.kws)
         return constructor(function, activity.ir.func_id.func_name, call.loc), arguments
-    name, owner = activity.name_of(call.func)
-    if function is not None or owner is None:
+    owner, name = activity.method_of(call.func)
+    this = None if owner is None else activity.type_of(owner.name)
+    if not isinstance(this, types.ClassInstanceType):
         return None, []
-    for kind in classes_in([*kinds, *constructed_in(activity.ir)]):
-        if name in kind.jit_methods or name in kind.jit_static_methods:
-            owner = activity.ir._definitions[call.func.name][0].value
-            method, itself = kind.jit_static_methods.get(name), []
-            if method is None:
-                method, itself = kind.jit_methods[name], [owner]
-            arguments = positional(method, [*itself, *call.args], call.kws)[len(itself) :]
-            return twin_of_method(name, twin_of), [owner, *arguments]
-    return None, []
+    method, itself = this.jit_static_methods.get(name), []
+    if method is None:
+        method, itself = this.jit_methods[name], [owner]
+    arguments = positional(method, [*itself, *call.args], call.kws)[len(itself) :]
+    return twin_of_method(name, twin_of), [owner, *arguments]
 
 
 def positional(function, arguments, keywords):
@@ -194,31 +149,3 @@ def constructor(jitclass, caller, loc):
         return lambda *arguments: jitclass(*arguments)
 
     return construct
-
-
-def constructed_in(function_ir):
-    """Return the types of the objects of jitclasses that a function may construct."""
-    return [
-        statement.value.value.class_type.instance_type
-        for block in function_ir.blocks.values()
-        for statement in block.find_insts(ir.Assign)
-        if isinstance(statement.value, ir.Global | ir.FreeVar)
-        and isinstance(statement.value.value, JitClassType)
-    ]
-
-
-def classes_in(kinds):
-    """Return the types of all objects of jitclasses within some types."""
-    found, waiting = {}, list(kinds)
-    while waiting:
-        kind = waiting.pop()
-        if isinstance(kind, types.ClassInstanceType):
-            if kind in found:
-                continue
-            found[kind] = True
-            waiting += kind.struct.values()
-        elif isinstance(kind, types.BaseTuple):
-            waiting += kind.types
-        elif isinstance(getattr(kind, "dtype", None), types.Type):
-            waiting.append(kind.dtype)
-    return list(found)

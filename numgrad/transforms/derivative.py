@@ -8,14 +8,14 @@ from numba import types
 
 from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks
-from numgrad.transforms.activity import effects_of
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.positions import positions_of
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
+from numgrad.transforms.tables import tables_of
 from numgrad.transforms.transform import made, register
-from numgrad.transforms.twin import DRIVERS
 from numgrad.transforms.vmap import (
     Mapping,
     Targeted,
@@ -47,9 +47,16 @@ class Derivative(Targeted, Jacobian):
         """Return which arguments stay whole: tables, of which the function takes items."""
         if self.function in DRIVERS:
             return frozenset()
-        effects = effects_of(self.function)
         by, _ = positions_of(self.function, self.argnums, count)
-        return frozenset() if effects is None else effects.indexed - set(by)
+        return tables_of(self.function) - set(by)
+
+    def written_by(self, kinds):
+        whole = self._whole(len(kinds))
+        points = [
+            kind.dtype if isinstance(kind, types.Array) and k not in whole else kind
+            for k, kind in enumerate(kinds)
+        ]
+        return super().written_by(tuple(points))
 
     def implementation(self, kinds, out, hint):
         whole = self._whole(len(kinds))

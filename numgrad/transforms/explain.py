@@ -23,7 +23,9 @@ from numgrad.duals.numba_type import is_dual
 from numgrad.duals.rules import TABLE
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
 from numgrad.transforms.transform import Transform
-from numgrad.transforms.twin import DRIVERS, Twin, dual_in, highest
+from numgrad.duals.numba_type import dual_in, highest
+from numgrad.transforms.callees import DRIVERS
+from numgrad.transforms.twin import Twin
 
 ACTIVE_STYLE = "background: rgba(255, 200, 0, 0.25)"
 NOTE_STYLE = "opacity: 0.65; font-style: italic"

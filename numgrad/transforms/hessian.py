@@ -34,6 +34,9 @@ class LaterJacobian(Jacobian):
         begin = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.parameters = [begin, *self.parameters]
 
+    def written_by(self, kinds):
+        return {k + 1 for k in super().written_by(kinds[1:])}
+
     def method(self, kinds):  # noqa: ARG002 - the same for all
         return LaterPasses, self.function
 

@@ -9,7 +9,7 @@ from numba import types
 from numgrad.duals.numba_definitions import line_of
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import OPTIONS, part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of
+from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
 from numgrad.duals.rules import primal
 from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.chunks import allocate, flat
@@ -26,7 +26,8 @@ from numgrad.transforms.transform import (
     parameters_of,
     register,
 )
-from numgrad.transforms.twin import DRIVERS, dual_in, highest, twin_of
+from numgrad.transforms.callees import DRIVERS
+from numgrad.transforms.twin import twin_of
 from numgrad.transforms.widths import FEWEST
 
 
@@ -162,13 +163,13 @@ class Lifting:
         """Return the source that finds out what the solver stored where derivatives were."""
         if self.root.function in DRIVERS:
             return []
-        written = arguments_written(self.root.function)
+        written = arguments_written(self.root.function, tuple(self.primal_kinds))
         return [
             f"check_unwritten({leaf.expression}, p{position}{leaf.expression.removeprefix(whole)})"
             for position, kind in enumerate(self.kinds)
             for whole in [argument(position)]
             for leaf in leaves(structure_of(whole, kind))
-            if leaf.is_array and is_dual(leaf.element) and (written is None or position in written)
+            if leaf.is_array and is_dual(leaf.element) and position in written
         ]
 
 

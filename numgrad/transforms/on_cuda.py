@@ -19,7 +19,7 @@ from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform
-from numgrad.transforms.twin import DRIVERS
+from numgrad.transforms.callees import DRIVERS
 
 
 @dataclass(frozen=True)

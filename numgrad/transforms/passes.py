@@ -14,10 +14,17 @@ from numba import types
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import floating, is_active
-from numgrad.duals.numba_type import DualType, is_dual, number_of
+from numgrad.duals.numba_type import (
+    DualType,
+    highest,
+    is_dual,
+    number_of,
+    without_derivatives,
+)
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.inference import is_front_end, signature_of
 from numgrad.transforms.optionals import or_none, settled
 from numgrad.transforms.positions import position_of_output
 from numgrad.transforms.scratch import scratch
@@ -32,7 +39,8 @@ from numgrad.transforms.structure import (
     source_of,
     structure_of,
 )
-from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
+from numgrad.transforms.callees import DRIVERS
+from numgrad.transforms.twin import Twin, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 
 # Outputs that have no derivative, and none to lose.
@@ -70,7 +78,7 @@ class Passes:
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
-        self.written = written_arguments(function, len(kinds))
+        self.written = written_arguments(function, kinds)
         self.alike = self._alike()
         self.inputs = []
         self.structures = {
@@ -403,28 +411,35 @@ def tangent_kind(tangents, leaf):
     return tangents
 
 
-def written_arguments(function, count):
+def written_arguments(function, kinds):
     """Return the positions of arguments that a function may write to."""
     if function in DRIVERS:
-        return frozenset()
-    written = arguments_written(function)
-    return frozenset(range(count)) if written is None else written
+        return frozenset(DRIVERS[function].written_by(kinds))
+    return arguments_written(function, tuple(map(without_derivatives, kinds)))
 
 
 def return_type(function, kinds):
     """Return the type of what a compiled function returns for arguments of given types."""
     if cuda.in_kernel():
         return cuda.return_type(function, kinds)
+    if is_front_end():
+        return signature_of(*chosen(function, kinds)).return_type
     return overload_of(function, kinds).signature.return_type
 
 
 def overload_of(function, kinds):
     """Return what Numba has compiled of a function for arguments of given types."""
+    function, folded = chosen(function, kinds)
+    function.compile(folded)
+    return function.overloads[folded]
+
+
+def chosen(function, kinds):
+    """Return the function that runs for arguments of given types, and these, defaults included."""
     if isinstance(function, Twin) and highest(kinds) is None:
         function = function.original
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
-    function.compile(tuple(folded))
-    return function.overloads[tuple(folded)]
+    return function, tuple(folded)
 
 
 def derivative_element(output, dual):

@@ -173,6 +173,11 @@ class Jvp(Transform):
             inspect.signature(lambda primals, tangents: None).parameters.values()
         )
 
+    def written_by(self, kinds):
+        primals = kinds[0]
+        is_tuple = isinstance(primals, types.BaseTuple)
+        return {0} if not is_tuple or super().written_by(tuple(primals.types)) else set()
+
     def implementation(self, kinds, out, hint):
         primals, tangents = kinds
         for name, kind in (("primals", primals), ("tangents", tangents)):

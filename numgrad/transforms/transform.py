@@ -25,11 +25,14 @@ from numba.np.ufunc.gufunc import GUFunc
 from numgrad.duals.in_numba import load, refresh
 from numgrad.duals.numba_rules import OPTIONS
 from numgrad.duals.rules import TABLE
+from numgrad.duals.numba_type import without_derivatives
 from numgrad.targets import cuda
 from numgrad.transforms import gufuncs, progress
+from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.twin import DRIVERS, function_of_element, hashable, plain, twin_of
+from numgrad.transforms.callees import DRIVERS, hashable
+from numgrad.transforms.twin import function_of_element, plain, twin_of
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -163,6 +166,27 @@ class Transform:
 
     def __call__(self, *arguments, **keywords):
         return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+
+    def written_by(self, kinds):
+        """Return the positions of the arguments that a call may write to, by their types."""
+        if self.function in DRIVERS:
+            return DRIVERS[self.function].written_by(kinds)
+        return arguments_written(self.function, tuple(map(without_derivatives, kinds)))
+
+    def positions_written(self, kinds):
+        """Return the places in a call of the driver of what it may write to: inputs, and outputs.
+
+        The types are those of the driver's parameters, or None where they are not known.
+        """
+        header = Header(self)
+        named = header.parameters.split(", ")
+        out = [named.index("out")] if header.takes_out else []
+        if kinds is None:
+            return range(len(named)), out
+        given, place = header.split(kinds)
+        rest = len(named) - 1  # where the remaining arguments are together
+        written = {min(k, rest) for k in self.written_by(given)}
+        return {k + 1 if out and k >= out[0] else k for k in written}, out if place else []
 
     def implementation(self, kinds, out, hint):
         """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.

@@ -18,7 +18,7 @@ from numba import types
 from numba.core import ir
 from numba.core.ccallback import CFunc
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
@@ -32,12 +32,16 @@ from numgrad.duals import activation, allocations, containers, rules, views  # n
 from numgrad.duals import numba_pointers as pointers
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
-from numgrad.duals.numba_type import is_dual, with_partials
+from numgrad.duals.numba_type import highest, with_partials, without_derivatives
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import callees, cfuncs, classes, gufuncs
-from numgrad.transforms.activity import GIVING, Activity
+from numgrad.transforms.activity import Activity
+from numgrad.transforms.aliases import divided_memory
+from numgrad.transforms.callees import DRIVERS, hashable
 from numgrad.transforms.errors import DifferentiationError, explained, located
+from numgrad.transforms.inference import front_end, inferred_in_pass
+from numgrad.transforms.rewriting import Rewriting
 from numgrad.transforms.source import Body, function_of
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -47,30 +51,9 @@ UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
 _locked_twins: dict[Any, Any] = {}  # by function and dual: they are few
-# Drivers, and the transforms they belong to: they are compiled for duals as they are.
-DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 # What a twin has of the options its function was compiled with.
 OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
-
-
-def dual_in(kind):
-    """Return the dual type of the highest depth within a type, or None."""
-    if is_dual(kind):
-        return kind
-    if isinstance(kind, types.BaseTuple):
-        return highest(kind.types)
-    if isinstance(kind, types.Optional):
-        return dual_in(kind.type)
-    if isinstance(kind, types.DictType):
-        return highest((kind.key_type, kind.value_type))
-    return dual_in(kind.dtype) if isinstance(getattr(kind, "dtype", None), types.Type) else None
-
-
-def highest(kinds):
-    """Return the dual type of the highest depth within some types, or None."""
-    duals = [dual for dual in map(dual_in, kinds) if dual is not None]
-    return max(duals, key=lambda dual: dual.depth, default=None)
 
 
 def twin_of(function):
@@ -219,6 +202,27 @@ def plain(function):
     return _plain[function]
 
 
+class Carriers:
+    """What a twin calls in the place of what its function calls."""
+
+    of = staticmethod(lambda typingctx, function, dual: carrier_in_twin(typingctx, function, dual))
+    note = staticmethod(note)
+    twin_of = staticmethod(twin_of)
+
+    @staticmethod
+    def by_address(functions, dual):
+        """Return functions that are known by their addresses, locked to duals; or nothing."""
+        functions = tuple(map(untwinned, functions))
+        return [locked_twin_of(each, dual) for each in functions if are_by_address(functions)]
+
+
+def carrier_in_twin(typingctx, function, dual):
+    """Return what to use instead of an object in a function that is compiled for a dual."""
+    if are_by_address(function):
+        return tuple(locked_twin_of(each, dual) for each in function)
+    return carrying(typingctx, function)
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class CarryDerivatives(FunctionPass):
     """Replace what a function calls and allocates by what carries derivatives."""
@@ -229,316 +233,42 @@ class CarryDerivatives(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state):
-        function_ir, dual = state.func_ir, highest(state.args)
-        self.state, self.registered = state, False
-        activity = Activity(function_ir, state.args)
-        arguments = [
-            name
-            for name, kind in zip(function_ir.arg_names, state.args, strict=False)
-            if dual_in(kind) is not None
-        ]
-        active = activity.active_variables(arguments)
-        for block in function_ir.blocks.values():
-            block.body = [
-                replaced
-                for statement in block.body
-                for replaced in self._replaced(block, statement, activity, active, dual)
-            ]
-        if self.registered:  # Numba takes in what is registered only when asked to
+        kinds = tuple(map(without_derivatives, state.args))
+        activity = Activity(inferred_in_pass(state, kinds))
+        activity.activate(state.args)
+        rewriting = Rewriting(state, activity, highest(state.args), Carriers)
+        rewriting.run()
+        state.metadata["numgrad_activity"] = activity
+        if rewriting.registered:  # Numba takes in what is registered only when asked to
             state.typingctx.refresh()
             state.targetctx.refresh()
         return True
 
-    def _replaced(self, block, statement, activity, active, dual):
-        """Return the statements to stand in the place of one."""
-        if isinstance(statement, activity.nodes.Print):
-            return self._printed(block, statement, activity)
-        if isinstance(statement, activity.nodes.SetItem | activity.nodes.StaticSetItem):
-            return self._collected(block, statement, activity, active, dual)
-        if not isinstance(statement, activity.nodes.Assign):
-            return [statement]
-        value, target = statement.value, statement.target.name
-        is_call = isinstance(value, activity.nodes.Expr) and value.op == "call"
-        if is_call:
-            for replace in (self._replaced_call, self._appended):
-                replaced = replace(block, statement, activity, active, dual)
-                if len(replaced) > 1:
-                    return replaced
-        elif isinstance(value, activity.nodes.Expr) and value.op in ("build_list", "build_tuple"):
-            return self._displayed(block, statement, activity, active, dual)
-        if attribute_of(activity, statement) and value.value.name in active:
-            return self._attribute(block, statement, activity)
-        if target in active and isinstance(
-            value, activity.nodes.Expr | activity.nodes.Var | activity.nodes.Arg
-        ):
-            is_array = value_is_array(activity, value)
-            if (
-                is_array
-                and activity.to_convert(target)
-                and not activity.is_comprehension(statement.target)
-            ):
-                return self._converted(block, statement, activity, dual)
-            if is_call:
-                return [statement]
-        if isinstance(value, activity.nodes.Global | activity.nodes.FreeVar) or (
-            isinstance(value, activity.nodes.Expr) and value.op == "getattr"
-        ):
-            function = activity.value_of(statement.target)
-            if callable(function) and hashable(function):
-                note(function)
-            carrier = self._carrier(function)
-            if carrier is not function:
-                name = getattr(function, "__name__", "functions")
-                self._set(
-                    activity.ir, statement, activity.nodes.Global(name, carrier, statement.loc)
-                )
-                self.registered = True
-        return [statement]
 
-    def _carrier(self, function):
-        """Return what to use instead of an object: in kernels, only compiled functions change."""
-        if cuda.in_kernel() and not isinstance(function, Dispatcher):
-            return function
-        if are_by_address(function):
-            return tuple(locked_twin_of(each, highest(self.state.args)) for each in function)
-        return carrying(self.state.typingctx, function)
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckMemory(AnalysisPass):
+    """Raise where memory that should be the same has been typed with and without derivatives.
 
-    def _constant(self, block, activity, name, value, loc):
-        """Return a new variable for an object, and the statement that assigns it."""
-        variable = block.scope.redefine(f"${name}", loc)
-        constant = activity.nodes.Global(name, value, loc)
-        activity.ir._definitions[variable.name] = [constant]
-        return variable, activity.nodes.Assign(constant, variable, loc)
+    It can't happen if all that came before is right: a last look, since the derivative would be
+    wrong in silence.
+    """
 
-    def _called(self, block, activity, function, arguments, loc):
-        """Return a variable for what a function returns, and the statements that assign it."""
-        func, before = self._constant(block, activity, function.__name__, function, loc)
-        call = activity.nodes.Expr.call(func, arguments, (), loc)
-        result = block.scope.redefine(f"${function.__name__}.result", loc)
-        activity.ir._definitions[result.name] = [call]
-        return result, [before, activity.nodes.Assign(call, result, loc)]
+    _name = "numgrad_check_memory"
 
-    def _printed(self, block, statement, activity):
-        """Print numbers without their derivatives."""
-        before, shown = [], []
-        for var in statement.args:
-            if activity.is_constant(var):
-                shown.append(var)
-                continue
-            result, added = self._called(block, activity, activation.shown, [var], statement.loc)
-            before += added
-            shown.append(result)
-        statement.args = shown
-        return [*before, statement]
+    def __init__(self):
+        AnalysisPass.__init__(self)
 
-    def _converted(self, block, statement, activity, dual):
-        """Let a variable hold duals of what was assigned to it."""
-        loc, value = statement.loc, statement.value
-        plain = block.scope.redefine("$plain", loc)
-        activity.ir._definitions[plain.name] = [value]
-        kind, before = self._constant(block, activity, "dual", dual, loc)
-        function, others, target = activation.activated, [], statement.target.name
-        if target in activity.unknown and activity.is_written_later(target):
-            function, others = activation.activated_apart, activity.unknown[target]
-        func, named = self._constant(block, activity, "activated", function, loc)
-        call = activity.nodes.Expr.call(func, [kind, plain, *others], (), loc)
-        self._set(activity.ir, statement, call)
-        return [activity.nodes.Assign(value, plain, loc), before, named, statement]
-
-    def _attribute(self, block, statement, activity):
-        """Let an attribute that Numba refuses for arrays of duals be what a function returns."""
-        stand_in = attribute_of(activity, statement)
-        if stand_in in activation.COPIES and activity.may_go_stale(statement):
-            stand_in = refusing(stand_in, self.state.func_id.func_name, statement)
-            self.registered = True
-        func, named = self._constant(block, activity, stand_in.__name__, stand_in, statement.loc)
-        call = activity.nodes.Expr.call(func, [statement.value.value], (), statement.loc)
-        self._set(activity.ir, statement, call)
-        return [named, statement]
-
-    def _displayed(self, block, statement, activity, active, dual):
-        """Let the items of a list, or of a tuple that is gone through, all be duals."""
-        display, target = statement.value, statement.target.name
-        functions = tuple(untwinned(activity.value_of(item)) for item in display.items)
-        if are_by_address(functions):
-            carriers = [locked_twin_of(each, dual) for each in functions]
-            constants = [
-                self._constant(block, activity, "function", each, statement.loc)
-                for each in carriers
-            ]
-            return self._with_items(activity, statement, *zip(*constants, strict=True))
-        walked = display.op == "build_list" or target in activity.walked
-        if target not in active or not walked:
-            return [statement]
-        before, items = [], []
-        for item in display.items:
-            result, added = self._activated_item(block, activity, dual, item, statement.loc)
-            before += added
-            items.append(result)
-        return self._with_items(activity, statement, items, before)
-
-    def _with_items(self, activity, statement, items, before):
-        """Return a display with other items behind the statements that assign them."""
-        display = statement.value
-        changed = activity.nodes.Expr(
-            display.op, display.loc, **{**display._kws, "items": list(items)}
-        )
-        self._set(activity.ir, statement, changed)
-        return [*before, statement]
-
-    def _collected(self, block, statement, activity, active, dual):
-        """Let what is given to a comprehension, a list or a dictionary be a dual like the rest.
-
-        They have the type of what they are given first.
-        """
-        target = statement.target
-        takes_any = target.name in activity.containers or activity.is_comprehension(target)
-        if target.name not in active or not takes_any:
-            return [statement]
-        statement.value, before = self._activated_item(
-            block, activity, dual, statement.value, statement.loc
-        )
-        return [*before, statement]
-
-    def _appended(self, block, statement, activity, active, dual):
-        """Let what is appended to a list be a dual like the rest."""
-        call = statement.value
-        name, owner = activity.name_of(call.func)
-        place = GIVING.get(name, len(call.args))
-        if owner not in active or owner not in activity.containers or place >= len(call.args):
-            return [statement]
-        arguments = list(call.args)
-        arguments[place], before = self._activated_item(
-            block, activity, dual, arguments[place], statement.loc
-        )
-        changed = activity.nodes.Expr.call(call.func, arguments, call.kws, call.loc, call.vararg)
-        self._set(activity.ir, statement, changed)
-        return [*before, statement]
-
-    def _activated_item(self, block, activity, dual, item, loc):
-        """Return a variable for an item as a dual, and the statements that assign it."""
-        if item.name in activity.carrying:
-            return item, []
-        kind, named = self._constant(block, activity, "dual", dual, loc)
-        result, added = self._called(block, activity, activation.activated_item, [kind, item], loc)
-        return result, [named, *added]
-
-    def _replaced_call(self, block, statement, activity, active, dual):
-        """Replace NumPy's allocations and conversions of what may carry derivatives."""
-        call = statement.value
-        stand_in, owner = self._stand_in(activity, active, statement)
-        if stand_in is None:
-            return self._replaced_method(block, statement, activity, active)
-        function, named = self._constant(
-            block, activity, stand_in.__name__, stand_in, statement.loc
-        )
-        kind, before = self._constant(block, activity, "dual", dual, statement.loc)
-        arguments = [kind, *owner, *call.args, *self._number_class(activity, call)]
-        replaced = activity.nodes.Expr.call(function, arguments, call.kws, call.loc, call.vararg)
-        self._set(activity.ir, statement, replaced)
-        return [named, before, statement]
-
-    def _replaced_method(self, block, statement, activity, active):
-        """Replace methods of jitclasses, which may be given what carries derivatives."""
-        call = statement.value
-        function, arguments = classes.replaced_call(
-            activity, active, self.state.args, statement, twin_of
-        )
-        if function is None:
-            return [statement]
-        self.registered = True
-        variable, named = self._constant(
-            block, activity, function.__name__, function, statement.loc
-        )
-        replaced = activity.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg)
-        self._set(activity.ir, statement, replaced)
-        return [named, statement]
-
-    def _stand_in(self, activity, active, statement):
-        """Return what to call instead of what a statement calls, and the object of a method."""
-        call = statement.value
-        function = activity.value_of(call.func)
-        if self._is_class(activity, call.func):
-            return (allocations.as_number if statement.target.name in active else None), []
-        if function is not None:
-            known = function in allocations.REPLACEMENTS if hashable(function) else False
-            if known and statement.target.name in active:
-                return allocations.REPLACEMENTS[function], []
-            return None, []
-        name, owner = activity.name_of(call.func)
-        if owner in active and name in allocations.METHODS:
-            definition = activity.ir._definitions[call.func.name][0]
-            return allocations.METHODS[name], [definition.value]
-        return None, []
-
-    def _number_class(self, activity, call):
-        return [call.func] if self._is_class(activity, call.func) else []
-
-    def _is_class(self, activity, func):
-        """Return whether what is called converts a number to a type."""
-        if is_number_class(activity.value_of(func)) or activity.is_class(func):
-            return True
-        definition = guard(get_definition, activity.ir, func)
-        return isinstance(definition, activity.nodes.Arg) and isinstance(
-            self.state.args[definition.index], types.NumberClass
-        )
-
-    def _set(self, function_ir, statement, value):
-        """Let a statement assign another value."""
-        definitions = function_ir._definitions[statement.target.name]
-        definitions[:] = [value if item is statement.value else item for item in definitions]
-        statement.value = value
-
-
-def value_is_array(activity, value):
-    """Return whether what is assigned may be an array: what isn't needs no conversion."""
-    if not isinstance(value, activity.nodes.Expr):
-        return True
-    if value.op == "call" and activity.value_of(value.func) is numba.literally:
+    def run_pass(self, state):
+        activity = state.metadata.pop("numgrad_activity")
+        found = divided_memory(activity.shapes, state.typemap)
+        if found is not None:
+            loc = activity.loc_of(found)
+            raise located(state.func_id.func_name, loc.filename, loc.line, DIVIDED, COPY_IT)
         return False
-    return value.op in ("binop", "unary", "call", "getitem", "static_getitem", "getattr", "cast")
 
 
-def attribute_of(activity, statement):
-    """Return what stands in the place of a variable's attribute that is read, if anything does."""
-    value = statement.value
-    is_read = isinstance(value, activity.nodes.Expr) and value.op == "getattr"
-    if not is_read or activity.value_of(statement.target) is not None:
-        return None
-    return activation.ATTRIBUTES.get(value.attr)
-
-
-def refusing(stand_in, name, statement):
-    """Return what reads a part of a number, but not of an array that is written to meanwhile."""
-    loc, part = statement.loc, statement.value.attr
-
-    def read(numbers):
-        raise NotImplementedError("compiled code only")
-
-    @overload(read, strict=False)
-    def typed(numbers):
-        if activation.is_copied(numbers):
-            reason = f"The array is written to while its part .{part}, a copy here, is in use."
-            advice = f"Take .{part} anew where it is needed after the array has changed."
-            raise located(name, loc.filename, loc.line, reason, advice)
-        return lambda numbers: stand_in(numbers)
-
-    return read
-
-
-def is_number_class(function):
-    """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
-    return isinstance(function, types.Number) or (
-        isinstance(function, type) and issubclass(function, np.number)
-    )
-
-
-def hashable(thing):
-    try:
-        hash(thing)
-    except TypeError:  # a pointer of ctypes says so no earlier
-        return False
-    return True
+DIVIDED = "This memory holds numbers without derivatives, and may be that of others that have some."
+COPY_IT = "Make a copy of one of the two arrays that may share memory, or allocate it in the function."
 
 
 def carry_derivatives(state):
@@ -568,6 +298,28 @@ class CompileCallees(FunctionPass):
         return changed
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class UnrollOnPrimals(FunctionPass):
+    """Unroll loops over tuples of several types by the types without derivatives.
+
+    Numba infers types for it before any variable holds duals.
+    """
+
+    _name = "numgrad_unroll_on_primals"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        kinds = state.args
+        state.args = tuple(map(without_derivatives, kinds))
+        try:
+            with front_end(state.flags):
+                return LiteralUnroll().run_pass(state)
+        finally:
+            state.args = kinds
+
+
 class PlainCompiler(CompilerBase):
     """Numba's pipeline with one pass more."""
 
@@ -583,9 +335,16 @@ class TwinCompiler(CompilerBase):
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        last = ReconstructSSA if self.state.flags.enable_ssa else LiteralUnroll
+        manager.passes = [
+            (UnrollOnPrimals, "unroll on primals") if each[0] is LiteralUnroll else each
+            for each in manager.passes
+        ]
+        last = ReconstructSSA if self.state.flags.enable_ssa else UnrollOnPrimals
+        if any(each[0] is FixupArgs for each in manager.passes):  # else Numba has done it before
+            manager.add_pass_after(CompileCallees, FixupArgs)
         manager.add_pass_after(CarryDerivatives, last)
         manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
+        manager.add_pass_after(CheckMemory, NopythonTypeInference)
         manager.finalize()
         return [manager]
 

@@ -26,7 +26,8 @@ from numgrad.transforms.structure import (
     structure_of,
 )
 from numgrad.transforms.transform import Transform, made, register
-from numgrad.transforms.twin import DRIVERS, twin_of
+from numgrad.transforms.callees import DRIVERS
+from numgrad.transforms.twin import twin_of
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
@@ -53,7 +54,7 @@ class Mapping:
             for leaf in leaves(structure_of(argument(position), kind))
         ]
         self._check()
-        self.items = [self._item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
+        self.items = [item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
         self.returned = return_type(self.function, self.items)
         self.structure = structure_of("item", self.returned)
         if has_optional(self.returned):
@@ -74,18 +75,6 @@ class Mapping:
                     f"vmap can't go through {leaf.expression}, which is {leaf.kind} and not an "
                     "array with an axis: give it None in in_axes"
                 )
-
-    def _item_kind(self, kind, axis):
-        if axis is None:
-            return kind
-        if isinstance(kind, types.BaseTuple):
-            return types.Tuple([self._item_kind(item, axis) for item in kind.types])
-        if kind.ndim == 1:
-            return kind.dtype
-        layout = "C" if kind.layout == "C" and axis == 0 else "A"
-        return types.Array(
-            kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
-        )
 
     def _item(self, position, index):
         """Return the source of an argument's item."""
@@ -226,6 +215,20 @@ class Mapping:
         return numba.njit(shared, parallel=True, **OPTIONS)
 
 
+def item_kind(kind, axis):
+    """Return the type of the items of an argument along an axis."""
+    if axis is None:
+        return kind
+    if isinstance(kind, types.BaseTuple):
+        return types.Tuple([item_kind(item, axis) for item in kind.types])
+    if kind.ndim == 1:
+        return kind.dtype
+    layout = "C" if kind.layout == "C" and axis == 0 else "A"
+    return types.Array(
+        kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
+    )
+
+
 # What LLVM computes itself, many at a time: square roots, absolute values, roundings, ...
 OWN_MATHEMATICS = re.compile(r"llvm\.(sqrt|fabs|fma|floor|ceil|trunc|rint|copysign|m[ai][xn])")
 
@@ -296,6 +299,10 @@ class Vmap(Targeted):
     def item_hint(self, arguments):
         _, item_hint = self.hint(arguments)
         return False, item_hint
+
+    def written_by(self, kinds):
+        axes = axes_of(self.in_axes, kinds)
+        return super().written_by(tuple(map(item_kind, kinds, axes)))
 
     def implementation(self, kinds, out, hint):
         axes = axes_of(self.in_axes, kinds)

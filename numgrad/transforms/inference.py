@@ -1,0 +1,166 @@
+"""The types of a function's variables for arguments without derivatives, found without compiling.
+
+Numba infers types from those of the arguments, and compiles whatever a function calls as soon as it
+meets it. Here only its front end runs, for callees too: up to type inference, which takes a
+twentieth of the time. While it does, the flags on top of Numba's stack are `FrontEndFlags`; a
+dispatcher that is asked for its signature then infers it.
+"""
+
+import dis
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from numba.core import typing
+from numba.core.bytecode import FunctionIdentity
+from numba.core.compiler import ExtractByteCode, Flags, PassManager
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+from numba.core.targetconfig import ConfigStack
+from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
+
+from numgrad.targets import cuda
+
+
+class FrontEndFlags(Flags):
+    """Flags of a compilation that ends with type inference."""
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What type inference knows of a function for arguments of some types."""
+
+    ir: Any  # None where it is not known
+    returned: Any = None  # the type of its result
+    variables: Any = None  # the types of variables by their names; empty where nothing is known
+    calls: Any = None  # the signatures of calls by their expressions
+
+    def type_of(self, name: str) -> Any:
+        return self.variables.get(name)
+
+
+_inferred: WeakKeyDictionary[Any, dict[Any, Inferred]] = WeakKeyDictionary()
+
+
+def is_front_end() -> bool:
+    """Return whether the compilation under way ends with type inference."""
+    return isinstance(ConfigStack.top_or_none(), FrontEndFlags)
+
+
+@contextmanager
+def front_end(flags: Any = None) -> Iterator[Any]:
+    """Let callees be typed only, not compiled, with the options of some flags."""
+    flags = flags or ConfigStack.top_or_none()
+    own = FrontEndFlags() if flags is None else FrontEndFlags(flags)
+    own.nrt = True  # functions may return arrays
+    with ConfigStack().enter(own):
+        yield own
+
+
+def inferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
+    """Return what is known of a compiled function for arguments of some types."""
+    if cuda.in_kernel():
+        state = cuda.front_end_state(dispatcher.py_func, kinds)
+        return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
+    type_callees_only_in_front_ends()
+    if has_context_managers(dispatcher.py_func):  # Numba compiles the blocks in them at once
+        dispatcher.compile(kinds)
+        return Inferred(None, dispatcher.overloads[kinds].signature.return_type)
+    known = _inferred.setdefault(dispatcher, {})
+    if kinds not in known:
+        known[kinds] = _infer(dispatcher, kinds)
+    return known[kinds]
+
+
+def _infer(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
+    with global_compiler_lock, dispatcher._compiling_counter:
+        compiler = dispatcher._compiler
+        target = compiler.targetdescr
+        options = Flags()
+        target.options.parse_as_flags(options, compiler.targetoptions)
+        with front_end(compiler._customize_flags(options)) as flags:
+            source = compiler._get_implementation(kinds, {})
+            pipeline = compiler.pipeline_class(
+                target.typing_context, target.target_context, None, kinds, None, flags, {}
+            )
+            state = pipeline.state
+            state.func_id = FunctionIdentity.from_function(source)
+            ExtractByteCode().run_pass(state)
+            front_of(pipeline).run(state)
+    return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
+
+
+def has_context_managers(function: Any) -> bool:
+    """Return whether there is a ``with`` statement in a function."""
+    return any(each.opname.endswith("_WITH") for each in dis.get_instructions(function))
+
+
+def front_of(pipeline: Any) -> Any:
+    """Return the passes of a pipeline up to type inference."""
+    front = PassManager("front end")
+    (manager,) = pipeline.define_pipelines()
+    for each in manager.passes:
+        front.passes.append(each)
+        if each[0] is NopythonTypeInference:
+            break
+    front.finalize()
+    return front
+
+
+def inferred_in_pass(state: Any, kinds: tuple[Any, ...]) -> Inferred:
+    """Return what is known of the function that a pass of Numba's is given, for other arguments.
+
+    Where its types can't be inferred, no types are known.
+    """
+    type_callees_only_in_front_ends()
+    try:
+        types = types_in_pass(state, kinds)
+    except NumbaError:
+        return Inferred(state.func_ir, None, {}, {})
+    return Inferred(state.func_ir, types.return_type, types.typemap, types.calltypes)
+
+
+def types_in_pass(state: Any, kinds: tuple[Any, ...]) -> Any:
+    if cuda.in_kernel():
+        return cuda.types_in_pass(state, kinds)
+    with front_end(state.flags):
+        return type_inference_stage(
+            state.typingctx, state.targetctx, state.func_ir, kinds, None, state.locals
+        )
+
+
+def signature_of(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the signature of a compiled function for arguments of some types."""
+    if kinds in dispatcher.overloads:
+        return dispatcher.overloads[kinds].signature
+    return typing.signature(inferred(dispatcher, kinds).returned, *kinds)
+
+
+@cache
+def type_callees_only_in_front_ends() -> None:
+    """Let dispatchers infer signatures, in the place of compiling, where only types are asked for.
+
+    Numba has no hook for it.
+    """
+    compiled_template, compiled_overload = Dispatcher.get_call_template, Dispatcher.get_overload
+
+    def get_call_template(self: Any, args: Any, kws: Any) -> Any:
+        if not (is_front_end() and self._can_compile):
+            return compiled_template(self, args, kws)
+        pysig, args = self._compiler.fold_argument_types(args, kws)
+        template = typing.make_concrete_template(
+            f"CallTemplate({self.py_func.__name__})",
+            key=self.py_func.__name__,
+            signatures=[signature_of(self, tuple(args))],
+        )
+        return template, pysig, args, {}
+
+    def get_overload(self: Any, sig: Any) -> Any:
+        return None if is_front_end() else compiled_overload(self, sig)
+
+    Dispatcher.get_call_template = get_call_template
+    Dispatcher.get_overload = get_overload
