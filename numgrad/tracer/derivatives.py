@@ -35,8 +35,8 @@ from numgrad.tracer.elements import (
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.numbers import Traced, TracedArray, record
 from numgrad.tracer.run import Run, check_is_real, check_returned
-from numgrad.transforms.tables import tables_of
 from numgrad.transforms.positions import position_of_output, positions_of
+from numgrad.transforms.tables import tables_of
 from numgrad.transforms.transform import Transform, with_out
 
 

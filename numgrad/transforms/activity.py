@@ -158,11 +158,21 @@ class Activity:
             meet(target, self._of(value))
         elif isinstance(value, nodes.Yield):
             confuse(self.returned, self._of(value.value))
+        elif self._is_type(value):
+            self.shapes[name] = None
         elif isinstance(value, nodes.Expr):
             relate = getattr(self, f"_relate_{value.op}", self._relate_others)
             is_new = relate(target, value)
             if is_new is not None:
                 (self.new if is_new else self.outside).add(name)
+
+    def _is_type(self, value):
+        """Return whether a value is a type made of another, as in ``float64[:]``."""
+        return (
+            isinstance(value, self.nodes.Expr)
+            and value.op in ("getitem", "static_getitem")
+            and isinstance(self.type_of(value.value.name), types.NumberClass | types.TypeRef)
+        )
 
     def store(self, owner, value, key=None):
         """Let a value be stored in an array or in a container."""
@@ -237,6 +247,9 @@ class Activity:
         if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:
             assign(target, owner[kind.fields.index(expr.attr)])
             return None
+        if expr.attr == "imag" and calls.is_real(kind):
+            combine(target, owner)
+            return True
         share(target, owner)
         return False if is_rigid(owner) else None
 

@@ -1,8 +1,8 @@
 """What calls do with memory: of compiled functions by their source, of known ones by a table."""
 
-import inspect
 import operator
 
+import numpy as np
 from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
@@ -30,11 +30,26 @@ from numgrad.transforms.inference import front_end
 # Operators called by name, as in operator.iadd(x, y)
 IN_PLACE = [
     getattr(operator, name)
-    for name in "iadd isub imul itruediv ifloordiv imod ipow imatmul iconcat "
-    "iand ior ixor ilshift irshift".split()
+    for name in [
+        "iadd",
+        "isub",
+        "imul",
+        "itruediv",
+        "ifloordiv",
+        "imod",
+        "ipow",
+        "imatmul",
+        "iconcat",
+        "iand",
+        "ior",
+        "ixor",
+        "ilshift",
+        "irshift",
+    ]
 ]
 
 EXTREMES = min, max, sum
+MAKING_CONTAINERS = "empty", "empty_list"
 
 
 class Call:
@@ -105,7 +120,7 @@ def relate_named_tuple(call):
         assign(call.target, tuple(given[name] for name in fields))
     else:
         confuse(call.target, *call.operands)
-    return None
+    return
 
 
 # Compiled functions
@@ -142,7 +157,10 @@ def fold_shapes(dispatcher, given, keywords):
 def transfer(summary, arguments, target):
     """Relate a caller's arguments and result as those of a function are; tell if that is new."""
     outside = {}  # the caller's places by the function's
-    for inner, outer in [*zip(summary.arguments, arguments, strict=True), (summary.returned, target)]:
+    for inner, outer in [
+        *zip(summary.arguments, arguments, strict=True),
+        (summary.returned, target),
+    ]:
         for place, other in counterparts(inner, outer):
             outside.setdefault(place.find(), []).append(other)
     given = {place.find() for shape in summary.arguments for place in places(shape)}
@@ -156,9 +174,7 @@ def transfer(summary, arguments, target):
             for other in outside[place] if reached is not place else ():
                 for each in outside[reached]:
                     other.flow(each)
-    return any(
-        place.is_memory and place.find() not in given for place in places(summary.returned)
-    )
+    return any(place.is_memory and place.find() not in given for place in places(summary.returned))
 
 
 def counterparts(inner, outer):
@@ -229,11 +245,19 @@ def relate_known(call):
         for operand in operands:
             share(target, items_of(operand))  # of a tuple all items
         return None
+    if function is np.imag and is_real(call.activity.type_of(call.expr.args[0].name)):
+        return pure(call)
     if function in effects.FUNCTIONS:
         return apply(effects.FUNCTIONS[function], target, operands)
     if isinstance(function, DUFunc | GUFunc):
         return pure(call)
     return relate_overload(call)
+
+
+def is_real(kind):
+    """Return whether an array or a number has no imaginary part but zeros, which are made anew."""
+    element = kind.dtype if isinstance(kind, types.Array) else kind
+    return element is not None and not isinstance(element, types.Complex)
 
 
 def are_known(call):
@@ -310,6 +334,8 @@ def relate_method(call):
     if isinstance(this, types.ClassInstanceType) and name in this.jit_methods:
         kinds = None if call.signature is None else (this, *call.signature.args)
         return relate_source(call, this.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(this, types.TypeRef) and name in MAKING_CONTAINERS:
+        return pure(call)
     if isinstance(this, types.Array) and name in effects.METHODS:
         return apply(effects.METHODS[name], call.target, operands)
     if isinstance(owner, tuple) and name in ("count", "index"):

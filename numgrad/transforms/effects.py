@@ -37,33 +37,218 @@ class Effects:
 FRESH = Effects()
 MOST = 32  # arguments of functions that take any number
 
-FRESH_FUNCTIONS = """
-all allclose amax amin angle any append arange argmax argmin argpartition argsort argwhere array
-array_equal average bartlett bincount blackman broadcast_shapes can_cast column_stack concatenate
-convolve copy corrcoef correlate count_nonzero cov cross cumprod cumsum delete diag diagflat diff
-digitize dstack dtype ediff1d empty empty_like extract eye finfo flatnonzero full full_like
-geomspace gradient hamming hanning hstack identity iinfo indices insert interp intersect1d isclose
-iscomplex iscomplexobj isin isreal isrealobj isscalar issubdtype kaiser kron linspace logspace max
-mean median min nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
-nanpercentile nanprod nanquantile nanstd nansum nanvar ndim ndindex nonzero ones ones_like partition
-percentile prod ptp quantile real_if_close repeat result_type roll roots row_stack searchsorted
-select setdiff1d setxor1d shape sinc size sort stack std sum take take_along_axis tile trace trapz
-trapezoid tri tril tril_indices tril_indices_from triu triu_indices triu_indices_from union1d unique
-unwrap vander var vdot vstack where zeros zeros_like clip around round round_ dot outer inner
-isneginf isposinf fix meshgrid compress choose lexsort i0 polyval
-""".split()
+FRESH_FUNCTIONS = [
+    "all",
+    "allclose",
+    "amax",
+    "amin",
+    "angle",
+    "any",
+    "append",
+    "arange",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "argwhere",
+    "array",
+    "array_equal",
+    "average",
+    "bartlett",
+    "bincount",
+    "blackman",
+    "broadcast_shapes",
+    "can_cast",
+    "column_stack",
+    "concatenate",
+    "convolve",
+    "copy",
+    "corrcoef",
+    "correlate",
+    "count_nonzero",
+    "cov",
+    "cross",
+    "cumprod",
+    "cumsum",
+    "delete",
+    "diag",
+    "diagflat",
+    "diff",
+    "digitize",
+    "dstack",
+    "dtype",
+    "ediff1d",
+    "empty",
+    "empty_like",
+    "extract",
+    "eye",
+    "finfo",
+    "flatnonzero",
+    "full",
+    "full_like",
+    "geomspace",
+    "gradient",
+    "hamming",
+    "hanning",
+    "hstack",
+    "identity",
+    "iinfo",
+    "indices",
+    "insert",
+    "interp",
+    "intersect1d",
+    "isclose",
+    "iscomplex",
+    "iscomplexobj",
+    "isin",
+    "isreal",
+    "isrealobj",
+    "isscalar",
+    "issubdtype",
+    "kaiser",
+    "kron",
+    "linspace",
+    "logspace",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanpercentile",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "ndim",
+    "ndindex",
+    "nonzero",
+    "ones",
+    "ones_like",
+    "partition",
+    "percentile",
+    "prod",
+    "ptp",
+    "quantile",
+    "real_if_close",
+    "repeat",
+    "result_type",
+    "roll",
+    "roots",
+    "row_stack",
+    "searchsorted",
+    "select",
+    "setdiff1d",
+    "setxor1d",
+    "shape",
+    "sinc",
+    "size",
+    "sort",
+    "stack",
+    "std",
+    "sum",
+    "take",
+    "take_along_axis",
+    "tile",
+    "trace",
+    "trapz",
+    "trapezoid",
+    "tri",
+    "tril",
+    "tril_indices",
+    "tril_indices_from",
+    "triu",
+    "triu_indices",
+    "triu_indices_from",
+    "union1d",
+    "unique",
+    "unwrap",
+    "vander",
+    "var",
+    "vdot",
+    "vstack",
+    "where",
+    "zeros",
+    "zeros_like",
+    "clip",
+    "around",
+    "round",
+    "round_",
+    "dot",
+    "outer",
+    "inner",
+    "isneginf",
+    "isposinf",
+    "fix",
+    "meshgrid",
+    "compress",
+    "choose",
+    "lexsort",
+    "i0",
+    "polyval",
+]
 
-FRESH_IN_LINALG = """
-solve inv det slogdet lstsq cholesky qr eig eigh eigvals eigvalsh svd pinv matrix_power
-matrix_rank norm cond
-""".split()
+FRESH_IN_LINALG = [
+    "solve",
+    "inv",
+    "det",
+    "slogdet",
+    "lstsq",
+    "cholesky",
+    "qr",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "svd",
+    "pinv",
+    "matrix_power",
+    "matrix_rank",
+    "norm",
+    "cond",
+]
 
 # The result may be a view of the first argument, or the argument itself.
-VIEWS_OF_FIRST = """
-asarray ascontiguousarray asfortranarray asfarray asarray_chkfinite require ravel reshape transpose
-swapaxes squeeze expand_dims broadcast_to flip fliplr flipud rot90 rollaxis moveaxis diagonal
-split array_split hsplit vsplit dsplit real imag trim_zeros frombuffer ndenumerate resize
-""".split()
+VIEWS_OF_FIRST = [
+    "asarray",
+    "ascontiguousarray",
+    "asfortranarray",
+    "asfarray",
+    "asarray_chkfinite",
+    "require",
+    "ravel",
+    "reshape",
+    "transpose",
+    "swapaxes",
+    "squeeze",
+    "expand_dims",
+    "broadcast_to",
+    "flip",
+    "fliplr",
+    "flipud",
+    "rot90",
+    "rollaxis",
+    "moveaxis",
+    "diagonal",
+    "split",
+    "array_split",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+    "real",
+    "imag",
+    "trim_zeros",
+    "frombuffer",
+    "ndenumerate",
+    "resize",
+]
 
 WRITES = {
     "fill_diagonal": 0,
@@ -84,19 +269,70 @@ OUTPUTS = {
     "concatenate": 2,
 }
 
-FRESH_BUILTINS = """
-abs bool complex divmod float hash int isinstance len max min ord chr pow print range repr round
-slice str sum type hasattr issubclass callable
-""".split()
+FRESH_BUILTINS = [
+    "abs",
+    "bool",
+    "complex",
+    "divmod",
+    "float",
+    "hash",
+    "int",
+    "isinstance",
+    "len",
+    "max",
+    "min",
+    "ord",
+    "chr",
+    "pow",
+    "print",
+    "range",
+    "repr",
+    "round",
+    "slice",
+    "str",
+    "sum",
+    "type",
+    "hasattr",
+    "issubclass",
+    "callable",
+]
 
-FRESH_METHODS = """
-all allclose any argmax argmin argsort astype conj conjugate copy cumprod cumsum dot flatten item max
-mean min nonzero prod ptp repeat round std sum take tobytes tolist trace var
-""".split()
+FRESH_METHODS = [
+    "all",
+    "allclose",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
+    "astype",
+    "conj",
+    "conjugate",
+    "copy",
+    "cumprod",
+    "cumsum",
+    "dot",
+    "flatten",
+    "item",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "prod",
+    "ptp",
+    "repeat",
+    "round",
+    "std",
+    "sum",
+    "take",
+    "tobytes",
+    "tolist",
+    "trace",
+    "var",
+]
 
-VIEWS_BY_METHODS = "ravel reshape transpose swapaxes squeeze diagonal view".split()
+VIEWS_BY_METHODS = ["ravel", "reshape", "transpose", "swapaxes", "squeeze", "diagonal", "view"]
 
-WRITING_METHODS = "fill sort partition itemset put resize".split()
+WRITING_METHODS = ["fill", "sort", "partition", "itemset", "put", "resize"]
 
 
 def named(module, names):
@@ -131,7 +367,7 @@ def of_functions():
         Dict.empty: FRESH,
         np.histogram: Effects(shares=(1,)),  # the edges of bins that it is given
     }
-    of_several = "atleast_1d atleast_2d atleast_3d broadcast_arrays nditer".split()
+    of_several = ["atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "nditer"]
     return table | dict.fromkeys(named(np, of_several), Effects(shares=tuple(range(MOST))))
 
 

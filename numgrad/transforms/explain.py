@@ -19,12 +19,11 @@ from numba.core import ir
 from numba.core.errors import NumbaError
 
 from numgrad.duals.allocations import METHODS, REPLACEMENTS
-from numgrad.duals.numba_type import is_dual
+from numgrad.duals.numba_type import dual_in, highest, is_dual
 from numgrad.duals.rules import TABLE
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
 from numgrad.transforms.transform import Transform
-from numgrad.duals.numba_type import dual_in, highest
-from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.twin import Twin
 
 ACTIVE_STYLE = "background: rgba(255, 200, 0, 0.25)"

@@ -12,6 +12,7 @@ from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
 from numgrad.duals.rules import primal
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.chunks import allocate, flat
 from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.jacobian import jacobian
@@ -26,7 +27,6 @@ from numgrad.transforms.transform import (
     parameters_of,
     register,
 )
-from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.twin import twin_of
 from numgrad.transforms.widths import FEWEST
 
@@ -47,6 +47,9 @@ class ImplicitRoot(Transform):
 
     def label(self):
         return f"implicit_root({self.inner_name()}, {self.residual_name})"
+
+    def written_with_derivatives(self, kinds):
+        return frozenset()  # the solver computes without, and may store its result in a guess
 
     def implementation(self, kinds, out, hint):
         if highest(kinds) is not None:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from numba.core import typing
+from numba.core import types, typing
 from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import ExtractByteCode, Flags, PassManager
 from numba.core.compiler_lock import global_compiler_lock
@@ -68,8 +68,7 @@ def inferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
         return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
     type_callees_only_in_front_ends()
     if has_context_managers(dispatcher.py_func):  # Numba compiles the blocks in them at once
-        dispatcher.compile(kinds)
-        return Inferred(None, dispatcher.overloads[kinds].signature.return_type)
+        return Inferred(None, compiled_signature(dispatcher, kinds).return_type)
     known = _inferred.setdefault(dispatcher, {})
     if kinds not in known:
         known[kinds] = _infer(dispatcher, kinds)
@@ -137,7 +136,40 @@ def signature_of(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
     """Return the signature of a compiled function for arguments of some types."""
     if kinds in dispatcher.overloads:
         return dispatcher.overloads[kinds].signature
+    if dispatcher.is_compiling:  # it calls itself with arguments of other types
+        return compiled_signature(dispatcher, kinds)
     return typing.signature(inferred(dispatcher, kinds).returned, *kinds)
+
+
+def compiled_signature(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the signature of a function after compiling it, as if nothing else were under way.
+
+    A function on Numba's stack of calls would be taken for one that will have been compiled.
+    """
+    calls = dispatcher.targetdescr.typing_context.callstack
+    waiting, calls._stack = calls._stack, []
+    try:
+        dispatcher.compile(kinds)
+    finally:
+        calls._stack = waiting
+    return dispatcher.overloads[kinds].signature
+
+
+@cache
+def deferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return what stands for the machine code of a function that isn't compiled yet.
+
+    Numba and its extensions keep what they find while types are inferred, and may emit a call of it
+    later. The function is compiled then.
+    """
+
+    def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        dispatcher.compile(kinds)
+        code = context.get_function(types.Dispatcher(dispatcher), sig)
+        return code(builder, arguments)
+
+    dispatcher.targetdescr.target_context.insert_func_defn([(lower, lower, kinds)])
+    return lower
 
 
 @cache
@@ -160,7 +192,7 @@ def type_callees_only_in_front_ends() -> None:
         return template, pysig, args, {}
 
     def get_overload(self: Any, sig: Any) -> Any:
-        return None if is_front_end() else compiled_overload(self, sig)
+        return deferred(self, tuple(sig)) if is_front_end() else compiled_overload(self, sig)
 
     Dispatcher.get_call_template = get_call_template
     Dispatcher.get_overload = get_overload

@@ -14,12 +14,12 @@ from numba import typeof, types
 from numba.core.errors import NumbaError
 
 from numgrad.targets import cuda, cuda_arrays
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.passes import return_type
 from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform
-from numgrad.transforms.callees import DRIVERS
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from numgrad.duals.numba_type import (
 from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.inference import is_front_end, signature_of
 from numgrad.transforms.optionals import or_none, settled
 from numgrad.transforms.positions import position_of_output
@@ -39,7 +40,6 @@ from numgrad.transforms.structure import (
     source_of,
     structure_of,
 )
-from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.twin import Twin, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 
@@ -78,7 +78,7 @@ class Passes:
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
-        self.written = written_arguments(function, kinds)
+        self.written = self._written()
         self.alike = self._alike()
         self.inputs = []
         self.structures = {
@@ -99,6 +99,16 @@ class Passes:
                 f"as out_argnum says, and not of type {self.kinds[position]}"
             )
         return position
+
+    def _written(self):
+        """Return the positions of arguments that the function may write to."""
+        leading = [kind for _, kind in self.leading]
+        kinds = tuple(map(without_derivatives, (*leading, *self.kinds)))
+        if self.function in DRIVERS:
+            written = DRIVERS[self.function].written_with_derivatives(kinds)
+        else:
+            written = arguments_written(self.function, kinds)
+        return frozenset(k - len(leading) for k in written)
 
     # What comes in
 
@@ -409,13 +419,6 @@ def tangent_kind(tangents, leaf):
     for place in places:
         tangents = tangents[place]
     return tangents
-
-
-def written_arguments(function, kinds):
-    """Return the positions of arguments that a function may write to."""
-    if function in DRIVERS:
-        return frozenset(DRIVERS[function].written_by(kinds))
-    return arguments_written(function, tuple(map(without_derivatives, kinds)))
 
 
 def return_type(function, kinds):

@@ -15,9 +15,9 @@ from numgrad.duals.numba_type import dual_in, with_partials
 from numgrad.targets import cuda
 from numgrad.transforms import classes
 from numgrad.transforms.aliases import Container, Place
-from numgrad.transforms.errors import WITHOUT_COMPILING, located
 from numgrad.transforms.callees import hashable, is_number_class
 from numgrad.transforms.calls import EXTREMES
+from numgrad.transforms.errors import WITHOUT_COMPILING, located
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
@@ -59,8 +59,7 @@ class Rewriting:
         return [statement]
 
     def _assigned(self, statement):
-        born = self._pattern_at_birth(statement)
-        value = statement.value
+        value, born = statement.value, self._pattern_at_birth(statement)
         operation = value.op if isinstance(value, self.nodes.Expr) else type(value).__name__
         replace = getattr(self, f"_replaced_{operation}", None)
         before = [] if replace is None else replace(statement)
@@ -82,7 +81,7 @@ class Rewriting:
     def _pattern_at_birth(self, statement):
         """Return which parts of a value become duals as it is assigned to a variable."""
         activity, name, value = self.activity, statement.target.name, statement.value
-        if not activity.is_active(name) or activity.is_comprehension(statement.target):
+        if not activity.is_active(name) or self._is_allocated_as_dual(statement):
             return None
         if isinstance(value, self.nodes.Arg):
             return self._pattern_of_argument(activity.shape(name), self.state.args[value.index])
@@ -100,6 +99,14 @@ class Rewriting:
             return (is_new and not is_dual) or (is_outside and not place.find().is_written)
 
         return pattern_of(activity.shape(name), becomes_dual)
+
+    def _is_allocated_as_dual(self, statement):
+        """Return whether what allocates memory is replaced, or typed by what it is given."""
+        value, activity = statement.value, self.activity
+        is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
+        return is_call and (
+            activity.is_comprehension(statement.target) or self._stand_in(statement)[0] is not None
+        )
 
     def _pattern_of_argument(self, shape, kind):
         """Return which parts of an argument become duals: those that came without derivatives."""
@@ -308,7 +315,9 @@ class Rewriting:
         call, is_active = statement.value, self.activity.is_active
         function = self.activity.value_of(call.func)
         if self._is_class(call.func):
-            return (allocations.as_number if is_active(statement.target.name) else None), []
+            return (
+                allocations.as_number if any(is_active(v.name) for v in call.args) else None
+            ), []
         if function is not None:
             known = hashable(function) and function in allocations.REPLACEMENTS
             if known and is_active(statement.target.name):
@@ -331,17 +340,13 @@ class Rewriting:
 
     def _own_method(self, statement):
         """Replace methods of jitclasses, which may be given what carries derivatives."""
-        function, arguments = classes.replaced_call(
-            self.activity, statement, self.carriers.twin_of
-        )
+        function, arguments = classes.replaced_call(self.activity, statement, self.carriers.twin_of)
         if function is None:
             return []
         self.registered = True
         variable, named = self._constant(function.__name__, function)
         call = statement.value
-        self._set(
-            statement, self.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg)
-        )
+        self._set(statement, self.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg))
         return [named]
 
     # Functions and attributes

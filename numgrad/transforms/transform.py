@@ -24,14 +24,14 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals.in_numba import load, refresh
 from numgrad.duals.numba_rules import OPTIONS
-from numgrad.duals.rules import TABLE
 from numgrad.duals.numba_type import without_derivatives
+from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.callees import DRIVERS, hashable
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.callees import DRIVERS, hashable
 from numgrad.transforms.twin import function_of_element, plain, twin_of
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
@@ -172,6 +172,10 @@ class Transform:
         if self.function in DRIVERS:
             return DRIVERS[self.function].written_by(kinds)
         return arguments_written(self.function, tuple(map(without_derivatives, kinds)))
+
+    def written_with_derivatives(self, kinds):
+        """Return those of them that may be given what carries derivatives."""
+        return self.written_by(kinds)
 
     def positions_written(self, kinds):
         """Return the places in a call of the driver of what it may write to: inputs, and outputs.

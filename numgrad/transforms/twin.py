@@ -13,18 +13,15 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import numba
-import numpy as np
 from numba import types
 from numba.core import ir
 from numba.core.ccallback import CFunc
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
-from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import FixupArgs, LiteralUnroll, ReconstructSSA
-from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
@@ -268,7 +265,9 @@ class CheckMemory(AnalysisPass):
 
 
 DIVIDED = "This memory holds numbers without derivatives, and may be that of others that have some."
-COPY_IT = "Make a copy of one of the two arrays that may share memory, or allocate it in the function."
+COPY_IT = (
+    "Make a copy of one of the two arrays that may share memory, or allocate it in the function."
+)
 
 
 def carry_derivatives(state):
@@ -320,12 +319,18 @@ class UnrollOnPrimals(FunctionPass):
             state.args = kinds
 
 
+def compile_callees_first(manager):
+    """Let plain callees be compiled, but where Numba compiles the rest of a function again."""
+    if any(each[0] is FixupArgs for each in manager.passes):
+        manager.add_pass_after(CompileCallees, FixupArgs)
+
+
 class PlainCompiler(CompilerBase):
     """Numba's pipeline with one pass more."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        manager.add_pass_after(CompileCallees, FixupArgs)
+        compile_callees_first(manager)
         manager.finalize()
         return [manager]
 
@@ -340,8 +345,7 @@ class TwinCompiler(CompilerBase):
             for each in manager.passes
         ]
         last = ReconstructSSA if self.state.flags.enable_ssa else UnrollOnPrimals
-        if any(each[0] is FixupArgs for each in manager.passes):  # else Numba has done it before
-            manager.add_pass_after(CompileCallees, FixupArgs)
+        compile_callees_first(manager)
         manager.add_pass_after(CarryDerivatives, last)
         manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
         manager.add_pass_after(CheckMemory, NopythonTypeInference)

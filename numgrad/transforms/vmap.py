@@ -13,6 +13,7 @@ from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms import chunks
+from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.passes import check_place, overload_of, return_type
 from numgrad.transforms.scratch import scratch
@@ -26,7 +27,6 @@ from numgrad.transforms.structure import (
     structure_of,
 )
 from numgrad.transforms.transform import Transform, made, register
-from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.twin import twin_of
 
 # Numbers in and out of all items, above which the items are shared among threads.
