@@ -1,6 +1,5 @@
 """Arguments and results: numbers and arrays, in tuples to any depth."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,12 @@ import numpy as np
 
 from numgrad.duals.number import Dual
 from numgrad.duals.rules import primal
+from numgrad.tracer import live
+from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
-from numgrad.tracer.numbers import Traced, TracedArray, TracedNumber, elements_of, has_traced
+from numgrad.tracer.numbers import Traced, TracedNumber, elements_of, has_traced
+from numgrad.tracer.operators import is_python
+from numgrad.tracer.places import Place
 
 
 @dataclass(eq=False)
@@ -22,8 +25,17 @@ class Leaf:
     first: int = 0  # which input its first number is, among all that are differentiated by
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        is_known = isinstance(self.given, np.ndarray | Traced) and self.given.dtype != object
+        return self.given.dtype if is_known else dtype_of(self.elements)
+
+    @property
     def is_floating(self) -> bool:
-        return dtype_of(self.elements).kind in "fc"
+        return self.dtype.kind in "fc"
+
+    @property
+    def is_python(self) -> bool:
+        return is_python(self.given)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,15 +114,8 @@ PYTHON_NUMBERS = {int: "int64", float: "float64", complex: "complex128"}
 
 
 def new_depth(arguments: Any) -> int:
-    """Return a depth that no other differentiation has, above those that it lies within.
-
-    A function may use numbers of an outer differentiation that are not among its arguments; the
-    types of compiled code tell the two apart, and here their numbers do.
-    """
-    return max(next(_depths), 1 + depth_in(arguments))
-
-
-_depths = itertools.count(1 << 16)  # above those of duals that users make
+    """Return a depth that no other differentiation has, above those in arguments."""
+    return live.new_depth(depth_in(arguments))
 
 
 def depth_in(arguments: Any) -> int:
@@ -118,9 +123,15 @@ def depth_in(arguments: Any) -> int:
     return max((depth_of(leaf.elements) for leaf in leaves(structure_of(arguments))), default=0)
 
 
+def check_leaves(structure: Any, place: Place | None = None) -> None:
+    """Raise if a number among arguments or results belongs to a derivative that has ended."""
+    for leaf in leaves(structure):
+        live.check_live(leaf.elements, place)
+
+
 def traced_leaf(elements: Elements, node: Any = None) -> Any:
-    """Return elements as what a traced function is given."""
-    return TracedArray(elements, node) if is_array(elements) else TracedNumber(elements, node)
+    """Return elements as something that is traced."""
+    return TracedArray.of(elements, node) if is_array(elements) else TracedNumber(elements, node)
 
 
 def returned(elements: Elements, dtype: Any = None) -> Any:

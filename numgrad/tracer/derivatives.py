@@ -33,7 +33,8 @@ from numgrad.tracer.elements import (
     objects,
 )
 from numgrad.tracer.elements import mapped as each_of
-from numgrad.tracer.numbers import Traced, TracedArray, record
+from numgrad.tracer.arrays import TracedArray, record
+from numgrad.tracer.numbers import Traced
 from numgrad.tracer.run import Run, check_is_real, check_returned
 from numgrad.transforms.activity import tables_of
 from numgrad.transforms.positions import position_of_output, positions_of

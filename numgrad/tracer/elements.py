@@ -4,7 +4,7 @@ An element is a `Dual` or a number of NumPy's. The rules are scalar code with br
 is taken element by element: the price of following the very same table as compiled code does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,26 @@ Elements = Any  # a Dual, a number, or an object array of these
 NUMBERS = bool | int | float | complex | np.number | np.bool_
 
 
+def arranged(items: Iterable[Any], dtype: Any, model: Any) -> Any:
+    """Return items, the last index running fastest, as an array with the order of a model.
+
+    Results lie in memory as NumPy would lay them (its order "K"), so that what is a view of them
+    there is one here.
+    """
+    block = np.fromiter(items, dtype, model.size).reshape(model.shape)
+    if model.ndim < 2 or model.flags.c_contiguous:
+        return block
+    result = np.empty_like(model, dtype, subok=False)
+    result[...] = block
+    return result
+
+
 def objects(array: Any) -> Any:
     """Return an array as one of objects that keep their precision."""
     array = np.asarray(array)
     if array.dtype == object:
         return array
-    return np.fromiter(array.flat, object, array.size).reshape(array.shape)
+    return arranged(array.flat, object, array)
 
 
 def is_array(elements: Elements) -> bool:
@@ -61,16 +75,14 @@ def values_of(elements: Elements) -> Any:
     """Return the values alone: a number, or an array of them."""
     if not is_array(elements):
         return primal(elements)
-    values = map(primal, elements.flat)
-    return np.fromiter(values, dtype_of(elements), elements.size).reshape(elements.shape)
+    return arranged(map(primal, elements.flat), dtype_of(elements), elements)
 
 
 def mapped(function: Callable[[Any], Any], elements: Elements) -> Elements:
     """Return what a function gives for every element."""
     if not is_array(elements):
         return function(elements)
-    results = (function(element) for element in elements.flat)
-    return np.fromiter(results, object, elements.size).reshape(elements.shape)
+    return arranged(map(function, elements.flat), object, elements)
 
 
 def computed(function: Callable[..., Any], *inputs: Elements) -> Elements:
@@ -104,7 +116,7 @@ def constants(elements: Elements) -> Elements:
 
 
 def cast(elements: Elements, dtype: np.dtype[Any]) -> Elements:
-    """Return elements in a dtype."""
+    """Return elements in a dtype; of an array, a new one."""
     if is_array(elements):
         return mapped(lambda element: cast(element, dtype), elements)
     kind = type(primal(elements))

@@ -1,0 +1,52 @@
+"""``array.flat`` of arrays that are traced."""
+
+from typing import Any
+
+import numpy as np
+
+
+class FlatIterator:
+    """The numbers of an array one after another, the last index fastest: read and written."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+        self.index = 0
+
+    def __len__(self) -> int:
+        return int(self.base.size)
+
+    def __iter__(self) -> "FlatIterator":
+        return self
+
+    def __next__(self) -> Any:
+        if self.index >= len(self):
+            raise StopIteration
+        self.index += 1
+        return self[self.index - 1]
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        """Where in the array the next number lies."""
+        return tuple(int(k) for k in np.unravel_index(self.index, self.base.shape))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.base.taken(self.base.raw.flat[index], "flat", (self.base, index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.base.raw.flat[index] = self.base.in_memory(value).reshape(-1)
+        self.base.written("flat", (self.base, index, value))
+
+    def copy(self) -> Any:
+        """Return the numbers as a new array."""
+        return self.base.flatten()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.copy().__array__(dtype, copy)
+
+    def __eq__(self, other: object) -> Any:
+        return self.copy() == other
+
+    def __ne__(self, other: object) -> Any:
+        return self.copy() != other
