@@ -71,11 +71,36 @@ def _by_slopes(
             "differentiation have as many partials each"
         )
     terms = [
-        [dx if not rule.smooth and _is_zero(dx) else f * dx for dx in partials]
+        [dx if not rule.smooth and _is_zero(dx) else _term(f, dx) for dx in partials]
         for f, partials in active
         if f is not None
     ]
     return value, tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+
+
+def _term(slope: Any, dx: Any) -> Any:
+    """Return a slope times a derivative: 0 where either is, though the other may be infinite.
+
+    What doesn't move moves nothing, however steep; and where the function is flat, nothing moves
+    it. A nan stays. Of duals it is the product rule, with these products in it.
+    """
+    product = slope * dx
+    number = primal(product)
+    if number == number:
+        return product
+    depth = max(_depth(slope), _depth(dx))
+    if not depth:
+        is_limit = slope == slope and dx == dx and (slope == 0 or dx == 0)
+        return type(product)(0) if is_limit else product
+    (f, f_partials), (x, x_partials) = (_split(each, depth) for each in (slope, dx))
+    terms = [[_term(f, dx) for dx in x_partials], [_term(df, x) for df in f_partials]]
+    partials = tuple(reduce(operator.add, each) for each in zip(*filter(None, terms), strict=True))
+    return Dual(_term(f, x), partials, depth=depth)
+
+
+def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
+    """Return the value of a number at a depth, and its partials; none of a constant."""
+    return (x.value, x.partials) if _depth(x) == depth else (x, ())
 
 
 def _is_zero(x: Any) -> bool:

@@ -13,7 +13,6 @@ from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
 from numgrad.tracer.numbers import Traced, TracedNumber, elements_of, has_traced
 from numgrad.tracer.operators import is_python
-from numgrad.tracer.places import Place
 
 
 @dataclass(eq=False)
@@ -123,10 +122,10 @@ def depth_in(arguments: Any) -> int:
     return max((depth_of(leaf.elements) for leaf in leaves(structure_of(arguments))), default=0)
 
 
-def check_leaves(structure: Any, place: Place | None = None) -> None:
-    """Raise if a number among arguments or results belongs to a derivative that has ended."""
+def check_leaves(structure: Any, function: Any = None) -> None:
+    """Raise if a number among arguments, or a function's results, is of an ended derivative."""
     for leaf in leaves(structure):
-        live.check_live(leaf.elements, place)
+        live.check_live(leaf.elements, function)
 
 
 def traced_leaf(elements: Elements, node: Any = None) -> Any:

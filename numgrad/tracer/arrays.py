@@ -75,6 +75,10 @@ class TracedArray(Traced):
         return elements_in(self.raw)
 
     @property
+    def values(self) -> Any:
+        return values_of(self.elements, self.dtype)
+
+    @property
     def node(self) -> Node | None:
         return self.memory.node or self._node
 
@@ -138,7 +142,8 @@ class TracedArray(Traced):
     def imag(self) -> Any:
         if self.raw.dtype == PAIR:
             return self._part("imag")
-        zeros = TracedArray.of(objects(np.zeros_like(values_of(self.elements), self.dtype)))
+        order = "F" if self.flags.fnc else "C"
+        zeros = TracedArray.of(objects(np.zeros(self.shape, self.dtype, order)), dtype=self.dtype)
         zeros.setflags(write=False)
         return zeros
 
@@ -152,7 +157,10 @@ class TracedArray(Traced):
 
     @flat.setter
     def flat(self, value: Any) -> None:
-        self.flat[:] = value
+        inside = self.in_memory(value)
+        in_order = inside.copy("F") if self.flags.f_contiguous else inside  # as NumPy does
+        self.flat.assign(slice(None), in_order if inside.ndim > 1 else inside)
+        self.written("flat", (self, value))
 
     def view(self, dtype: Any = None) -> Any:
         """Return another array of the same memory: of the parts of complex numbers, too."""
@@ -200,7 +208,7 @@ class TracedArray(Traced):
         if dtype.kind == "O":
             return self.__array__(dtype, copy=True)
         if dtype.kind not in "fc":
-            return values_of(self.elements).astype(dtype, order)
+            return self.values.astype(dtype, order)
         if dtype == self.dtype:
             return self.taken(np.array(self.raw, copy=copy or None, order=order), "copy", (self,))
         node = record("astype", (self, dtype), self)
@@ -231,7 +239,7 @@ class TracedArray(Traced):
             for index in np.ndindex(self.shape):
                 array[index] = self[index]
         else:
-            array = np.array(values_of(self.elements), dtype)
+            array = np.array(self.values, dtype)
         array.flags.writeable = bool(copy)
         return array
 
@@ -258,7 +266,12 @@ class TracedArray(Traced):
         self.written("setitem", (self, index, value), value if whole else None)
 
     def in_memory(self, value: Any) -> Any:
-        """Return what is to be stored as it lies in memory, in a new array."""
+        """Return what is to be stored as it lies in memory.
+
+        An array of the same dtype isn't copied: NumPy knows what to do where memory is shared.
+        """
+        if isinstance(value, TracedArray) and value.dtype == self.dtype:
+            return value.raw
         inside = elements_of(value)
         return raw_of(objects(inside) if is_array(inside) else inside, self.dtype)
 
@@ -290,7 +303,12 @@ def _node_of(x: Any) -> Node | None:
     return x.node if isinstance(x, Traced) else record("array", (x,), elements_of(x))
 
 
-def traced(elements: Elements, operation: str, operands: tuple[Any, ...]) -> Any:
+def traced(
+    elements: Elements,
+    operation: str,
+    operands: tuple[Any, ...],
+    dtype: np.dtype[Any] | None = None,
+) -> Any:
     """Return the result of an operation: traced where it holds floats, else as it is."""
     if isinstance(elements, list | tuple):
         return type(elements)(traced(each, operation, operands) for each in elements)
@@ -302,7 +320,7 @@ def traced(elements: Elements, operation: str, operands: tuple[Any, ...]) -> Any
         if elements.dtype.kind not in "fc":
             return elements
         elements = objects(elements)
-    dtype = dtype_of(elements)
+    dtype = dtype_of(elements) if dtype is None else dtype
     if dtype.kind not in "fc":
         return values_of(elements)
     return TracedArray.of(elements, record(operation, operands, elements), dtype)

@@ -17,13 +17,17 @@ Elements = Any  # a Dual, a number, or an object array of these
 NUMBERS = bool | int | float | complex | np.number | np.bool_
 
 
-def arranged(items: Iterable[Any], dtype: Any, model: Any) -> Any:
-    """Return items, the last index running fastest, as an array with the order of a model.
+def arranged(items_of: Callable[[Any], Iterable[Any]], dtype: Any, model: Any) -> Any:
+    """Return an array of items, one for each of a model, that lies in memory as the model does.
 
-    Results lie in memory as NumPy would lay them (its order "K"), so that what is a view of them
-    there is one here.
+    What was broadcast stays so, and the axes have the same order in memory (NumPy's order "K"), so
+    that NumPy lays out alike what it computes from it.
     """
-    block = np.fromiter(items, dtype, model.size).reshape(model.shape)
+    repeated = [s == 0 and n > 1 for s, n in zip(model.strides, model.shape, strict=True)]
+    if model.size and any(repeated):
+        core = model[tuple(slice(0, 1) if r else slice(None) for r in repeated)]
+        return np.broadcast_to(arranged(items_of, dtype, core), model.shape)
+    block = np.fromiter(items_of(model), dtype, model.size).reshape(model.shape)
     if model.ndim < 2 or model.flags.c_contiguous:
         return block
     result = np.empty_like(model, dtype, subok=False)
@@ -36,7 +40,7 @@ def objects(array: Any) -> Any:
     array = np.asarray(array)
     if array.dtype == object:
         return array
-    return arranged(array.flat, object, array)
+    return arranged(lambda a: a.flat, object, array)
 
 
 def is_array(elements: Elements) -> bool:
@@ -71,18 +75,19 @@ def dtype_of(elements: Elements) -> np.dtype[Any]:
     return np.result_type(*numpy_kinds)
 
 
-def values_of(elements: Elements) -> Any:
+def values_of(elements: Elements, dtype: np.dtype[Any] | None = None) -> Any:
     """Return the values alone: a number, or an array of them."""
     if not is_array(elements):
         return primal(elements)
-    return arranged(map(primal, elements.flat), dtype_of(elements), elements)
+    dtype = dtype_of(elements) if dtype is None else dtype
+    return arranged(lambda a: map(primal, a.flat), dtype, elements)
 
 
 def mapped(function: Callable[[Any], Any], elements: Elements) -> Elements:
     """Return what a function gives for every element."""
     if not is_array(elements):
         return function(elements)
-    return arranged(map(function, elements.flat), object, elements)
+    return arranged(lambda a: map(function, a.flat), object, elements)
 
 
 def computed(function: Callable[..., Any], *inputs: Elements) -> Elements:

@@ -17,7 +17,7 @@ from numgrad.tracer.elements import Elements, depth_of, objects, values_of
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.layout import overlaps_itself, raw_dtype, raw_of, similar
 from numgrad.tracer.numbers import TracedNumber
-from numgrad.tracer.places import Place, refusal
+from numgrad.tracer.places import refusal, start_of
 from numgrad.tracer.reach import outer_data
 
 ALIASES = "{} writes to an argument that shares memory with {}."
@@ -129,7 +129,7 @@ class Entrance:
             return {key: self.left(item, value, known) for key, item in x.items()}
         return x
 
-    def check(self, name: str, function: Any, arguments: Any, place: Place | None) -> None:
+    def check(self, name: str, function: Any, arguments: Any) -> None:
         """Raise if what the function wrote to has another name that it was not written by."""
         written = [each for each in self.arrays if each.is_written]
         changed = any(each.was_changed for each in self.arrays)
@@ -137,7 +137,7 @@ class Entrance:
             return
         reason = ELSEWHERE if changed else self._other_name(written, function, arguments)
         if reason:
-            raise refusal(ALIASES.format(name, reason), APART, place)
+            raise refusal(ALIASES.format(name, reason), APART, start_of(function))
 
     def _other_name(self, written: list[Entered], function: Any, arguments: Any) -> str | None:
         entered = [_memory_of(each.given) for each in self.arrays]

@@ -35,8 +35,21 @@ class FlatIterator:
         return self.base.taken(self.base.raw.flat[index], "flat", (self.base, index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.base.raw.flat[index] = self.base.in_memory(value).reshape(-1)
+        self.assign(index, self.base.in_memory(value))
         self.base.written("flat", (self.base, index, value))
+
+    def assign(self, index: Any, inside: Any) -> None:
+        """Store what lies in memory as these numbers do, over and over."""
+        raw = self.base.raw
+        if not isinstance(raw.flat[index], np.ndarray):
+            if inside.size != 1:
+                raise ValueError("Error setting single item of array.")
+            raw.flat[index] = inside.item()
+        elif np.may_share_memory(raw, inside):  # what was written is read again
+            for k, place in enumerate(np.arange(raw.size)[index]):
+                raw.flat[place] = inside.flat[k % inside.size]
+        else:
+            raw.flat[index] = inside
 
     def copy(self) -> Any:
         """Return the numbers as a new array."""

@@ -19,7 +19,7 @@ from numgrad.tracer.arrays import TracedArray, store, traced
 from numgrad.tracer.elements import cast, is_array
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
-from numgrad.tracer.numbers import NO_RULE
+from numgrad.tracer.numbers import NO_RULE, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
 from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
@@ -67,10 +67,29 @@ def called(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) 
     result = _result(function, arguments, keywords)
     if out is None:
         return result
-    if np.shape(out) != np.shape(result):
-        raise ValueError(f"output array has the shape {np.shape(out)}, not {np.shape(result)}")
+    _check_out(function, arguments, keywords, out, np.shape(result))
     store(out, ..., result)
     return out
+
+
+def _check_out(
+    function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], out: Any, shape: Any
+) -> None:
+    """Raise what NumPy raises for an array that is given for the result."""
+    others = {k: values_in(v) for k, v in keywords.items()}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        function(*map(values_in, arguments), **others, out=np.empty_like(plain(out)))
+    room = np.shape(out)[len(np.shape(out)) - len(shape) :]
+    is_broadcast = len(room) == len(shape) and all(
+        n in (1, m) for n, m in zip(shape, room, strict=True)
+    )
+    is_refused = function in (np.cumsum, np.cumprod) and shape != np.shape(out)
+    if is_refused or not is_broadcast:
+        raise refusal(
+            f"numpy.{function.__name__} into an array of another shape has no derivative here.",
+            NO_RULE,
+        )
 
 
 def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -120,15 +139,20 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
     operands = (*arguments, *keywords.values())
     inside = [inside_of(argument) for argument in arguments]
     given = {k: inside_of(v) for k, v in keywords.items()}
+    pairs = list(zip(operands, [*inside, *given.values()], strict=True))
     if name in IN_DTYPE:
         inside, given = _in_dtype(function, inside, given)
     elements = whole(function(*inside, **given), inside)
-    if name == "einsum":
-        _refuse_views(function, operands, keywords)
 
     def made(each: Any) -> Any:
-        for source in arrays_in(operands):
-            if is_array(each) and np.may_share_memory(each, source.raw):
+        for source, copy in pairs:
+            if not (isinstance(source, TracedArray) and is_array(each)):
+                continue
+            if each is copy:
+                return source
+            if np.may_share_memory(each, copy):
+                if copy is not source.raw:  # of complex numbers
+                    raise refusal(VIEW.format(name), COPY)
                 return source.taken(each, name, operands)
         return traced(each, name, operands)
 
@@ -148,15 +172,6 @@ def _in_dtype(
     return [first if dtype is None else cast(first, np.dtype(dtype))], given
 
 
-def _refuse_views(function: Any, operands: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-    """Raise where a function returns a view of complex numbers: their elements are copies."""
-    values = list(map(values_in, operands[: len(operands) - len(keywords)]))
-    result = function(*values, **keywords)
-    for each in filter(is_array, values):
-        if each.dtype.kind == "c" and is_array(result) and np.may_share_memory(result, each):
-            raise refusal(VIEW.format(function.__name__), COPY)
-
-
 def arrays_in(operands: Any) -> Iterator[TracedArray]:
     """Return the traced arrays among operands, in lists and tuples too."""
     for operand in operands:
@@ -169,35 +184,27 @@ def arrays_in(operands: Any) -> Iterator[TracedArray]:
 def _written_out(
     function: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Any:
-    """Return what a function that is written out gives, laid out as NumPy's result is."""
+    """Return what a function that is written out gives.
+
+    NumPy's own is called for its errors, and for the dtype and the order of its result.
+    """
     try:
         inspect.signature(OWN[name]).bind(*arguments, **keywords)
     except TypeError as error:
         given = ", ".join(keywords) or f"{len(arguments)} arguments"
         raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
-    inside = [inside_of(argument) for argument in arguments]
-    elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
-    if is_array(elements) and elements.ndim > 1:
-        elements = _as_laid_out(elements, function, arguments, keywords)
-    return traced(whole(elements, inside), name, arguments)
-
-
-def _as_laid_out(
-    elements: Any, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> Any:
-    """Return elements in the order that NumPy's function gives its result."""
-    if all(source.flags.c_contiguous for source in arrays_in((*arguments, *keywords.values()))):
-        return elements
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        values = function(
+        like = function(
             *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
         )
-    if np.shape(values) != elements.shape:
-        return elements
-    result = np.empty_like(values, object, subok=False)
+    inside = [inside_of(argument) for argument in arguments]
+    elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
+    if not is_array(elements) or np.shape(like) != elements.shape:
+        return traced(whole(elements, inside), name, arguments)
+    result = np.empty_like(like, object, subok=False)
     result[...] = elements
-    return result
+    return traced(result, name, arguments, like.dtype)
 
 
 def _of_copies(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ def values_in(x: Any) -> Any:
     """Return the values of what is traced, in lists and tuples too."""
     if type(x) in (list, tuple):
         return type(x)(map(values_in, x))
-    return values_of(elements_of(x)) if has_traced(x) and is_array(x) else plain(x)
+    return values_of(elements_of(x)) if is_array(x) and has_traced(x) else plain(x)
 
 
 def is_active(operands: tuple[Any, ...]) -> bool:

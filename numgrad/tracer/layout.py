@@ -27,7 +27,7 @@ def raw_of(elements: Elements, dtype: np.dtype[Any]) -> Any:
     """Return elements as a new array in memory, cast to a dtype; a single one without axes."""
     elements = cast(elements if is_array(elements) else single(elements), dtype)
     if dtype.kind != "c":
-        return elements
+        return elements if elements.flags.writeable else elements.copy("K")
     raw = np.empty_like(elements, PAIR, subok=False)
     parts = [parts_of(element) for element in elements.flat]
     for field, items in zip(("real", "imag"), zip(*parts, strict=True), strict=False):
@@ -39,7 +39,7 @@ def elements_in(raw: Any) -> Elements:
     """Return the elements of an array in memory: of complex numbers, always a new array."""
     if raw.dtype != PAIR:
         return raw
-    return arranged(map(joined, raw["real"].flat, raw["imag"].flat), object, raw)
+    return arranged(lambda a: map(joined, a["real"].flat, a["imag"].flat), object, raw)
 
 
 def single(element: Any) -> Any:

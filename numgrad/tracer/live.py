@@ -13,7 +13,7 @@ from typing import Any
 
 from numgrad.duals.number import Dual
 from numgrad.tracer.elements import Elements, members
-from numgrad.tracer.places import Place, refusal
+from numgrad.tracer.places import refusal, start_of
 
 _FIRST = 1 << 16  # above the depths of duals that users make
 _depths = itertools.count(_FIRST)
@@ -51,8 +51,11 @@ def is_over(element: Any) -> bool:
     return isinstance(element, Dual) and element.depth >= _FIRST and element.depth not in _under_way
 
 
-def check_live(elements: Elements, place: Place | None = None) -> Elements:
-    """Return elements, none of which may belong to a differentiation that has ended."""
+def check_live(elements: Elements, function: object = None) -> Elements:
+    """Return elements, none of which may belong to a differentiation that has ended.
+
+    Those that a function returned are met on no line of it: its first one is named.
+    """
     if any(map(is_over, members(elements))):
-        raise refusal(ENDED, HAND_OUT, place)
+        raise refusal(ENDED, HAND_OUT, start_of(function))
     return elements

@@ -44,6 +44,11 @@ class Traced:
         raise NotImplementedError
 
     @property
+    def values(self) -> Any:
+        """The values alone."""
+        return values_of(self.elements)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         return dtype_of(self.elements)
 
@@ -86,17 +91,17 @@ class Traced:
         return called(function, inputs, keywords)
 
     def __bool__(self) -> bool:
-        return bool(values_of(self.elements))
+        return bool(self.values)
 
     def __str__(self) -> str:
-        return str(values_of(self.elements))
+        return str(self.values)
 
     def __repr__(self) -> str:
-        text = np.array2string(np.asarray(values_of(self.elements)), separator=", ", threshold=20)
+        text = np.array2string(np.asarray(self.values), separator=", ", threshold=20)
         return f"Traced({text})"
 
     def __format__(self, specification: str) -> str:
-        return format(values_of(self.elements), specification)
+        return format(self.values, specification)
 
 
 class TracedNumber(Traced):
@@ -129,7 +134,7 @@ class TracedNumber(Traced):
         if dtype.kind == "O":
             return self
         if dtype.kind not in "fc":
-            return np.asarray(values_of(self.elements)).astype(dtype)[()]
+            return np.asarray(self.values).astype(dtype)[()]
         from numgrad.tracer.arrays import traced
 
         return traced(cast(self.elements, dtype), "astype", (self, dtype))
@@ -141,7 +146,7 @@ class TracedNumber(Traced):
         return self.item()
 
     def is_integer(self) -> bool:
-        return bool(np.asarray(values_of(self.elements)).item().is_integer())
+        return bool(np.asarray(self.values).item().is_integer())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: ARG002
         if not is_dual(self.elements):
@@ -218,7 +223,7 @@ def _nested(items: Any) -> Any:
 def plain(x: Any) -> Any:
     """Return values in the place of traced numbers, in tuples and lists too."""
     if isinstance(x, Traced):
-        return values_of(x.elements)
+        return x.values
     if isinstance(x, FlatIterator):
         return plain(x.copy())
     return type(x)(map(plain, x)) if type(x) in (tuple, list) else x

@@ -9,7 +9,7 @@ import numpy as np
 
 from numgrad.duals.number import named
 from numgrad.tracer.arrays import TracedArray, traced
-from numgrad.tracer.elements import computed, values_of
+from numgrad.tracer.elements import computed, is_array, values_of
 from numgrad.tracer.numbers import (
     NO_RULE,
     Traced,
@@ -32,7 +32,10 @@ def computed_by(function: Any, operands: tuple[Any, ...], name: str | None = Non
         if "no rule" not in str(error):
             raise
         raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
-    return traced(elements, name or function.__name__, operands)
+    dtype = None
+    if is_array(elements) and not elements.size:  # which doesn't tell
+        dtype = function(*map(plain, operands)).dtype
+    return traced(elements, name or function.__name__, operands, dtype)
 
 
 def compared(function: Any, left: Any, right: Any) -> Any:

@@ -67,7 +67,7 @@ def here() -> Place | None:
 
 def start_of(function: object) -> Place | None:
     """Return the line on which a function begins."""
-    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
     return None if code is None else Place(code.co_name, code.co_filename, code.co_firstlineno)
 
 

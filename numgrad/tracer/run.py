@@ -27,7 +27,7 @@ from numgrad.tracer.elements import (
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.entering import Entrance, clean
 from numgrad.tracer.numbers import TracedNumber
-from numgrad.tracer.places import ENTRANCES, start_of
+from numgrad.tracer.places import ENTRANCES
 from numgrad.tracer.reach import may_write
 
 
@@ -135,12 +135,11 @@ class Run:
             if position not in self.entered:
                 self.given[position] = self.entrance.argument(given, writes)
         keywords = {name: self.entrance.argument(x, writes) for name, x in keywords.items()}
-        place = start_of(self.function)
         with live.under_way(self.depth):
             try:
                 result = function(*map(adapted, self.given), **keywords)
-                check_leaves(structure_of(result), place)
-                self.entrance.check(self.name, self.function, (self.arguments, keywords), place)
+                check_leaves(structure_of(result), self.function)
+                self.entrance.check(self.name, self.function, (self.arguments, keywords))
             except BaseException as error:
                 clean(error, self.entrance, self.value)
                 raise

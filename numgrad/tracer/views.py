@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.tracer.arrays import TracedArray, fresh
-from numgrad.tracer.elements import is_array, values_of
+from numgrad.tracer.elements import is_array
 from numgrad.tracer.numbers import Traced, TracedNumber, has_traced
 from numgrad.tracer.operators import computed_by
 
@@ -75,7 +75,7 @@ def imag(x: Any) -> Any:
 def real_if_close(a: Any, tol: float = 100) -> Any:
     """Return `numpy.real_if_close`: the real parts if all others are about 0 by their values."""
     array = fresh(a)
-    clean = np.real_if_close(values_of(array.elements), tol)
+    clean = np.real_if_close(array.values, tol)
     taken = array.real if clean.dtype.kind == "f" else array
     return taken if isinstance(a, TracedArray) or taken.ndim else taken[()]
 
