@@ -38,6 +38,7 @@ from numgrad.tracer.numbers import (
 )
 from numgrad.tracer.operators import as_python, computed_by, python_value
 from numgrad.tracer.places import is_library, refusal
+from numgrad.tracer.views import as_strided
 
 MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
 
@@ -254,6 +255,13 @@ def _iterated(*arguments: Any, **keywords: Any) -> Any:
     return np.nditer(*arguments, **keywords)
 
 
+@functools.wraps(np.lib.stride_tricks.as_strided)
+def _as_strided(x: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Return `numpy.lib.stride_tricks.as_strided`, which asks no array what it is."""
+    function = as_strided if has_traced(x) else np.lib.stride_tricks.as_strided
+    return function(x, *arguments, **keywords)
+
+
 LOOP = "Loop over np.ndindex(x.shape), or over x.flat."
 
 
@@ -277,6 +285,7 @@ def _import(name: str, *arguments: Any, **keywords: Any) -> Any:
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
+    np.lib.stride_tricks.as_strided: _as_strided,
     np.nditer: _iterated,
     isinstance: _is_instance,
     max: _extremum(max),
@@ -304,4 +313,7 @@ class Module:
         return repr(sys.modules[self._name])
 
 
-MODULES = {name: Module(name) for name in ("math", "numpy", "numgrad")}
+MODULES = {
+    name: Module(name)
+    for name in ("math", "numpy", "numpy.lib", "numpy.lib.stride_tricks", "numgrad")
+}

@@ -55,9 +55,7 @@ def _filled(allocate: Callable[..., Any], fill_value: Any) -> Any:
     return result
 
 
-def full(
-    shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **keywords: Any
-) -> Any:
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **keywords: Any) -> Any:
     """Return `numpy.full`."""
     if not has_traced(fill_value):
         return constant(np.full(plain(shape), fill_value, dtype, order, **keywords))
@@ -96,11 +94,11 @@ def _array(function: Any) -> Any:
 
 
 @functools.wraps(np.copy)
-def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
+def copy(a: Any, order: Any = "K", subok: Any = False) -> Any:
     """Return `numpy.copy`."""
     if has_traced(a):
         return viewed(np.copy, (a, order), {})
-    return constant(np.copy(a, order, subok))
+    return constant(np.copy(a, order, subok=subok))
 
 
 @functools.wraps(np.asarray_chkfinite)

@@ -11,7 +11,7 @@ from numgrad.duals.rules import primal
 from numgrad.tracer import live
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
-from numgrad.tracer.numbers import Traced, TracedNumber, elements_of, has_traced
+from numgrad.tracer.numbers import Traced, TracedNumber, has_traced, held_by
 from numgrad.tracer.operators import is_python
 
 
@@ -55,7 +55,7 @@ def leaf_of(x: Any) -> Leaf | None:
         return Leaf(x, x.elements)
     if isinstance(x, np.ndarray):
         if x.dtype == object:
-            return Leaf(x, elements_of(x)) if has_traced(x) else None
+            return Leaf(x, held_by(x)) if has_traced(x) else None
         return Leaf(x, objects(x)) if x.dtype.kind in "biufc" else None
     if isinstance(x, Dual):
         return Leaf(x, x)
@@ -129,8 +129,10 @@ def check_leaves(structure: Any, function: Any = None) -> None:
 
 
 def traced_leaf(elements: Elements, node: Any = None) -> Any:
-    """Return elements as something that is traced."""
-    return TracedArray.of(elements, node) if is_array(elements) else TracedNumber(elements, node)
+    """Return elements as a result that is traced: a number is one of Python's."""
+    if is_array(elements):
+        return TracedArray.of(elements, node)
+    return TracedNumber(elements, node, is_python=True)
 
 
 def returned(elements: Elements, dtype: Any = None) -> Any:

@@ -1,5 +1,6 @@
 """Arrays that are traced. They can be written to, through their views too."""
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,9 @@ from numgrad.tracer.numbers import (
 from numgrad.tracer.places import refusal
 from numgrad.tracer.recording import Node
 
+COPIED = "What is written to was made an array of NumPy's before, which doesn't see it."
+COPY = "Copy the array first (x.copy()), or index it."
+
 
 class Memory:
     """What arrays that are views of one another share: the last operation that wrote to them."""
@@ -39,6 +43,13 @@ class Memory:
     def __init__(self) -> None:
         self.node: Node | None = None
         self.writes = 0
+        self.copies: list[weakref.ref[Any]] = []  # made where NumPy would share the memory
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether someone holds a copy who would see what is written, were it memory of NumPy's."""
+        self.copies = [copy for copy in self.copies if copy() is not None]
+        return bool(self.copies)
 
 
 class TracedArray(Traced):
@@ -70,7 +81,7 @@ class TracedArray(Traced):
         return cls(raw_of(elements, dtype), dtype, node)
 
     @property
-    def elements(self) -> Elements:  # type: ignore[override]
+    def elements(self) -> Elements:
         """What the array holds: of complex numbers, a copy."""
         return elements_in(self.raw)
 
@@ -142,7 +153,7 @@ class TracedArray(Traced):
     def imag(self) -> Any:
         if self.raw.dtype == PAIR:
             return self._part("imag")
-        order = "F" if self.flags.fnc else "C"
+        order: Any = "F" if self.flags.fnc else "C"
         zeros = TracedArray.of(objects(np.zeros(self.shape, self.dtype, order)), dtype=self.dtype)
         zeros.setflags(write=False)
         return zeros
@@ -240,7 +251,9 @@ class TracedArray(Traced):
                 array[index] = self[index]
         else:
             array = np.array(self.values, dtype)
-        array.flags.writeable = bool(copy)
+        if not copy:
+            array.flags.writeable = False
+            self.memory.copies.append(weakref.ref(array))
         return array
 
     # Items
@@ -278,6 +291,8 @@ class TracedArray(Traced):
     def written(self, operation: str, operands: tuple[Any, ...], by: Any = None) -> None:
         """Note that the array was written to."""
         self.memory.writes += 1
+        if self.memory.copies and self.memory.is_copied:
+            raise refusal(COPIED, COPY)
         is_whole = isinstance(by, Traced) and by.shape == self.shape and self.raw.base is None
         self.memory.node = by.node if is_whole else record(operation, operands, self)
 
@@ -291,7 +306,8 @@ class TracedArray(Traced):
         self[...] = np.partition(self, kth, axis=axis)
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
-        np.put(self, indices, values, mode=mode)
+        array: Any = self
+        np.put(array, indices, values, mode=mode)
 
 
 def fresh(x: Any) -> TracedArray:

@@ -25,6 +25,7 @@ from numgrad.tracer.arguments import (
     structure_of,
     traced_leaf,
 )
+from numgrad.tracer.arrays import TracedArray, record
 from numgrad.tracer.elements import (
     Elements,
     cast,
@@ -33,7 +34,6 @@ from numgrad.tracer.elements import (
     objects,
 )
 from numgrad.tracer.elements import mapped as each_of
-from numgrad.tracer.arrays import TracedArray, record
 from numgrad.tracer.numbers import Traced
 from numgrad.tracer.run import Run, check_is_real, check_returned
 from numgrad.transforms.activity import tables_of

@@ -6,6 +6,7 @@ derivatives, laid out alike, and lists and dictionaries by copies. Whoever knows
 another name would not see what is written to them: that is refused.
 """
 
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import Elements, depth_of, objects, values_of
 from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.layout import overlaps_itself, raw_dtype, raw_of, similar
-from numgrad.tracer.numbers import TracedNumber
+from numgrad.tracer.numbers import KEEP, LOST, TracedNumber
 from numgrad.tracer.places import refusal, start_of
 from numgrad.tracer.reach import outer_data
 
@@ -34,7 +35,7 @@ class Entered:
     def __init__(self, given: Any, traced: TracedArray) -> None:
         self.given = given
         self.traced = traced
-        self.before = given.memory.writes if isinstance(given, TracedArray) else given.copy()
+        self.before: Any = given.memory.writes if isinstance(given, TracedArray) else given.copy()
 
     @property
     def is_written(self) -> bool:
@@ -48,7 +49,26 @@ class Entered:
             return bool(self.given.memory.writes != self.before)
         if self.given.dtype == object:
             return any(a is not b for a, b in zip(self.given.flat, self.before.flat, strict=True))
-        return self.given.tobytes() != self.before.tobytes()
+        return bool(self.given.tobytes() != self.before.tobytes())
+
+
+class Container:
+    """A list or a dictionary of the caller's, and the copy that the function is given for it."""
+
+    def __init__(self, given: Any, copy: Any) -> None:
+        self.given = given
+        self.copy = copy
+        self.before = _content(given), _content(copy)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the function wrote to it."""
+        return not _same(self.before[1], _content(self.copy))
+
+    @property
+    def was_changed(self) -> bool:
+        """Whether the caller's container was written to meanwhile."""
+        return not _same(self.before[0], _content(self.given))
 
 
 class Entrance:
@@ -56,7 +76,7 @@ class Entrance:
 
     def __init__(self) -> None:
         self.arrays: list[Entered] = []
-        self.containers: list[tuple[Any, Any, Any]] = []  # the caller's, the copy, what was in it
+        self.containers: list[Container] = []
         self.known: dict[int, Any] = {}
 
     def array(self, given: Any, elements: Elements, dtype: np.dtype[Any]) -> TracedArray:
@@ -78,10 +98,11 @@ class Entrance:
         elif type(x) is list or type(x) is dict:
             entered = type(x)()
             self.known[id(x)] = entered
-            items = x.items() if isinstance(x, dict) else enumerate(x)
-            copied = {key: self.argument(item, may_write) for key, item in items}
-            entered.update(copied) if isinstance(x, dict) else entered.extend(copied.values())
-            self.containers.append((x, entered, _content(entered)))
+            if isinstance(x, dict):
+                entered.update({k: self.argument(item, may_write) for k, item in x.items()})
+            else:
+                entered.extend(self.argument(item, may_write) for item in x)
+            self.containers.append(Container(x, entered))
         elif type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields")):
             items = [self.argument(item, may_write) for item in x]
             if all(a is b for a, b in zip(items, x, strict=True)):
@@ -94,56 +115,73 @@ class Entrance:
         self.known[id(x)] = entered
         return entered
 
-    def leave(self, value: Callable[[Any], Any]) -> None:
+    def leave(self, value: Callable[[Any], Any], function: Any) -> None:
         """Let the caller's arrays and containers hold what was left in those of the function."""
         for each in self.arrays:
             if each.is_written:
                 left = each_of(value, each.traced.elements)
                 dtype = each.traced.dtype
                 if depth_of(left):
+                    if not isinstance(each.given, TracedArray) and each.given.dtype != object:
+                        raise refusal(LOST.format("NumPy array"), KEEP, start_of(function))
                     left = TracedArray.of(left, dtype=dtype)
                 each.given[...] = left if isinstance(left, TracedArray) else values_of(left)
-        for given, copy, before in self.containers:
-            if not _same(before, _content(copy)):
-                items = self.left(copy, value)
+        for container in self.containers:
+            if container.is_written:
+                given, items = container.given, self.left(container.copy, value)
                 given.clear()
                 given.update(items) if isinstance(given, dict) else given.extend(items)
 
-    def left(self, x: Any, value: Callable[[Any], Any], known: Any = ()) -> Any:
-        """Return what the caller finds in the place of what the function stored somewhere."""
-        for given, copy, _ in self.containers:
-            if x is copy and known:
-                return given
-        if id(x) in known:
-            return x
-        known = (*known, id(x))
+    def left(self, x: Any, value: Callable[[Any], Any], within: tuple[int, ...] = ()) -> Any:
+        """Return what the caller finds in the place of what the function stored somewhere.
+
+        That is the very same thing where no number with derivatives is in it.
+        """
+        if within:
+            x = next((each.given for each in self.containers if each.copy is x), x)
         if isinstance(x, TracedArray):
             same = [each.given for each in self.arrays if each.traced is x]
             return same[0] if same else returned(each_of(value, x.elements), x.dtype)
         if isinstance(x, TracedNumber):
-            left = returned(each_of(value, x.elements))
-            return left if x.is_python or not isinstance(left, float) else x.dtype.type(left)
-        if type(x) in (list, tuple):
-            return type(x)(self.left(item, value, known) for item in x)
-        if type(x) is dict:
-            return {key: self.left(item, value, known) for key, item in x.items()}
-        return x
+            left = value(x.elements)
+            if depth_of(left):
+                return TracedNumber(left, is_python=x.is_python)
+            return left.item() if x.is_python and isinstance(left, np.generic) else left
+        if not isinstance(x, list | tuple | dict) or id(x) in within:
+            return x
+        within = (*within, id(x))
+        if isinstance(x, dict):
+            items = {key: self.left(item, value, within) for key, item in x.items()}
+            return x if _same(list(x.values()), list(items.values())) else items
+        members = [self.left(item, value, within) for item in x]
+        if _same(list(x), members):
+            return x
+        return type(x)(*members) if hasattr(x, "_fields") else type(x)(members)
 
     def check(self, name: str, function: Any, arguments: Any) -> None:
         """Raise if what the function wrote to has another name that it was not written by."""
-        written = [each for each in self.arrays if each.is_written]
-        changed = any(each.was_changed for each in self.arrays)
+        known: list[Entered | Container] = [*self.arrays, *self.containers]
+        written = [each for each in known if each.is_written]
+        changed = any(each.was_changed for each in known)
         if not written and not changed:
             return
         reason = ELSEWHERE if changed else self._other_name(written, function, arguments)
         if reason:
             raise refusal(ALIASES.format(name, reason), APART, start_of(function))
 
-    def _other_name(self, written: list[Entered], function: Any, arguments: Any) -> str | None:
+    def _other_name(
+        self, written: list[Entered | Container], function: Any, arguments: Any
+    ) -> str | None:
+        """Return what else has the memory of something that was written to, if anything has."""
         entered = [_memory_of(each.given) for each in self.arrays]
         others = [a for a in map(_memory_of, arrays_within(arguments)) if not _is_one(a, entered)]
-        outer = [_memory_of(each) for each in arrays_within(outer_data(function))]
+        outside = outer_data(function)
+        outer = [_memory_of(each) for each in arrays_within(outside)]
         for each in written:
+            if isinstance(each, Container):
+                if _is_one(each.given, outside):
+                    return OUTSIDE
+                continue
             memory = _memory_of(each.given)
             if overlaps_itself(memory):
                 return ITSELF
@@ -167,21 +205,25 @@ def _is_one(array: Any, others: list[Any]) -> bool:
 
 
 def _share(a: Any, b: Any) -> bool:
+    exact: Any = np.shares_memory
     try:
-        return bool(np.shares_memory(a, b, max_work=10_000))
+        return bool(exact(a, b, max_work=10_000))
     except np.exceptions.TooHardError:
         return True
 
 
-def arrays_within(x: Any, depth: int = 3) -> Iterator[Any]:
-    """Return the arrays in an argument, in containers too."""
+def arrays_within(x: Any, depth: int = 4) -> Iterator[Any]:
+    """Return the arrays in something: in containers and attributes too."""
     if isinstance(x, np.ndarray | TracedArray):
         yield x
-    elif depth and isinstance(x, list | tuple):
+    elif depth and isinstance(x, list | tuple | set | frozenset):
         for item in x:
             yield from arrays_within(item, depth - 1)
     elif depth and isinstance(x, dict):
         yield from arrays_within(list(x.values()), depth)
+    elif depth and not isinstance(x, type | types.ModuleType | types.FunctionType):
+        slots = [getattr(x, n, None) for n in getattr(type(x), "__slots__", ()) if n != "__dict__"]
+        yield from arrays_within([*getattr(x, "__dict__", {}).values(), *slots], depth - 1)
 
 
 def _content(container: Any) -> list[Any]:

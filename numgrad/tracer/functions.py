@@ -15,7 +15,7 @@ import numpy as np
 
 from numgrad.tracer import linear_algebra, pieces, statistics
 from numgrad.tracer.allocations import ALLOCATIONS
-from numgrad.tracer.arrays import TracedArray, store, traced
+from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.elements import cast, is_array
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
@@ -56,7 +56,6 @@ OF_TRACED: dict[Any, Callable[..., Any]] = {
 }
 
 VIEW = "numpy.{} returns a view here, or writes, which is not followed."
-COPY = "Copy the array first (x.copy()), or index it."
 
 
 def called(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -99,7 +98,9 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
     if name in VIEWS:
         return viewed(function, arguments, keywords)
     if name in OF_VALUES:
-        return function(*map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()})
+        return function(
+            *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
+        )
     if name in OWN:
         return _written_out(function, name, arguments, keywords)
     if name in OF_OBJECTS:
@@ -118,7 +119,9 @@ def _parameters(function: Any) -> tuple[str, ...]:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # NumPy before 2.1 doesn't tell the signatures of some
         return ()
-    return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+    return tuple(
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    )
 
 
 def _without_out(
@@ -239,5 +242,3 @@ def _positional(
     if bound.kwargs:
         raise refusal(f"{function.__name__} with {', '.join(bound.kwargs)} isn't traced.", NO_RULE)
     return bound.args
-
-

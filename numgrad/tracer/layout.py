@@ -113,7 +113,7 @@ def overlaps_itself(array: Any) -> bool:
     for stride, count in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
         if count > 1:
             if stride < extent:
-                return bool(_repeats_addresses(array))
+                return _repeats_addresses(array)
             extent += stride * (count - 1)
     return False
 
@@ -124,4 +124,4 @@ def _repeats_addresses(array: Any) -> bool:
         along = [1] * array.ndim
         along[k] = count
         addresses += (stride * np.arange(count)).reshape(along)
-    return np.unique(addresses).size < array.size
+    return bool(np.unique(addresses).size < array.size)

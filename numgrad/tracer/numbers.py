@@ -1,5 +1,6 @@
 """Numbers and arrays that are traced: what they have in common, and what they hold."""
 
+import numbers as abstract
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ class Traced:
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
-        return np.transpose(self)
+        whole: Any = self
+        return np.transpose(whole)
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **keywords: Any
@@ -148,7 +150,7 @@ class TracedNumber(Traced):
     def is_integer(self) -> bool:
         return bool(np.asarray(self.values).item().is_integer())
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: ARG002
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if not is_dual(self.elements):
             return np.array(values_of(self.elements), dtype)
         if dtype not in (None, object):
@@ -192,29 +194,36 @@ class TracedNumber(Traced):
         return complex(self.elements)
 
 
+abstract.Number.register(TracedNumber)  # by which np.isscalar knows numbers
+
+
 def is_operand(x: Any) -> bool:
     """Return whether an operator knows what to do with something."""
     return isinstance(x, Traced | FlatIterator | Dual | np.ndarray | NUMBERS | list | tuple)
 
 
 def elements_of(x: Any) -> Elements:
-    """Return what a number or an array holds; object arrays and lists may hold traced numbers."""
+    """Return what an operand holds; object arrays and lists may hold traced numbers."""
+    elements = held_by(x)
+    return check_live(elements) if has_traced(x) else elements
+
+
+def held_by(x: Any) -> Elements:
+    """Return what a number or an array holds, whichever derivatives that belongs to."""
     if isinstance(x, Traced):
-        return check_live(x.elements)
+        return x.elements
     if isinstance(x, FlatIterator):
-        return elements_of(x.copy())
+        return held_by(x.copy())
     if isinstance(x, list | tuple) or (isinstance(x, np.ndarray) and x.dtype == object):
         array = np.asarray(x, object) if isinstance(x, np.ndarray) else _nested(x)
-        results = (elements_of(item) for item in array.flat)
+        results = (held_by(item) for item in array.flat)
         return np.fromiter(results, object, array.size).reshape(array.shape)
     return x
 
 
 def _nested(items: Any) -> Any:
     """Return nested sequences of numbers and arrays as one array."""
-    items = [
-        _nested(item) if isinstance(item, list | tuple) else elements_of(item) for item in items
-    ]
+    items = [_nested(item) if isinstance(item, list | tuple) else held_by(item) for item in items]
     if any(map(is_array, items)):
         return np.stack([objects(item) if is_array(item) else item for item in items])
     return np.fromiter(items, object, len(items))

@@ -138,8 +138,7 @@ def _comparison(function: Any) -> Callable[..., Any]:
 
 def _in_place(function: Any) -> Callable[..., Any]:
     def method(self: TracedArray, other: Any) -> Any:
-        self[...] = computed_by(function, (self, other))
-        return self
+        return function(self, other, out=self) if is_operand(other) else NotImplemented
 
     return method
 
@@ -171,8 +170,8 @@ for _name, _function in OPERATORS.items():
         setattr(TracedArray, f"__i{_name}__", _in_place(_function))
 for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute}.items():
     setattr(Traced, f"__{_name}__", _unary(_ufunc))
-for _name, _ufunc in COMPARISONS.items():
-    setattr(Traced, f"__{_name}__", _comparison(_ufunc))
+for _name, _compares in COMPARISONS.items():
+    setattr(Traced, f"__{_name}__", _comparison(_compares))
 
 
 # Methods

@@ -11,24 +11,22 @@ from numgrad.tracer.places import is_library
 
 # The names of functions and methods that write to an array.
 WRITERS = frozenset(
-    """
-    at copyto fill fill_diagonal iadd imatmul imul ipow isub itruediv nan_to_num partition place put
-    put_along_axis putmask setitem shuffle sort __setitem__
-    """.split()
+    "at copyto fill fill_diagonal iadd imatmul imul ipow isub itruediv nan_to_num partition place "
+    "put put_along_axis putmask setitem shuffle sort __setitem__".split()
 )
 
 
 def may_write(function: Any) -> bool:
     """Return whether a function, or one that it calls by its name, may write to arrays."""
-    return any(_writes(code) for code, _ in reached(function))
+    return any(_writes(code) for code, _ in reached(function) if code is not None)
 
 
 def outer_data(function: Any) -> list[Any]:
     """Return the variables from outside that a function knows, and those it calls by name."""
-    return [thing for _, known in reached(function) for thing in known if not callable(thing)]
+    return [thing for _, known in reached(function) for thing in known]
 
 
-def reached(function: Any) -> Iterator[tuple[types.CodeType, list[Any]]]:
+def reached(function: Any) -> Iterator[tuple[types.CodeType | None, list[Any]]]:
     """Return the code of a function and of those it knows by their names, and what each knows."""
     following, seen = [function], set()
     while following:
@@ -43,21 +41,26 @@ def reached(function: Any) -> Iterator[tuple[types.CodeType, list[Any]]]:
             yield each.__code__, known
             following += [thing for thing in known if callable(thing)]
         else:
-            following += _within(each)
+            functions, known = _within(each)
+            yield None, known
+            following += functions
 
 
-def _within(thing: Any) -> list[Any]:
-    """Return the functions that something callable is made of."""
+def _within(thing: Any) -> tuple[list[Any], list[Any]]:
+    """Return the functions that something callable is made of, and the data that it holds."""
     if isinstance(thing, types.MethodType):
-        return [thing.__func__]
+        return [thing.__func__], [thing.__self__]
     if isinstance(thing, functools.partial):
-        return [thing.func]
+        held = [*thing.args, *thing.keywords.values()]
+        return [thing.func, *filter(callable, held)], held
+    if isinstance(thing, type):
+        return [], []
     for name in ("py_func", "original", "__wrapped__"):
         inner = getattr(thing, name, None)
-        if inner is not None and not isinstance(thing, type):
-            return [inner]
-    call = getattr(type(thing), "__call__", None)
-    return [call] if isinstance(call, types.FunctionType) else []
+        if inner is not None:
+            return [inner], []
+    call = type(thing).__call__
+    return ([call], [thing]) if isinstance(call, types.FunctionType) else ([], [])
 
 
 def _known(function: types.FunctionType) -> Iterator[Any]:
@@ -95,6 +98,9 @@ def _writes(code: types.CodeType) -> bool:
 def _keywords(code: types.CodeType) -> set[str]:
     """Return the keywords that functions are called with, and other strings in tuples."""
     return {
-        name for const in code.co_consts if isinstance(const, tuple) for name in const
+        name
+        for const in code.co_consts
+        if isinstance(const, tuple)
+        for name in const
         if isinstance(name, str)
     }

@@ -144,7 +144,7 @@ class Run:
                 clean(error, self.entrance, self.value)
                 raise
             finally:
-                self.entrance.leave(self.value)
+                self.entrance.leave(self.value, self.function)
         return result
 
     def value(self, element: Any) -> Any:

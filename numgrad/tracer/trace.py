@@ -106,7 +106,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
         try:
             value = _run(f, given)
         finally:
-            entrance.leave(lambda element: _value(element, recorder.depth))
+            entrance.leave(lambda element: _value(element, recorder.depth), f)
     outputs = structure_of(value)
     results = [leaf.given for leaf in leaves(outputs) if isinstance(leaf.given, Traced)]
     ends = [result.node for result in results if result.node is not None]
@@ -144,9 +144,7 @@ def _names(f: Any, count: int) -> list[str]:
     return names + [f"x{k}" for k in range(len(names), count)]
 
 
-def _entered(
-    recorder: Recorder, name: str, leaf: Any, position: int, entrance: Entrance
-) -> Any:
+def _entered(recorder: Recorder, name: str, leaf: Any, position: int, entrance: Entrance) -> Any:
     """Return a number or an array as an input of the graph."""
     dtype = dtype_of(leaf.elements)
     partials = tuple(cast(float(k == position), dtype) for k in range(recorder.partials))

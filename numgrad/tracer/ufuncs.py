@@ -8,7 +8,7 @@ from numgrad.tracer.arrays import TracedArray, store, traced
 from numgrad.tracer.elements import Elements, computed, objects
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, along, whole
-from numgrad.tracer.numbers import NO_RULE
+from numgrad.tracer.numbers import NO_RULE, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
 
@@ -24,24 +24,42 @@ def ufunc_called(
 ) -> Any:
     """Return what a ufunc or one of its methods gives, stored in arrays that are given for it."""
     where = keywords.pop("where", True) if method == "__call__" else True
-    result = ufunc_method(ufunc, method, inputs, keywords)
+    try:
+        result = ufunc_method(ufunc, method, inputs, keywords)
+    except ValueError:
+        if out is not None:
+            _raise_as(getattr(ufunc, method), inputs, out, keywords)
+        raise
     if out is None:
         return for_pandas(result) if is_called_by_pandas(3) else result
     results = result if isinstance(result, tuple) else (result,)
-    for place, each in zip(out, results, strict=True):
-        if place is not None:
-            _store_where(place, where, each)
+    pairs = [(p, r) for p, r in zip(out, results, strict=True) if p is not None]
+    if any(np.shape(p) != np.shape(r) or p.dtype != _dtype_of(r) for p, r in pairs):
+        _raise_as(getattr(ufunc, method), inputs, out, keywords)
+    for place, each in pairs:
+        _store_where(place, where, each)
     filled = tuple(
         each if place is None else place for place, each in zip(out, results, strict=True)
     )
     return filled if isinstance(result, tuple) else filled[0]
 
 
+def _dtype_of(x: Any) -> Any:
+    return getattr(x, "dtype", type(x))
+
+
+def _raise_as(
+    function: Any, inputs: tuple[Any, ...], out: tuple[Any, ...], keywords: dict[str, Any]
+) -> None:
+    """Raise what NumPy raises for arrays that can't take the result."""
+    places = tuple(each if each is None else np.empty_like(plain(each)) for each in out)
+    with np.errstate(all="ignore"):
+        function(*map(values_in, inputs), out=places, **keywords)
+
+
 def _store_where(place: Any, where: Any, result: Any) -> None:
     """Store a result, where a condition holds."""
     if where is True:
-        if np.shape(result) != np.shape(place):  # which may be larger, and never smaller
-            np.broadcast_to(np.empty(np.shape(result), bool), np.shape(place))
         store(place, ..., result)
         return
     chosen = np.broadcast_to(where, np.shape(place))
