@@ -70,12 +70,26 @@ def _by_slopes(
             f"{rule.name} of duals with {counts[0]} and {counts[1]} partials: numbers of one "
             "differentiation have as many partials each"
         )
+    partials = _sums(rule, active, operator.mul)
+    if any(map(_is_nan, partials)):
+        partials = _sums(rule, active, _term)
+    return value, partials
+
+
+def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
+    """Return the sums of the slopes times the derivatives of the arguments."""
     terms = [
-        [dx if not rule.smooth and _is_zero(dx) else _term(f, dx) for dx in partials]
+        [dx if not rule.smooth and _is_zero(dx) else product(f, dx) for dx in partials]
         for f, partials in active
         if f is not None
     ]
-    return value, tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+    return tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+
+
+def _is_nan(x: Any) -> bool:
+    while isinstance(x, Dual):
+        x = x.value
+    return bool(x != x)
 
 
 def _term(slope: Any, dx: Any) -> Any:
@@ -85,8 +99,7 @@ def _term(slope: Any, dx: Any) -> Any:
     it. A nan stays. Of duals it is the product rule, with these products in it.
     """
     product = slope * dx
-    number = primal(product)
-    if number == number:
+    if not _is_nan(product):
         return product
     depth = max(_depth(slope), _depth(dx))
     if not depth:

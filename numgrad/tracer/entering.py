@@ -8,6 +8,7 @@ another name would not see what is written to them: that is refused.
 
 import types
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.layout import overlaps_itself, raw_dtype, raw_of, similar
 from numgrad.tracer.numbers import KEEP, LOST, TracedNumber
 from numgrad.tracer.places import refusal, start_of
-from numgrad.tracer.reach import outer_data
+from numgrad.tracer.reach import may_write, outer_data
 
 ALIASES = "{} writes to an argument that shares memory with {}."
 APART = "Pass a copy of one of them."
@@ -74,10 +75,16 @@ class Container:
 class Entrance:
     """The arguments of one call."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Any) -> None:
+        self.function = function
         self.arrays: list[Entered] = []
         self.containers: list[Container] = []
         self.known: dict[int, Any] = {}
+
+    @cached_property
+    def may_write(self) -> bool:
+        """Whether the function may write to arrays."""
+        return may_write(self.function)
 
     def array(self, given: Any, elements: Elements, dtype: np.dtype[Any]) -> TracedArray:
         """Return an array of elements in the place of the caller's array, laid out like it."""
@@ -89,7 +96,7 @@ class Entrance:
         self.arrays.append(Entered(given, traced))
         return traced
 
-    def argument(self, x: Any, may_write: bool) -> Any:
+    def argument(self, x: Any) -> Any:
         """Return what the function is given for an argument that is not differentiated by."""
         if id(x) in self.known:
             return self.known[id(x)]
@@ -99,23 +106,23 @@ class Entrance:
             entered = type(x)()
             self.known[id(x)] = entered
             if isinstance(x, dict):
-                entered.update({k: self.argument(item, may_write) for k, item in x.items()})
+                entered.update({k: self.argument(item) for k, item in x.items()})
             else:
-                entered.extend(self.argument(item, may_write) for item in x)
+                entered.extend(self.argument(item) for item in x)
             self.containers.append(Container(x, entered))
         elif type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields")):
-            items = [self.argument(item, may_write) for item in x]
+            items = [self.argument(item) for item in x]
             if all(a is b for a, b in zip(items, x, strict=True)):
                 return x
             entered = type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-        elif may_write and _can_be_written(x):
+        elif _can_be_written(x) and self.may_write:
             entered = self.array(x, objects(x), x.dtype)
         else:
             return x
         self.known[id(x)] = entered
         return entered
 
-    def leave(self, value: Callable[[Any], Any], function: Any) -> None:
+    def leave(self, value: Callable[[Any], Any]) -> None:
         """Let the caller's arrays and containers hold what was left in those of the function."""
         for each in self.arrays:
             if each.is_written:
@@ -123,7 +130,7 @@ class Entrance:
                 dtype = each.traced.dtype
                 if depth_of(left):
                     if not isinstance(each.given, TracedArray) and each.given.dtype != object:
-                        raise refusal(LOST.format("NumPy array"), KEEP, start_of(function))
+                        raise refusal(LOST.format("NumPy array"), KEEP, start_of(self.function))
                     left = TracedArray.of(left, dtype=dtype)
                 each.given[...] = left if isinstance(left, TracedArray) else values_of(left)
         for container in self.containers:
@@ -158,24 +165,22 @@ class Entrance:
             return x
         return type(x)(*members) if hasattr(x, "_fields") else type(x)(members)
 
-    def check(self, name: str, function: Any, arguments: Any) -> None:
+    def check(self, name: str, arguments: Any) -> None:
         """Raise if what the function wrote to has another name that it was not written by."""
         known: list[Entered | Container] = [*self.arrays, *self.containers]
         written = [each for each in known if each.is_written]
         changed = any(each.was_changed for each in known)
         if not written and not changed:
             return
-        reason = ELSEWHERE if changed else self._other_name(written, function, arguments)
+        reason = ELSEWHERE if changed else self._other_name(written, arguments)
         if reason:
-            raise refusal(ALIASES.format(name, reason), APART, start_of(function))
+            raise refusal(ALIASES.format(name, reason), APART, start_of(self.function))
 
-    def _other_name(
-        self, written: list[Entered | Container], function: Any, arguments: Any
-    ) -> str | None:
+    def _other_name(self, written: list[Entered | Container], arguments: Any) -> str | None:
         """Return what else has the memory of something that was written to, if anything has."""
         entered = [_memory_of(each.given) for each in self.arrays]
         others = [a for a in map(_memory_of, arrays_within(arguments)) if not _is_one(a, entered)]
-        outside = outer_data(function)
+        outside = outer_data(self.function)
         outer = [_memory_of(each) for each in arrays_within(outside)]
         for each in written:
             if isinstance(each, Container):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from numgrad.duals.number import Dual
-from numgrad.tracer.elements import Elements, members
+from numgrad.tracer.elements import Elements, is_array, members
 from numgrad.tracer.places import refusal, start_of
 
 _FIRST = 1 << 16  # above the depths of duals that users make
@@ -56,6 +56,6 @@ def check_live(elements: Elements, function: object = None) -> Elements:
 
     Those that a function returned are met on no line of it: its first one is named.
     """
-    if any(map(is_over, members(elements))):
+    if any(map(is_over, members(elements))) if is_array(elements) else is_over(elements):
         raise refusal(ENDED, HAND_OUT, start_of(function))
     return elements

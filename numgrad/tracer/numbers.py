@@ -204,6 +204,8 @@ def is_operand(x: Any) -> bool:
 
 def elements_of(x: Any) -> Elements:
     """Return what an operand holds; object arrays and lists may hold traced numbers."""
+    if isinstance(x, TracedNumber):
+        return check_live(x.elements)
     elements = held_by(x)
     return check_live(elements) if has_traced(x) else elements
 

@@ -28,7 +28,6 @@ from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.entering import Entrance, clean
 from numgrad.tracer.numbers import TracedNumber
 from numgrad.tracer.places import ENTRANCES
-from numgrad.tracer.reach import may_write
 
 
 class Run:
@@ -41,7 +40,7 @@ class Run:
         self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
         self.given: list[Any] = list(arguments)
         self.entered: set[int] = set()  # the positions of the arguments that were replaced
-        self.entrance = Entrance()
+        self.entrance = Entrance(function)
 
     def seed(self, positions: tuple[int, ...]) -> None:
         """Let the numbers of some arguments be the inputs, one partial each."""
@@ -130,21 +129,20 @@ class Run:
     def __call__(self, keywords: dict[str, Any]) -> Any:
         """Call the function; let arguments that it wrote to hold what it left in them."""
         function = adapted(self.function)
-        writes = may_write(self.function)
         for position, given in enumerate(self.given):
             if position not in self.entered:
-                self.given[position] = self.entrance.argument(given, writes)
-        keywords = {name: self.entrance.argument(x, writes) for name, x in keywords.items()}
+                self.given[position] = self.entrance.argument(given)
+        keywords = {name: self.entrance.argument(x) for name, x in keywords.items()}
         with live.under_way(self.depth):
             try:
                 result = function(*map(adapted, self.given), **keywords)
                 check_leaves(structure_of(result), self.function)
-                self.entrance.check(self.name, self.function, (self.arguments, keywords))
+                self.entrance.check(self.name, (self.arguments, keywords))
             except BaseException as error:
                 clean(error, self.entrance, self.value)
                 raise
             finally:
-                self.entrance.leave(self.value, self.function)
+                self.entrance.leave(self.value)
         return result
 
     def value(self, element: Any) -> Any:

@@ -90,7 +90,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
             f"{', '.join(map(kind_of, args)) or 'none at all'}, holds floats; write 2.0, not 2"
         )
     recorder = Recorder(len(inputs), new_depth(args))
-    positions, entrance = itertools.count(), Entrance()
+    positions, entrance = itertools.count(), Entrance(f)
     given = []
     for argument, structure, name in zip(args, structures, names, strict=True):
         members = leaves(structure)
@@ -106,7 +106,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
         try:
             value = _run(f, given)
         finally:
-            entrance.leave(lambda element: _value(element, recorder.depth), f)
+            entrance.leave(lambda element: _value(element, recorder.depth))
     outputs = structure_of(value)
     results = [leaf.given for leaf in leaves(outputs) if isinstance(leaf.given, Traced)]
     ends = [result.node for result in results if result.node is not None]
