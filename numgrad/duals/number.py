@@ -71,7 +71,7 @@ def _by_slopes(
             "differentiation have as many partials each"
         )
     partials = _sums(rule, active, operator.mul)
-    if any(map(_is_nan, partials)):
+    if _has_nan(value, partials):
         partials = _sums(rule, active, _term)
     return value, partials
 
@@ -84,6 +84,15 @@ def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> 
         if f is not None
     ]
     return tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+
+
+def _has_nan(value: Any, partials: tuple[Any, ...]) -> bool:
+    if type(value) is np.float64:  # the quick way, which would warn of complex numbers
+        try:
+            return any(map(math.isnan, partials))
+        except TypeError:  # the partials are duals themselves
+            pass
+    return any(map(_is_nan, partials))
 
 
 def _is_nan(x: Any) -> bool:

@@ -161,6 +161,9 @@ class View(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return adapted(self.names[name])
 
+    def __setitem__(self, name: str, value: Any) -> None:  # by globals()[name]
+        self.names[name] = value
+
     def __contains__(self, name: object) -> bool:
         return name in self.names
 

@@ -157,7 +157,9 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
                 if copy is not source.raw:  # of complex numbers
                     raise refusal(VIEW.format(name), COPY)
                 return source.taken(each, name, operands)
-        return traced(each, name, operands)
+        known = [source.dtype for source in arrays_in(operands)]
+        is_empty = is_array(each) and not each.size  # which doesn't tell its dtype
+        return traced(each, name, operands, np.result_type(*known) if is_empty and known else None)
 
     if isinstance(elements, list | tuple):
         return type(elements)(map(made, elements))

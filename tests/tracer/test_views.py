@@ -279,10 +279,48 @@ def differences(f, x, h=1e-4):
     return np.stack(columns, axis=1)
 
 
-@pytest.mark.parametrize("first", range(0, 120, 20))
+@pytest.mark.parametrize("first", range(0, 200, 20))
 def test_random_programs(first):
     for seed in range(first, first + 20):
         check(program(seed))
+
+
+def test_second_derivatives_of_random_programs():
+    for seed in range(1000, 1015):
+        f = compiled(program(seed))
+        total = lambda x: np.sum(f(x) ** 2)  # noqa: B023, E731 - called in this turn
+        gradient = numgrad.grad(total, jit=False)
+        slopes = differences(lambda x: gradient(x.copy()), X)  # noqa: B023
+        assert_allclose(numgrad.hessian(total, jit=False)(X.copy()), slopes, rtol=1e-5, atol=1e-4)
+
+
+def test_orders_of_new_arrays():
+    def f(x):
+        a = np.zeros((2, 3, 2)).transpose(2, 0, 1)
+        made = [np.empty_like(a), np.empty_like(x.reshape(2, 2).T), np.empty((2, 3), order="F")]
+        note(made)
+        return x
+
+    f(X)
+    numgrad.jacobian(f, jit=False)(X)
+    assert NOTES.pop() == NOTES.pop()
+
+
+def test_parts_of_single_precision():
+    def f(x):
+        z = np.zeros(2, np.complex64)
+        z.real[0] = x[0]
+        z.imag = x
+        assert z.dtype == np.complex64
+        assert z.real.dtype == z.imag.dtype == np.float32
+        assert (z.itemsize, z.nbytes, z.strides, z.real.strides) == (8, 16, (8,), (8,))
+        return z.real * z.imag[::-1], z * z
+
+    x = np.array([1.5, 2.0], np.float32)
+    product, square = numgrad.jacobian(f, jit=False)(x)
+    assert (product.dtype, square.dtype) == (np.float32, np.complex64)
+    assert_allclose(product, [[2.0, 1.5], [0.0, 0.0]])
+    assert_allclose(square, [[6j, 0.0], [0.0, -4.0]])
 
 
 def check(source):
