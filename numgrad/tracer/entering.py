@@ -190,7 +190,8 @@ class Entrance:
             memory = _memory_of(each.given)
             if overlaps_itself(memory):
                 return ITSELF
-            if any(a is not memory and _share(a, memory) for a in (*entered, *others)):
+            apart = [_memory_of(other.given) for other in self.arrays if other is not each]
+            if any(_share(a, memory) for a in (*apart, *others)):
                 return ARGUMENT
             if any(_share(a, memory) for a in outer):
                 return OUTSIDE
