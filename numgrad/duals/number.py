@@ -70,12 +70,59 @@ def _by_slopes(
             f"{rule.name} of duals with {counts[0]} and {counts[1]} partials: numbers of one "
             "differentiation have as many partials each"
         )
+    partials = _sums(rule, active, operator.mul)
+    if _has_nan(value, partials):
+        partials = _sums(rule, active, _term)
+    return value, partials
+
+
+def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
+    """Return the sums of the slopes times the derivatives of the arguments."""
     terms = [
-        [dx if not rule.smooth and _is_zero(dx) else f * dx for dx in partials]
+        [dx if not rule.smooth and _is_zero(dx) else product(f, dx) for dx in partials]
         for f, partials in active
         if f is not None
     ]
-    return value, tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+    return tuple(reduce(operator.add, column) for column in zip(*terms, strict=True))
+
+
+def _has_nan(value: Any, partials: tuple[Any, ...]) -> bool:
+    if type(value) is np.float64:  # the quick way, which would warn of complex numbers
+        try:
+            return any(map(math.isnan, partials))
+        except TypeError:  # the partials are duals themselves
+            pass
+    return any(map(_is_nan, partials))
+
+
+def _is_nan(x: Any) -> bool:
+    while isinstance(x, Dual):
+        x = x.value
+    return bool(x != x)
+
+
+def _term(slope: Any, dx: Any) -> Any:
+    """Return a slope times a derivative: 0 where either is, though the other may be infinite.
+
+    What doesn't move moves nothing, however steep; and where the function is flat, nothing moves
+    it. A nan stays. Of duals it is the product rule, with these products in it.
+    """
+    product = slope * dx
+    if not _is_nan(product):
+        return product
+    depth = max(_depth(slope), _depth(dx))
+    if not depth:
+        is_limit = slope == slope and dx == dx and (slope == 0 or dx == 0)
+        return type(product)(0) if is_limit else product
+    (f, f_partials), (x, x_partials) = (_split(each, depth) for each in (slope, dx))
+    terms = [[_term(f, dx) for dx in x_partials], [_term(df, x) for df in f_partials]]
+    partials = tuple(reduce(operator.add, each) for each in zip(*filter(None, terms), strict=True))
+    return Dual(_term(f, x), partials, depth=depth)
+
+
+def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
+    """Return the value of a number at a depth, and its partials; none of a constant."""
+    return (x.value, x.partials) if _depth(x) == depth else (x, ())
 
 
 def _is_zero(x: Any) -> bool:

@@ -25,19 +25,20 @@ from typing import Any
 import numpy as np
 
 from numgrad.duals.rules import TABLE
-from numgrad.tracer import pieces
-from numgrad.tracer.elements import is_dual, objects
-from numgrad.tracer.lines import one
+from numgrad.tracer.allocations import ALLOCATIONS
+from numgrad.tracer.arrays import TracedArray
+from numgrad.tracer.elements import is_dual, values_of
 from numgrad.tracer.numbers import (
     NO_RULE,
-    TracedArray,
-    computed_by,
+    Traced,
+    TracedNumber,
     elements_of,
     has_traced,
     plain,
-    traced,
 )
+from numgrad.tracer.operators import as_python, computed_by, python_value
 from numgrad.tracer.places import is_library, refusal
+from numgrad.tracer.views import as_strided
 
 MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
 
@@ -46,12 +47,14 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
     if isinstance(thing, types.ModuleType):
         return MODULES.get(thing.__name__, thing)
-    if not callable(thing) or isinstance(thing, type):
+    if not callable(thing):
         return thing
     try:
         if thing in REPLACED:
             return REPLACED[thing]
     except TypeError:  # it can't be hashed
+        return thing
+    if isinstance(thing, type):
         return thing
     if isinstance(thing, types.FunctionType):
         return _function(thing, {} if building is None else building)
@@ -158,6 +161,9 @@ class View(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return adapted(self.names[name])
 
+    def __setitem__(self, name: str, value: Any) -> None:  # by globals()[name]
+        self.names[name] = value
+
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
@@ -172,10 +178,25 @@ def _of_math(function: Any) -> Any:
     def call(*arguments: Any, **keywords: Any) -> Any:
         if not has_traced(arguments):
             return function(*arguments, **keywords)
+        _raise_as(function, arguments, keywords)
         way: Callable[..., Any] = MATH.get(function, _by_rule)
-        return way(function, *arguments, **keywords)
+        return as_python(way(function, *arguments, **keywords))
 
     return call
+
+
+def _raise_as(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Raise what a function of `math` raises for values, such as those out of its domain."""
+    if any(isinstance(each, Traced) and each.ndim for each in arguments):
+        return
+    if function not in (math.fsum, math.prod):  # which may be given what can be read once
+        function(*map(_as_float, arguments), **keywords)
+
+
+def _as_float(x: Any) -> Any:
+    if isinstance(x, list | tuple) or not has_traced(x):
+        return [_as_float(each) for each in x] if isinstance(x, list | tuple) else x
+    return python_value(x) if isinstance(x, TracedNumber) else values_of(elements_of(x))
 
 
 def _by_rule(function: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -214,63 +235,37 @@ def _ruled(function: Any) -> Any:
     return functools.update_wrapper(call, getattr(function, "py_func", function))
 
 
-# NumPy's allocations
-
-
-def _allocating(function: Any) -> Any:
-    """Return an allocation of arrays that can hold traced numbers, where they hold floats."""
-
-    @functools.wraps(function)
-    def allocate(*arguments: Any, **keywords: Any) -> Any:
-        array = function(*map(plain, arguments), **{k: plain(v) for k, v in keywords.items()})
-        return TracedArray(objects(array)) if array.dtype.kind in "fc" else array
-
-    return allocate
-
-
-def _array(function: Any) -> Any:
-    @functools.wraps(function)
-    def array(x: Any, dtype: Any = None, **keywords: Any) -> Any:
-        if not has_traced(x):
-            made = function(x, dtype=dtype, **keywords)
-            is_own = made is not x and made.dtype.kind in "fc" and type(made) is np.ndarray
-            return TracedArray(objects(made)) if is_own else made
-        if isinstance(x, TracedArray) and dtype is None:
-            return x if function in (np.asarray, np.asanyarray) else np.copy(x)
-        result = traced(objects(elements_of(x)), "array", (x,)) if has_traced(x) else x
-        if not isinstance(result, TracedArray):
-            result = TracedArray(one(result.elements), result.node)
-        return result if dtype is None else result.astype(dtype)
-
-    return array
-
-
-def _full(shape: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
-    if not has_traced(fill_value):
-        return _allocating(np.full)(shape, fill_value, dtype)
-    result = ALLOCATIONS[np.zeros](shape, dtype or fill_value.dtype)
-    result[...] = fill_value
-    return result
-
-
-def _arange(*arguments: Any, **keywords: Any) -> Any:
-    if not has_traced(arguments):
-        return np.arange(*arguments, **keywords)
-    start, stop, *step = arguments if len(arguments) > 1 else (0.0, *arguments)
-    elements = pieces.arange(*map(elements_of, (start, stop, *step)))
-    return traced(elements, "arange", arguments)
-
-
-ALLOCATIONS: dict[Any, Any] = {
-    np.full: _full,
-    np.arange: _arange,
-    **{f: _allocating(f) for f in (np.zeros, np.ones, np.empty, np.eye, np.identity)},
-    **{f: _allocating(f) for f in (np.zeros_like, np.ones_like, np.empty_like, np.full_like)},
-    **{f: _array(f) for f in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)},
-}
-
-
 # Python's own functions
+
+
+@functools.wraps(isinstance)
+def _is_instance(thing: Any, kinds: Any) -> bool:
+    """Return whether a traced number or array stands for one of some kinds."""
+    if isinstance(thing, kinds):
+        return True
+    if isinstance(thing, TracedArray):
+        return isinstance(np.empty(0), kinds)
+    if isinstance(thing, TracedNumber):
+        value = plain(thing)
+        return isinstance(python_value(thing) if thing.is_python else value, kinds)
+    return False
+
+
+def _iterated(*arguments: Any, **keywords: Any) -> Any:
+    """Return `numpy.nditer`, which makes copies of traced arrays, where there are none."""
+    if has_traced(arguments) or has_traced(list(keywords.values())):
+        raise refusal("numpy.nditer of an array with derivatives isn't traced.", LOOP)
+    return np.nditer(*arguments, **keywords)
+
+
+@functools.wraps(np.lib.stride_tricks.as_strided)
+def _as_strided(x: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Return `numpy.lib.stride_tricks.as_strided`, which asks no array what it is."""
+    function = as_strided if has_traced(x) else np.lib.stride_tricks.as_strided
+    return function(x, *arguments, **keywords)
+
+
+LOOP = "Loop over np.ndindex(x.shape), or over x.flat."
 
 
 def _extremum(function: Any) -> Any:
@@ -293,11 +288,15 @@ def _import(name: str, *arguments: Any, **keywords: Any) -> Any:
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
+    np.lib.stride_tricks.as_strided: _as_strided,
+    np.nditer: _iterated,
+    isinstance: _is_instance,
     max: _extremum(max),
     min: _extremum(min),
 }
 _builtins = {
     **vars(builtins),
+    "isinstance": _is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
     "__import__": _import,
@@ -317,4 +316,7 @@ class Module:
         return repr(sys.modules[self._name])
 
 
-MODULES = {name: Module(name) for name in ("math", "numpy", "numgrad")}
+MODULES = {
+    name: Module(name)
+    for name in ("math", "numpy", "numpy.lib", "numpy.lib.stride_tricks", "numgrad")
+}

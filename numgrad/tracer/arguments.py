@@ -1,6 +1,5 @@
 """Arguments and results: numbers and arrays, in tuples to any depth."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,11 @@ import numpy as np
 
 from numgrad.duals.number import Dual
 from numgrad.duals.rules import primal
+from numgrad.tracer import live
+from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
-from numgrad.tracer.numbers import Traced, TracedArray, TracedNumber, elements_of, has_traced
+from numgrad.tracer.numbers import Traced, TracedNumber, has_traced, held_by
+from numgrad.tracer.operators import is_python
 
 
 @dataclass(eq=False)
@@ -22,8 +24,17 @@ class Leaf:
     first: int = 0  # which input its first number is, among all that are differentiated by
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        is_known = isinstance(self.given, np.ndarray | Traced) and self.given.dtype != object
+        return self.given.dtype if is_known else dtype_of(self.elements)
+
+    @property
     def is_floating(self) -> bool:
-        return dtype_of(self.elements).kind in "fc"
+        return self.dtype.kind in "fc"
+
+    @property
+    def is_python(self) -> bool:
+        return is_python(self.given)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,7 +55,7 @@ def leaf_of(x: Any) -> Leaf | None:
         return Leaf(x, x.elements)
     if isinstance(x, np.ndarray):
         if x.dtype == object:
-            return Leaf(x, elements_of(x)) if has_traced(x) else None
+            return Leaf(x, held_by(x)) if has_traced(x) else None
         return Leaf(x, objects(x)) if x.dtype.kind in "biufc" else None
     if isinstance(x, Dual):
         return Leaf(x, x)
@@ -102,15 +113,8 @@ PYTHON_NUMBERS = {int: "int64", float: "float64", complex: "complex128"}
 
 
 def new_depth(arguments: Any) -> int:
-    """Return a depth that no other differentiation has, above those that it lies within.
-
-    A function may use numbers of an outer differentiation that are not among its arguments; the
-    types of compiled code tell the two apart, and here their numbers do.
-    """
-    return max(next(_depths), 1 + depth_in(arguments))
-
-
-_depths = itertools.count(1 << 16)  # above those of duals that users make
+    """Return a depth that no other differentiation has, above those in arguments."""
+    return live.new_depth(depth_in(arguments))
 
 
 def depth_in(arguments: Any) -> int:
@@ -118,9 +122,17 @@ def depth_in(arguments: Any) -> int:
     return max((depth_of(leaf.elements) for leaf in leaves(structure_of(arguments))), default=0)
 
 
+def check_leaves(structure: Any, function: Any = None) -> None:
+    """Raise if a number among arguments, or a function's results, is of an ended derivative."""
+    for leaf in leaves(structure):
+        live.check_live(leaf.elements, function)
+
+
 def traced_leaf(elements: Elements, node: Any = None) -> Any:
-    """Return elements as what a traced function is given."""
-    return TracedArray(elements, node) if is_array(elements) else TracedNumber(elements, node)
+    """Return elements as a result that is traced: a number is one of Python's."""
+    if is_array(elements):
+        return TracedArray.of(elements, node)
+    return TracedNumber(elements, node, is_python=True)
 
 
 def returned(elements: Elements, dtype: Any = None) -> Any:

@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from numgrad.tracer.arguments import (
     structure_of,
     traced_leaf,
 )
+from numgrad.tracer.arrays import TracedArray, record
 from numgrad.tracer.elements import (
     Elements,
     cast,
@@ -33,7 +34,7 @@ from numgrad.tracer.elements import (
     objects,
 )
 from numgrad.tracer.elements import mapped as each_of
-from numgrad.tracer.numbers import Traced, TracedArray, record
+from numgrad.tracer.numbers import Traced
 from numgrad.tracer.run import Run, check_is_real, check_returned
 from numgrad.transforms.positions import position_of_output, positions_of
 from numgrad.transforms.tables import tables_of
@@ -73,20 +74,25 @@ class TracedTransform:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        signature = inspect.Signature(_parameters(self.original))
+        signature = inspect.Signature(self.parameters)
         return with_out(signature) if self.takes_out else signature
 
-    @property
+    @cached_property
+    def parameters(self) -> list[inspect.Parameter]:
+        """The parameters of the user's function."""
+        return _parameters(self.original)
+
+    @cached_property
     def takes_out(self) -> bool:
         """Whether ``out`` is a parameter of the derivative, and not of the function."""
-        return takes_out(_parameters(self.original))
+        return takes_out(self.parameters)
 
     def bound(
         self, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         """Return all arguments in order, those that have no place in it, and ``out``."""
         out = keywords.pop("out", None) if self.takes_out else None
-        parameters = _parameters(self.original)
+        parameters = self.parameters
         if not parameters:
             return arguments, keywords, out
         signature = inspect.Signature(parameters)
@@ -105,7 +111,7 @@ def _remade(kind: Any, function: Any, settings: dict[str, Any]) -> Any:
 def _parameters(function: Any) -> list[inspect.Parameter]:
     """Return the parameters of the user's function; none where it doesn't tell."""
     if isinstance(function, TracedTransform):
-        return _parameters(function.original)
+        return function.parameters
     if isinstance(function, Transform):
         return list(function.parameters)
     if isinstance(function, np.ufunc):  # whose other parameters aren't for derivatives

@@ -4,7 +4,7 @@ An element is a `Dual` or a number of NumPy's. The rules are scalar code with br
 is taken element by element: the price of following the very same table as compiled code does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,30 @@ Elements = Any  # a Dual, a number, or an object array of these
 NUMBERS = bool | int | float | complex | np.number | np.bool_
 
 
+def arranged(items_of: Callable[[Any], Iterable[Any]], dtype: Any, model: Any) -> Any:
+    """Return an array of items, one for each of a model, that lies in memory as the model does.
+
+    What was broadcast stays so, and the axes have the same order in memory (NumPy's order "K"), so
+    that NumPy lays out alike what it computes from it.
+    """
+    repeated = [s == 0 and n > 1 for s, n in zip(model.strides, model.shape, strict=True)]
+    if model.size and any(repeated):
+        core = model[tuple(slice(0, 1) if r else slice(None) for r in repeated)]
+        return np.broadcast_to(arranged(items_of, dtype, core), model.shape)
+    block = np.fromiter(items_of(model), dtype, model.size).reshape(model.shape)
+    if model.ndim < 2 or model.flags.c_contiguous:
+        return block
+    result = np.empty_like(model, dtype, subok=False)
+    result[...] = block
+    return result
+
+
 def objects(array: Any) -> Any:
     """Return an array as one of objects that keep their precision."""
     array = np.asarray(array)
     if array.dtype == object:
         return array
-    return np.fromiter(array.flat, object, array.size).reshape(array.shape)
+    return arranged(lambda a: a.flat, object, array)
 
 
 def is_array(elements: Elements) -> bool:
@@ -57,20 +75,19 @@ def dtype_of(elements: Elements) -> np.dtype[Any]:
     return np.result_type(*numpy_kinds)
 
 
-def values_of(elements: Elements) -> Any:
+def values_of(elements: Elements, dtype: np.dtype[Any] | None = None) -> Any:
     """Return the values alone: a number, or an array of them."""
     if not is_array(elements):
         return primal(elements)
-    values = map(primal, elements.flat)
-    return np.fromiter(values, dtype_of(elements), elements.size).reshape(elements.shape)
+    dtype = dtype_of(elements) if dtype is None else dtype
+    return arranged(lambda a: map(primal, a.flat), dtype, elements)
 
 
 def mapped(function: Callable[[Any], Any], elements: Elements) -> Elements:
     """Return what a function gives for every element."""
     if not is_array(elements):
         return function(elements)
-    results = (function(element) for element in elements.flat)
-    return np.fromiter(results, object, elements.size).reshape(elements.shape)
+    return arranged(lambda a: map(function, a.flat), object, elements)
 
 
 def computed(function: Callable[..., Any], *inputs: Elements) -> Elements:
@@ -104,7 +121,7 @@ def constants(elements: Elements) -> Elements:
 
 
 def cast(elements: Elements, dtype: np.dtype[Any]) -> Elements:
-    """Return elements in a dtype."""
+    """Return elements in a dtype; of an array, a new one."""
     if is_array(elements):
         return mapped(lambda element: cast(element, dtype), elements)
     kind = type(primal(elements))

@@ -1,50 +1,41 @@
 """NumPy's functions of arrays, on traced ones.
 
 Most of them move elements about or add and multiply them, and so take object arrays as they are.
-What tests looks at values. What chooses, sorts, divides or takes roots is written out beside this.
+What tests looks at values. What chooses, sorts, divides or takes roots is written out beside this,
+as are those that return views and those that write.
 """
 
 import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import find
-from numgrad.duals.rules import TABLE
 from numgrad.tracer import linear_algebra, pieces, statistics
-from numgrad.tracer.elements import (
-    Elements,
-    computed,
-    is_array,
-    is_dual,
-    objects,
-    values_of,
-)
-from numgrad.tracer.lines import OWN, along, one, whole
-from numgrad.tracer.numbers import (
-    NO_RULE,
-    TracedArray,
-    computed_by,
-    elements_of,
-    has_traced,
-    plain,
-    store,
-    traced,
-)
+from numgrad.tracer.allocations import ALLOCATIONS
+from numgrad.tracer.arrays import COPY, TracedArray, store, traced
+from numgrad.tracer.elements import cast, is_array
+from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
+from numgrad.tracer.lines import OWN, whole
+from numgrad.tracer.numbers import NO_RULE, plain
+from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
+from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
+from numgrad.tracer.writing import WRITING, nan_to_num, written_by
 
 # What takes arrays of any objects: it moves them, or needs nothing but their operators.
 OF_OBJECTS = frozenset(
     """
-    append array_split atleast_1d atleast_2d atleast_3d block broadcast_arrays broadcast_to
-    column_stack compress concatenate copy delete diag diagflat diagonal dsplit dstack expand_dims
-    extract flip fliplr flipud hsplit hstack insert matrix_transpose moveaxis permute_dims ravel
-    repeat reshape resize roll rollaxis rot90 split squeeze stack swapaxes take
-    take_along_axis tile transpose tril triu unstack vsplit vstack
+    append block column_stack compress concatenate delete diagflat dstack extract hstack insert
+    repeat resize roll stack take take_along_axis tile tril triu vstack
     convolve correlate cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
-    inner kron outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
+    inner kron meshgrid outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
     """.split()
 )
+# Those of them whose sums and products may have another dtype than the elements.
+IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
 # What looks at values alone.
 OF_VALUES = frozenset(
     """
@@ -56,39 +47,191 @@ OF_VALUES = frozenset(
 )
 # The modules that register what is written out
 WRITTEN_OUT = (linear_algebra, pieces, statistics)
-# What writes to its first argument.
-WRITING = frozenset("copyto fill_diagonal place put put_along_axis putmask".split())
+# What is given the traced arrays themselves.
+OF_TRACED: dict[Any, Callable[..., Any]] = {
+    **PARTS,
+    **AS_ARRAY,
+    np.nan_to_num: nan_to_num,
+    **{f: ALLOCATIONS[f] for f in (np.zeros_like, np.ones_like, np.empty_like, np.full_like)},
+}
+
+VIEW = "numpy.{} returns a view here, or writes, which is not followed."
 
 
 def called(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Return what one of NumPy's functions gives for traced numbers."""
-    name = function.__name__
-    if function is np.linalg.norm:
-        name = "norm"
-    out = keywords.pop("out", None)
-    if name in WRITING:
-        return _written_by(function, arguments, keywords)
-    if name in OF_VALUES:
-        result = function(*map(_values, arguments), **{k: _values(v) for k, v in keywords.items()})
-    elif name in OWN:
-        inside = [_inside(argument) for argument in arguments]
-        elements = OWN[name](*inside, **{k: _inside(v) for k, v in keywords.items()})
-        result = traced(whole(elements, inside), name, arguments)
-    elif name in OF_OBJECTS:
-        inside = [_inside(argument) for argument in arguments]
-        elements = function(*inside, **{k: _inside(v) for k, v in keywords.items()})
-        views = next((each for each in arguments if isinstance(each, TracedArray)), None)
-        result = traced(whole(elements, inside), name, (*arguments, *keywords.values()), views)
-    elif _has_rule(function):
-        result = computed_by(function, _positional(function, arguments, keywords))
-    elif not _is_active((*arguments, *keywords.values())):
-        result = function(*map(_values, arguments), **{k: _values(v) for k, v in keywords.items()})
-    else:
-        raise refusal(f"numpy.{name} has no derivative here.", NO_RULE)
+    out, arguments, keywords = _without_out(function, arguments, keywords)
+    if function in WRITING:
+        return written_by(function, arguments, keywords)
+    result = _result(function, arguments, keywords)
     if out is None:
         return result
+    _check_out(function, arguments, keywords, out, np.shape(result))
     store(out, ..., result)
     return out
+
+
+def _check_out(
+    function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], out: Any, shape: Any
+) -> None:
+    """Raise what NumPy raises for an array that is given for the result."""
+    others = {k: values_in(v) for k, v in keywords.items()}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        function(*map(values_in, arguments), **others, out=np.empty_like(plain(out)))
+    room = np.shape(out)[len(np.shape(out)) - len(shape) :]
+    is_broadcast = len(room) == len(shape) and all(
+        n in (1, m) for n, m in zip(shape, room, strict=True)
+    )
+    is_refused = function in (np.cumsum, np.cumprod) and shape != np.shape(out)
+    if is_refused or not is_broadcast:
+        raise refusal(
+            f"numpy.{function.__name__} into an array of another shape has no derivative here.",
+            NO_RULE,
+        )
+
+
+def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    name = "norm" if function is np.linalg.norm else function.__name__
+    if function in OF_TRACED:
+        return OF_TRACED[function](*arguments, **keywords)
+    if name in VIEWS:
+        return viewed(function, arguments, keywords)
+    if name in OF_VALUES:
+        return function(
+            *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
+        )
+    if name in OWN:
+        return _written_out(function, name, arguments, keywords)
+    if name in OF_OBJECTS:
+        return _of_objects(function, arguments, keywords)
+    if has_rule(function):
+        return computed_by(function, _positional(function, arguments, keywords))
+    if not is_active((*arguments, *keywords.values())):
+        return _of_copies(function, arguments, keywords)
+    raise refusal(f"numpy.{name} has no derivative here.", NO_RULE)
+
+
+@lru_cache(maxsize=256)
+def _parameters(function: Any) -> tuple[str, ...]:
+    """Return the names of the parameters that may be given by their positions."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # NumPy before 2.1 doesn't tell the signatures of some
+        return ()
+    return tuple(
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    )
+
+
+def _without_out(
+    function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return the array that is given for the result, and the other arguments."""
+    names = _parameters(function)
+    if "out" not in names or len(arguments) <= names.index("out"):
+        return keywords.get("out"), arguments, {k: v for k, v in keywords.items() if k != "out"}
+    k = names.index("out")
+    after = dict(zip(names[k + 1 :], arguments[k + 1 :], strict=False))
+    return arguments[k], arguments[:k], {**after, **keywords}
+
+
+def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what a function gives for object arrays: that may be a view, or an argument itself."""
+    name = function.__name__
+    operands = (*arguments, *keywords.values())
+    inside = [inside_of(argument) for argument in arguments]
+    given = {k: inside_of(v) for k, v in keywords.items()}
+    pairs = list(zip(operands, [*inside, *given.values()], strict=True))
+    if name in IN_DTYPE:
+        inside, given = _in_dtype(function, inside, given)
+    elements = whole(function(*inside, **given), inside)
+
+    def made(each: Any) -> Any:
+        for source, copy in pairs:
+            if not (isinstance(source, TracedArray) and is_array(each)):
+                continue
+            if each is copy:
+                return source
+            if np.may_share_memory(each, copy):
+                if copy is not source.raw:  # of complex numbers
+                    raise refusal(VIEW.format(name), COPY)
+                return source.taken(each, name, operands)
+        known = [source.dtype for source in arrays_in(operands)]
+        is_empty = is_array(each) and not each.size  # which doesn't tell its dtype
+        return traced(each, name, operands, np.result_type(*known) if is_empty and known else None)
+
+    if isinstance(elements, list | tuple):
+        return type(elements)(map(made, elements))
+    return made(elements)
+
+
+def _in_dtype(
+    function: Any, inside: list[Any], given: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a sum or product with the elements in the dtype that is asked for."""
+    names = _parameters(function)
+    given = {**dict(zip(names, inside, strict=False)), **given}
+    dtype = given.pop("dtype", None)
+    first = given.pop(names[0])
+    return [first if dtype is None else cast(first, np.dtype(dtype))], given
+
+
+def arrays_in(operands: Any) -> Iterator[TracedArray]:
+    """Return the traced arrays among operands, in lists and tuples too."""
+    for operand in operands:
+        if isinstance(operand, TracedArray):
+            yield operand
+        elif isinstance(operand, list | tuple):
+            yield from arrays_in(operand)
+
+
+def _written_out(
+    function: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Any:
+    """Return what a function that is written out gives.
+
+    NumPy's own is called for its errors, and for the dtype and the order of its result.
+    """
+    try:
+        inspect.signature(OWN[name]).bind(*arguments, **keywords)
+    except TypeError as error:
+        given = ", ".join(keywords) or f"{len(arguments)} arguments"
+        raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        like = function(
+            *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
+        )
+    inside = [inside_of(argument) for argument in arguments]
+    elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
+    if not is_array(elements) or np.shape(like) != elements.shape:
+        return traced(whole(elements, inside), name, arguments)
+    result = np.empty_like(like, object, subok=False)
+    result[...] = elements
+    return traced(result, name, arguments, like.dtype)
+
+
+def _of_copies(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what a function gives for copies of arrays without derivatives.
+
+    It may write to none of them and return a view of none, since later on the arrays themselves
+    may hold derivatives.
+    """
+    sources = (*arguments, *keywords.values())
+    copies = [values_in(each) for each in sources]
+    before = [np.copy(each) if is_array(each) else each for each in copies]
+    count = len(arguments)
+    result = function(*copies[:count], **dict(zip(keywords, copies[count:], strict=True)))
+    for source, copy, old in zip(sources, copies, before, strict=True):
+        if not isinstance(source, TracedArray):
+            continue
+        written = not np.array_equal(copy, old, equal_nan=True)
+        members = result if isinstance(result, list | tuple) else (result,)
+        shared = any(is_array(each) and np.may_share_memory(each, copy) for each in members)
+        if written or shared:
+            raise refusal(VIEW.format(function.__name__), COPY)
+    return result
 
 
 def _positional(
@@ -101,120 +244,3 @@ def _positional(
     if bound.kwargs:
         raise refusal(f"{function.__name__} with {', '.join(bound.kwargs)} isn't traced.", NO_RULE)
     return bound.args
-
-
-def _has_rule(function: Any) -> bool:
-    try:
-        return function in TABLE or bool(find(function))
-    except TypeError:
-        return False
-
-
-def _is_active(operands: tuple[Any, ...]) -> bool:
-    return any(has_traced(each) and is_dual(elements_of(each)) for each in operands)
-
-
-def _inside(x: Any) -> Any:
-    """Return the elements of what is traced, in lists and tuples too; arrays beside as objects."""
-    if type(x) in (list, tuple):
-        if has_traced(x) or any(is_array(item) for item in x):
-            return type(x)(map(_inside, x))
-        return x
-    if is_array(x) and x.dtype.kind in "fc":
-        return objects(x)
-    if not has_traced(x):
-        return x
-    elements = elements_of(x)
-    return elements if is_array(elements) else one(elements)
-
-
-def _values(x: Any) -> Any:
-    if type(x) in (list, tuple):
-        return type(x)(map(_values, x))
-    return values_of(elements_of(x)) if has_traced(x) and is_array(x) else plain(x)
-
-
-def _written_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-    """Let a function write to a traced array."""
-    target, *others = arguments
-    if not isinstance(target, TracedArray):
-        if _is_active(tuple(others)):
-            store(target, ..., others[0] if function is np.copyto else others[-1])
-        function(target, *map(_values, others), **keywords)
-        return
-    keywords = {k: _inside(v) for k, v in keywords.items()}
-    function(target.elements, *map(_inside, others), **keywords)
-    target.written(function.__name__, arguments)
-
-
-# Ufuncs
-
-
-def ufunc_method(
-    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]
-) -> Any:
-    """Return what a ufunc or one of its methods gives."""
-    name = ufunc.__name__
-    keywords = {k: v for k, v in keywords.items() if k != "casting"}
-    if name in ("matmul", "vecdot", "vecmat", "matvec") and method == "__call__" and not keywords:
-        elements = ufunc(*(objects(each) for each in map(_inside, inputs)))
-        return traced(whole(elements, list(map(_inside, inputs))), name, inputs)
-    if not _is_active(inputs) and not _has_rule(ufunc):
-        return getattr(ufunc, method)(*map(_values, inputs), **keywords)
-    if keywords.get("dtype") is not None and method == "__call__":
-        others = {k: v for k, v in keywords.items() if k != "dtype"}
-        return ufunc_method(ufunc, method, inputs, others).astype(keywords["dtype"])
-    if method == "__call__":
-        if keywords:
-            raise refusal(f"{name} with {', '.join(keywords)} has no derivative here.", NO_RULE)
-        return computed_by(ufunc, inputs)
-    own_ufunc = np.frompyfunc(lambda *numbers: computed(ufunc, *numbers), ufunc.nin, ufunc.nout)
-    if method == "at":
-        return _at(own_ufunc, name, inputs)
-    inside = [_inside(each) for each in inputs]
-    if method in ("reduce", "accumulate", "reduceat"):
-        if keywords.pop("dtype", None) is not None:
-            raise refusal(f"{name}.{method} with dtype has no derivative here.", NO_RULE)
-        if method == "reduce":
-            elements = _reduced(own_ufunc, ufunc, *inside, **keywords)
-        else:
-            elements = getattr(own_ufunc, method)(*inside, **keywords)
-    elif method == "outer":
-        elements = own_ufunc.outer(*(objects(each) for each in inside), **keywords)
-    else:
-        raise refusal(f"{name}.{method} has no derivative here.", NO_RULE)
-    return traced(whole(elements, inside), f"{name}.{method}", inputs)
-
-
-def _at(own_ufunc: Any, name: str, inputs: tuple[Any, ...]) -> None:
-    target, *others = inputs
-    if not isinstance(target, TracedArray):
-        raise refusal(f"{name}.at on a NumPy array would lose derivatives.", NO_RULE)
-    own_ufunc.at(target.elements, *map(_inside, others))
-    target.written(f"{name}.at", inputs)
-
-
-def _reduced(
-    own_ufunc: Any,
-    ufunc: np.ufunc,
-    elements: Elements,
-    axis: Any = 0,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
-    """Return the reduction of an object array by a ufunc of the table."""
-    if where is not True:
-        raise refusal(f"{ufunc.__name__}.reduce with where has no derivative here.", NO_RULE)
-    elements = objects(elements)
-    if ufunc in (np.maximum, np.minimum) and initial is None:
-        return OWN[{"maximum": "max", "minimum": "min"}[ufunc.__name__]](elements, axis, keepdims)
-
-    def line_of(line: Any) -> Any:
-        if initial is not None:
-            line = np.concatenate((objects([initial]), line))
-        if not line.size and ufunc.identity is not None:
-            return float(ufunc.identity)
-        return own_ufunc.reduce(line)
-
-    return along(line_of, elements, axis, keepdims)

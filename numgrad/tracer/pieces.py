@@ -7,12 +7,11 @@ import numpy as np
 from numgrad.tracer.elements import (
     Elements,
     computed,
-    dtype_of,
     is_array,
     objects,
     values_of,
 )
-from numgrad.tracer.lines import OWN, own
+from numgrad.tracer.lines import own
 
 
 @own("select")
@@ -36,17 +35,6 @@ def where(condition: Any, *choices: Any) -> Any:
 def clip(a: Elements, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Elements:
     """Return the elements, kept between bounds."""
     return computed(np.clip, a, bounds.get("min", a_min), bounds.get("max", a_max))
-
-
-@own("nan_to_num")
-def nan_to_num(
-    x: Elements, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
-) -> Elements:
-    """Return numbers in the place of nan and inf."""
-    del copy  # the result is always another array
-    values = np.asarray(values_of(x))
-    clean = np.nan_to_num(values, nan=nan, posinf=posinf, neginf=neginf)
-    return computed(np.where, np.isfinite(values), x, clean)
 
 
 def _single(x: Any) -> Any:
@@ -100,16 +88,3 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Ele
     if not is_array(x) or not x.ndim:
         return at(_single(x))
     return np.fromiter(map(at, objects(x).flat), object, x.size).reshape(x.shape)
-
-
-@own("zeros_like", "ones_like", "empty_like", "full_like")
-def full_like(a: Elements, fill: Any = 0.0, dtype: Any = None, shape: Any = None) -> Elements:
-    """Return an array of constants; see `numgrad.tracer.adapted` for the other allocations."""
-    kind = np.dtype(dtype) if dtype is not None else dtype_of(a)
-    return objects(np.full(np.shape(a) if shape is None else shape, values_of(fill), kind))
-
-
-OWN["ones_like"] = lambda a, dtype=None, shape=None: full_like(a, 1.0, dtype, shape)
-OWN["zeros_like"] = OWN["empty_like"] = lambda a, dtype=None, shape=None: full_like(
-    a, 0.0, dtype, shape
-)

@@ -1,5 +1,6 @@
 """Lines of the user's code: where an operation stands, and errors that say so."""
 
+import inspect
 import linecache
 import os
 import sys
@@ -64,9 +65,15 @@ def here() -> Place | None:
     return fallback
 
 
-def refusal(reason: str, advice: str) -> DifferentiationError:
-    """Return the error to raise for what can't be differentiated where the program is now."""
-    place = here()
+def start_of(function: object) -> Place | None:
+    """Return the line on which a function begins."""
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+    return None if code is None else Place(code.co_name, code.co_filename, code.co_firstlineno)
+
+
+def refusal(reason: str, advice: str, place: Place | None = None) -> DifferentiationError:
+    """Return the error to raise for what can't be differentiated: where the program is now."""
+    place = place or here()
     if place is None:
         return DifferentiationError(f"{reason}\n{advice}")
     return DifferentiationError(

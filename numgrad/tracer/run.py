@@ -1,36 +1,32 @@
 """One run of a function on duals with a partial for every input, in plain Python."""
 
-import dis
 from collections.abc import Callable
-from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from numgrad.duals.number import Dual
 from numgrad.duals.rules import primal
+from numgrad.tracer import live
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
+    check_leaves,
     in_place_of_leaves,
     kind_of,
     leaf_of,
     leaves,
     new_depth,
     structure_of,
-    traced_leaf,
 )
 from numgrad.tracer.elements import (
     Elements,
     cast,
-    depth_of,
     dtype_of,
-    objects,
-    values_of,
 )
 from numgrad.tracer.elements import mapped as each_of
-from numgrad.tracer.numbers import TracedArray
+from numgrad.tracer.entering import Entrance, clean
+from numgrad.tracer.numbers import TracedNumber
 from numgrad.tracer.places import ENTRANCES
 
 
@@ -43,7 +39,8 @@ class Run:
         self.depth = new_depth(arguments)
         self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
         self.given: list[Any] = list(arguments)
-        self.arrays: list[tuple[Any, TracedArray]] = []  # what the function may overwrite
+        self.entered: set[int] = set()  # the positions of the arguments that were replaced
+        self.entrance = Entrance(function)
 
     def seed(self, positions: tuple[int, ...]) -> None:
         """Let the numbers of some arguments be the inputs, one partial each."""
@@ -60,6 +57,7 @@ class Run:
 
         for position, structure in self.inputs.items():
             entered = [self._seeded(leaf, partials) for leaf in leaves(structure)]
+            self.entered.add(position)
             self.given[position] = in_place_of_leaves(self.arguments[position], entered)
 
     def seed_along(self, tangents: tuple[Any, ...]) -> None:
@@ -75,6 +73,7 @@ class Run:
                 leaf.direction = direction.elements
             self.inputs[position] = structure
             moving = [self._moving(leaf) for leaf in leaves(structure)]
+            self.entered.add(position)
             self.given[position] = in_place_of_leaves(self.arguments[position], moving)
 
     @property
@@ -82,6 +81,7 @@ class Run:
         return str(getattr(self.function, "__name__", self.function))
 
     def _check(self, position: int, structure: Any) -> None:
+        check_leaves(structure)
         members = leaves(structure)
         if not members or not all(leaf.is_floating for leaf in members):
             raise TypeError(
@@ -108,11 +108,9 @@ class Run:
         )
 
     def _entered(self, leaf: Leaf, elements: Elements) -> Any:
-        entered = traced_leaf(elements)
-        if isinstance(entered, TracedArray):
-            entered.memory.dtype = dtype_of(elements)
-            self.arrays.append((leaf.given, entered))
-        return entered
+        if leaf.is_array:
+            return self.entrance.array(leaf.given, elements, leaf.dtype)
+        return TracedNumber(elements, is_python=leaf.is_python)
 
     def hold_result(self, position: int) -> None:
         """Let an argument be the array that the function stores its result in."""
@@ -125,26 +123,27 @@ class Run:
                 f"argument {position} of {self.name} must be an array of floats to hold the "
                 f"result, as out_argnum says, and not of type {kind_of(given)}"
             )
-        self.given[position] = self._entered(leaf, leaf.elements.copy())
+        self.entered.add(position)
+        self.given[position] = self._entered(leaf, leaf.elements)
 
     def __call__(self, keywords: dict[str, Any]) -> Any:
-        """Call the function; let arrays that it wrote to hold what it left in them."""
+        """Call the function; let arguments that it wrote to hold what it left in them."""
         function = adapted(self.function)
-        if stores_items(function):
-            self._enter_arrays()
-        result = function(*map(adapted, self.given), **keywords)
-        for given, entered in self.arrays:
-            if entered.memory.is_written:
-                left = each_of(self.value, entered.elements)
-                given[...] = traced_leaf(left) if depth_of(left) else values_of(left)
-        return result
-
-    def _enter_arrays(self) -> None:
-        """Let all arrays of floats hold derivatives: the function may store some in them."""
         for position, given in enumerate(self.given):
-            is_plain = isinstance(given, np.ndarray) and given.dtype.kind in "fc"
-            if is_plain and given.flags.writeable:
-                self.given[position] = self._entered(Leaf(given, objects(given)), objects(given))
+            if position not in self.entered:
+                self.given[position] = self.entrance.argument(given)
+        keywords = {name: self.entrance.argument(x) for name, x in keywords.items()}
+        with live.under_way(self.depth):
+            try:
+                result = function(*map(adapted, self.given), **keywords)
+                check_leaves(structure_of(result), self.function)
+                self.entrance.check(self.name, (self.arguments, keywords))
+            except BaseException as error:
+                clean(error, self.entrance, self.value)
+                raise
+            finally:
+                self.entrance.leave(self.value)
+        return result
 
     def value(self, element: Any) -> Any:
         """Return an element without this derivative."""
@@ -158,20 +157,6 @@ class Run:
 
 
 ENTRANCES.add(Run.__call__.__code__)
-
-
-def stores_items(function: Any) -> bool:
-    """Return whether a function, or one within it, has a statement like ``x[k] = ...``."""
-    code = getattr(function, "__code__", None)
-    return code is not None and _stores_items(code)
-
-
-@lru_cache(maxsize=512)
-def _stores_items(code: CodeType) -> bool:
-    names = {instruction.opname for instruction in dis.get_instructions(code)}
-    if names & {"STORE_SUBSCR", "STORE_SLICE"}:
-        return True
-    return any(_stores_items(c) for c in code.co_consts if isinstance(c, CodeType))
 
 
 def has_depth(element: Any, depth: int) -> bool:

@@ -122,6 +122,21 @@ def sort(a: Elements, axis: Any = -1, kind: Any = None) -> Elements:  # noqa: AR
     return np.take_along_axis(a, order, axis)
 
 
+@own("partition")
+def partition(a: Elements, kth: Any, axis: Any = -1, kind: Any = None) -> Elements:  # noqa: ARG001
+    """Return the elements in the places that NumPy gives to their values."""
+    a = objects(a)
+    if axis is None:
+        a, axis = a.ravel(), 0
+    places = np.partition(values_of(a), kth, axis)
+    # The first of equals goes to the first of the places that their value has.
+    source = np.argsort(values_of(a), axis=axis, kind="stable")
+    target = np.argsort(places, axis=axis, kind="stable")
+    result = np.empty_like(a)
+    np.put_along_axis(result, target, np.take_along_axis(a, source, axis), axis)
+    return result
+
+
 @own("unique")
 def unique(ar: Elements) -> Elements:
     """Return the first of equals, in order."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numgrad.duals.number import Dual
+from numgrad.tracer import live
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
@@ -16,12 +17,12 @@ from numgrad.tracer.arguments import (
     new_depth,
     returned,
     structure_of,
-    traced_leaf,
 )
 from numgrad.tracer.elements import cast, dtype_of
 from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.entering import Entrance
 from numgrad.tracer.graph import Graph
-from numgrad.tracer.numbers import Traced
+from numgrad.tracer.numbers import Traced, TracedNumber
 from numgrad.tracer.places import ENTRANCES
 from numgrad.tracer.recording import Recorder
 
@@ -89,7 +90,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
             f"{', '.join(map(kind_of, args)) or 'none at all'}, holds floats; write 2.0, not 2"
         )
     recorder = Recorder(len(inputs), new_depth(args))
-    positions = itertools.count()
+    positions, entrance = itertools.count(), Entrance(f)
     given = []
     for argument, structure, name in zip(args, structures, names, strict=True):
         members = leaves(structure)
@@ -97,11 +98,15 @@ def trace(f: Callable[..., Any], *args: Any) -> Graph:
         if isinstance(structure, Leaf):
             labels = [name]
         entered = [
-            _entered(recorder, label, leaf, next(positions))
+            _entered(recorder, label, leaf, next(positions), entrance)
             for label, leaf in zip(labels, members, strict=True)
         ]
         given.append(in_place_of_leaves(argument, entered) if entered else argument)
-    value = _run(f, given)
+    with live.under_way(recorder.depth):
+        try:
+            value = _run(f, given)
+        finally:
+            entrance.leave(lambda element: _value(element, recorder.depth))
     outputs = structure_of(value)
     results = [leaf.given for leaf in leaves(outputs) if isinstance(leaf.given, Traced)]
     ends = [result.node for result in results if result.node is not None]
@@ -139,9 +144,14 @@ def _names(f: Any, count: int) -> list[str]:
     return names + [f"x{k}" for k in range(len(names), count)]
 
 
-def _entered(recorder: Recorder, name: str, leaf: Any, position: int) -> Any:
+def _entered(recorder: Recorder, name: str, leaf: Any, position: int, entrance: Entrance) -> Any:
     """Return a number or an array as an input of the graph."""
     dtype = dtype_of(leaf.elements)
     partials = tuple(cast(float(k == position), dtype) for k in range(recorder.partials))
     elements = each_of(lambda e: Dual(e, partials, depth=recorder.depth), leaf.elements)
-    return traced_leaf(elements, recorder.input(name, elements))
+    node = recorder.input(name, elements)
+    if not leaf.is_array:
+        return TracedNumber(elements, node, leaf.is_python)
+    array = entrance.array(leaf.given, elements, leaf.dtype)
+    array.memory.node = node
+    return array

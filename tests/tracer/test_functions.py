@@ -33,6 +33,15 @@ MORE = {
         math.prod(x) + max(x[0], x[1], 0.5) + min(x)
         float_into(np.empty(3), x)
         in_place(x.copy())
+        float_into(v[:3].copy(), x)
+        np.partition(x, 2) * np.partition(x, [1, 3])
+        np.meshgrid(x, v)[0]
+        np.full_like(v, x[1]) * np.full((2, 1), x[2])
+        np.cumsum(x, 0, None, np.zeros(6))
+        np.add(x, v, out=np.ones(6), where=x > 0.5)
+        np.lib.stride_tricks.as_strided(x, (3, 2), (16, 8)) ** 2
+        [e * i for (i,), e in np.ndenumerate(x)][3]
+        np.diag(x)[2] + np.diag(x.reshape(2, 3))[1]
     """,
     (3, 4): """
         np.max(x, axis=1)
@@ -84,7 +93,7 @@ def made(expression):
     f = function([expression])
     import math
 
-    f.__globals__.update(math=math, float_into=float_into, in_place=in_place)
+    f.__globals__.update(math=math, plain=np.ones(6), float_into=float_into, in_place=in_place)
     return f
 
 
@@ -203,7 +212,7 @@ def test_object_arrays_hold_traced_numbers():
 
     def f(x):
         objects = x.__array__()
-        return np.sum(objects * objects) + np.sum(np.exp(objects)) + objects[0]
+        return np.sum(objects * objects) + np.sum(np.exp(objects)) + np.array(x, object)[0]
 
     x = np.array([1.0, 2.0])
     assert_allclose(numgrad.grad(f, jit=False)(x), 2 * x + np.exp(x) + [1.0, 0.0], rtol=1e-14)
@@ -227,9 +236,17 @@ def test_errors_of_numpy():
         "np.add.reduce(x, where=x > 1.0)",
         "np.float64(x[0])",
         "float(x[0])",
-        "v.__setitem__(0, x[0])",
-        "v.__iadd__(x)",
-        "np.copyto(v, x)",
+        "plain.__setitem__(0, x[0])",
+        "plain.__iadd__(x)",
+        "np.copyto(plain, x)",
+        "np.put(plain, 0, x[0])",
+        "np.add(x, x, out=plain)",
+        "np.add.at(plain, 0, x[0])",
+        "np.cumsum(x, 0, None, plain)",
+        "[each for each in np.nditer(x)]",
+        "np.array(x, str).astype(float) * x.view(np.int64)",
+        "np.einsum('ii->i', np.zeros((2, 2), complex)) + x[0]",
+        "np.broadcast_arrays(x)[0].view(np.complex128)",
         "math.ulp(x[0])",
     ],
 )

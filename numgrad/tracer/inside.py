@@ -1,0 +1,43 @@
+"""What NumPy's functions are given in the place of traced numbers."""
+
+from typing import Any
+
+from numgrad.duals.number import find
+from numgrad.duals.rules import TABLE
+from numgrad.tracer.elements import is_array, is_dual, objects, values_of
+from numgrad.tracer.lines import one
+from numgrad.tracer.numbers import elements_of, has_traced, plain
+
+
+def inside_of(x: Any) -> Any:
+    """Return the elements of what is traced, in lists and tuples too; arrays beside as objects."""
+    if type(x) in (list, tuple):
+        if has_traced(x) or any(is_array(item) for item in x):
+            return type(x)(map(inside_of, x))
+        return x
+    if is_array(x) and x.dtype.kind in "fc":
+        return objects(x)
+    if not has_traced(x):
+        return x
+    elements = elements_of(x)
+    return elements if is_array(elements) else one(elements)
+
+
+def values_in(x: Any) -> Any:
+    """Return the values of what is traced, in lists and tuples too."""
+    if type(x) in (list, tuple):
+        return type(x)(map(values_in, x))
+    return values_of(elements_of(x)) if is_array(x) and has_traced(x) else plain(x)
+
+
+def is_active(operands: tuple[Any, ...]) -> bool:
+    """Return whether any operand has derivatives."""
+    return any(has_traced(each) and is_dual(elements_of(each)) for each in operands)
+
+
+def has_rule(function: Any) -> bool:
+    """Return whether a function is in the table."""
+    try:
+        return function in TABLE or bool(find(function))
+    except TypeError:
+        return False
