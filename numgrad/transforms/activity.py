@@ -196,7 +196,7 @@ class Activity:
         return False
 
     def _relate_undef(self, target, expr):
-        """A variable that has no value yet, or a function."""
+        """Relate nothing to a variable that has no value yet, or is a function."""
 
     _relate_null = _relate_make_function = _relate_undef
 
@@ -291,7 +291,7 @@ class Activity:
         return self.relate_operator(target, [self._of(expr.value)])
 
     def relate_operator(self, target, operands):
-        """Operators compute new arrays; sequences they put one behind the other."""
+        """Let operators compute new arrays, and put sequences one behind the other."""
         if isinstance(target, tuple):
             items = [item for each in operands if isinstance(each, tuple) for item in each]
             assign(target, tuple(items))
@@ -312,7 +312,7 @@ class Activity:
         return self.relate_in_place(target, self._of(expr.lhs), self._of(expr.rhs))
 
     def relate_in_place(self, target, owner, other):
-        """An operator that assigns writes to arrays and lists, and computes new numbers."""
+        """Let an operator that assigns write to arrays and lists, and compute new numbers."""
         if isinstance(owner, Container):
             if isinstance(other, Container):
                 unify(owner.items, other.items)

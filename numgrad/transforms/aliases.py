@@ -1,8 +1,9 @@
 """What may share memory with what: points-to analysis by unification [1]_.
 
 A *place* is where a number may lie: a number that a variable holds, or the memory of arrays,
-lists and objects. A variable has a *shape*, made from the type that Numba infers for it: None if it
-holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, or a `Container`.
+lists and objects. A variable has a *shape*, made from the type that Numba infers for it: None if
+it holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, or a
+`Container`.
 Of tuples the items are told apart; of lists, dictionaries and arrays they are not.
 
 Two relations are kept:

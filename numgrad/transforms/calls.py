@@ -29,23 +29,8 @@ from numgrad.transforms.inference import front_end
 
 # Operators called by name, as in operator.iadd(x, y)
 IN_PLACE = [
-    getattr(operator, name)
-    for name in [
-        "iadd",
-        "isub",
-        "imul",
-        "itruediv",
-        "ifloordiv",
-        "imod",
-        "ipow",
-        "imatmul",
-        "iconcat",
-        "iand",
-        "ior",
-        "ixor",
-        "ilshift",
-        "irshift",
-    ]
+    getattr(operator, f"i{name}")
+    for name in "add sub mul truediv floordiv mod pow matmul concat and or xor lshift".split()
 ]
 
 EXTREMES = min, max, sum
@@ -98,13 +83,13 @@ def relate(activity, target, expr):
 
 
 def pure(call):
-    """The result is new memory, computed from all that is given."""
+    """Let the result be new memory, computed from all that is given."""
     combine(call.target, *call.operands)
     return True
 
 
 def unknown(call, operands=None):
-    """All memory is shared, may be written, and flows into each other."""
+    """Let all memory be shared, written, and flow into each other."""
     operands = call.operands if operands is None else operands
     combine(call.target, *operands)
     confuse(call.target, *operands)

@@ -330,9 +330,9 @@ FRESH_METHODS = [
     "var",
 ]
 
-VIEWS_BY_METHODS = ["ravel", "reshape", "transpose", "swapaxes", "squeeze", "diagonal", "view"]
+VIEWS_BY_METHODS = "ravel reshape transpose swapaxes squeeze diagonal view".split()
 
-WRITING_METHODS = ["fill", "sort", "partition", "itemset", "put", "resize"]
+WRITING_METHODS = "fill sort partition itemset put resize".split()
 
 
 def named(module, names):

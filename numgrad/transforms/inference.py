@@ -26,7 +26,7 @@ from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
 from numgrad.targets import cuda
 
 
-class FrontEndFlags(Flags):
+class FrontEndFlags(Flags):  # type: ignore[misc]
     """Flags of a compilation that ends with type inference."""
 
 

@@ -232,7 +232,7 @@ class Rewriting:
     _replaced_getitem = _replaced_getiter
 
     def _replaced_typed_getitem(self, statement):
-        """Let the items of one type that ``literal_unroll`` goes through have one type with duals."""
+        """Let items of one type that ``literal_unroll`` goes through have one type with duals."""
         before = self._walked(statement, "value")
         value, target = statement.value, statement.target.name
         if self.activity.is_active(target):

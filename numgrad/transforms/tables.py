@@ -1,4 +1,4 @@
-"""Which arguments of a function are tables: those of which it takes items, so that they are whole."""
+"""Which arguments of a function are tables: those of which it takes items."""
 
 import inspect
 from functools import cache

@@ -13,6 +13,7 @@ from numba.extending import overload, overload_method, register_jitable
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
+from tests.transforms.lines import differences, program
 
 List, Dict = numba.typed.List, numba.typed.Dict
 
@@ -149,36 +150,13 @@ n = int(x[2]); y = n * x[0] - np.int64(x[1]) * x[1]
 """
 
 
-def program(lines):
-    """Return the function that lines of the table are, one result a line."""
-    names = [f"line_{k}" for k in range(len(lines))]
-    parts = [
-        f"def {name}(x):\n    {line}\n    return y\n"
-        for name, line in zip(names, lines, strict=True)
-    ]
-    exec("".join(parts), namespace := globals().copy())
-    called = ", ".join(f"compiled_{name}(x)" for name in names)
-    namespace |= {f"compiled_{name}": njit(namespace[name]) for name in names}
-    exec(f"def f(x):\n    return np.array([{called}])\n", namespace)
-    return namespace["f"], [namespace[name] for name in names]
-
-
-def differences(f, x):
-    """Return the gradient by central differences of fourth order."""
-    step, gradient = 2e-3, np.empty(x.size)
-    for k, unit in enumerate(np.eye(x.size)):
-        near, far = (f(x + h * unit) - f(x - h * unit) for h in (step, 2.0 * step))
-        gradient[k] = (8.0 * near - far) / (12.0 * step)
-    return gradient
-
-
 LINES = KEPT.strip().splitlines()
 
 
 @pytest.mark.parametrize("first", range(0, len(LINES), 10))
 def test_kept(first):
     lines, x = LINES[first : first + 10], X.copy()
-    f, each = program(lines)
+    f, each = program(lines, globals())
     gradients = numgrad.jacobian(f)(x)
     for line, gradient, alone in zip(lines, gradients, each, strict=True):
         assert_allclose(gradient, differences(alone, X), rtol=1e-8, atol=1e-8, err_msg=line)
