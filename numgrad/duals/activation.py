@@ -47,7 +47,7 @@ def _activated_item(dual, value):
     if isinstance(value, FLOATING):
         elements = with_partials(dual.instance_type, value)
         return lambda dual, value: converted(value, elements)
-    if isinstance(value, types.List) and holds_floats(value.dtype):
+    if isinstance(value, types.List) and isinstance(value.dtype, FLOATING):
         return lambda dual, value: [activated_item(dual, item) for item in value]
     if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
         parts = tuple(holds_floats(item) or None for item in value.types)

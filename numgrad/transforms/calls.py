@@ -225,7 +225,7 @@ def relate_known(call):
         return store_results(call, outputs)
     if function in effects.SHAPED and are_known(call):
         effects.SHAPED[function](target, *operands)
-        return None
+        return isinstance(target, Container) or None
     if function in EXTREMES:
         for operand in operands:
             share(target, items_of(operand))  # of a tuple all items

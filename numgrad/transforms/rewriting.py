@@ -13,7 +13,7 @@ from numba.core.ir_utils import get_definition, guard
 from numgrad.duals import activation, allocations
 from numgrad.duals.numba_type import dual_in, with_partials
 from numgrad.targets import cuda
-from numgrad.transforms import classes
+from numgrad.transforms import classes, effects
 from numgrad.transforms.aliases import Container, Place
 from numgrad.transforms.callees import hashable, is_number_class
 from numgrad.transforms.calls import EXTREMES
@@ -93,7 +93,7 @@ class Rewriting:
             if not activity.carries(place):
                 return False
             if in_container:
-                return is_new
+                return is_new and not place.is_memory
             if not place.is_memory:
                 return is_named
             return (is_new and not is_dual) or (is_outside and not place.find().is_written)
@@ -122,9 +122,16 @@ class Rewriting:
         """Return whether a new array holds duals by the rules, since an operand does."""
         if not isinstance(value, self.nodes.Expr):
             return False
-        if value.op == "call" and isinstance(self.activity.function_of(value.func), Dispatcher):
+        if value.op == "call" and not self._is_known(value.func):
             return False
         return any(self.activity.is_active(var.name) for var in value.list_vars())
+
+    def _is_known(self, func):
+        """Return whether what is called is a function or a method that the table knows."""
+        if isinstance(self.activity.type_of(func.name), types.BoundFunction):
+            return True
+        function = self.activity.function_of(func)
+        return hashable(function) and function in effects.FUNCTIONS
 
     def _as_duals(self, variable, pattern):
         """Return the call that makes duals of parts of a value, and the statements before it."""

@@ -4,7 +4,7 @@ Each line computes y from an array x of four numbers. Its derivatives are compar
 of itself, run by Python.
 """
 
-import operator
+import operator  # noqa: F401 - by the lines
 from collections import namedtuple
 
 import numpy as np
@@ -250,7 +250,7 @@ np.nan_to_num(x, copy=False); x[0] *= x[1]; y = x.sum() ** 2
 
 def test_arguments_written_under_other_names():
     """In each pass they are what the caller left, and in the end what one call leaves."""
-    f, each = program(WRITTEN, globals())
+    _, each = program(WRITTEN, globals())
     for line, alone in zip(WRITTEN, each, strict=True):
         x, left = np.linspace(0.1, 1.0, 40), np.linspace(0.1, 1.0, 40)
         gradient = numgrad.grad(njit(alone))(x)
