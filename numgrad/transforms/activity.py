@@ -43,7 +43,7 @@ from numgrad.transforms.aliases import (
     unify,
     write_all,
 )
-from numgrad.transforms.effects import give_item
+from numgrad.transforms.effects import give_item, share_items
 from numgrad.transforms.inference import Inferred, inferred
 
 # Attributes that are numbers or types, whatever the values of an array are.
@@ -214,11 +214,21 @@ class Activity:
     def _relate_pair_first(self, target, expr):
         share(target, self._of(expr.value))
 
-    _relate_iternext = _relate_exhaust_iter = _relate_pair_first
     _relate_pair_second = _relate_undef
 
-    def _relate_getiter(self, target, expr):
+    def _relate_iternext(self, target, expr):
         share(target, items_of(self._of(expr.value)))
+
+    def _relate_exhaust_iter(self, target, expr):
+        owner = self._of(expr.value)
+        if isinstance(owner, tuple):
+            assign(target, owner)
+        else:
+            for item in target:
+                share(item, items_of(owner))
+
+    def _relate_getiter(self, target, expr):
+        share_items(target, self._of(expr.value))
 
     def _relate_build_tuple(self, target, expr):
         assign(target, tuple(self._of(item) for item in expr.items))

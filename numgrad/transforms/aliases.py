@@ -108,7 +108,7 @@ class Place:
 
 
 class Container:
-    """The shape of a list, a set or a dictionary: its own memory, and all of its items as one."""
+    """The shape of a list, a set, a dictionary or an iterator: its own memory, its items as one."""
 
     __slots__ = "items", "keys", "place"
 
@@ -145,8 +145,10 @@ def shape_of(kind):
         return shape_of(kind.array_type)
     if isinstance(kind, types.Generator):
         return Place(is_memory=True, is_opaque=True)
+    if isinstance(kind, types.SimpleIterableType):
+        return shape_of(kind.iterator_type)
     if isinstance(kind, types.IteratorType):
-        return shape_of(kind.yield_type)
+        return Container(shape_of(kind.yield_type))
     return Place(is_memory=True, is_opaque=True, is_rigid=isinstance(kind, RIGID))
 
 

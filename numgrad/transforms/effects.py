@@ -23,7 +23,7 @@ import numpy as np
 from numba.np.unsafe.ndarray import empty_inferred
 from numba.typed import Dict, List
 
-from numgrad.transforms.aliases import Container, assign, confuse, items_of, unify
+from numgrad.transforms.aliases import Container, assign, confuse, items_of, share, unify
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,12 @@ def output_of(function):
 
 
 def share_items(target, source=None):
-    """Let the result be a container of the items of another, or go through them."""
-    items = target.items if isinstance(target, Container) else target
-    assign(items, items_of(source))
+    """Let the result be a container of the items of another, or an iterator over them."""
+    share(target.items if isinstance(target, Container) else target, items_of(source))
+
+
+def share_next(target, iterator, *default):
+    share_whole(target, items_of(iterator), *default)
 
 
 def share_whole(target, source, *others):
@@ -166,8 +169,8 @@ def share_whole(target, source, *others):
 
 
 def share_zipped(target, *sources):
-    for item, source in zip(target, sources, strict=True):
-        assign(item, items_of(source))
+    for item, source in zip(target.items, sources, strict=True):
+        share(item, items_of(source))
 
 
 def share_enumerated(target, source, *_):
@@ -186,7 +189,7 @@ def share_slices(target, *sources):
     """Let the result be a tuple or a container whose items may be any of those given."""
     for each in target if isinstance(target, tuple) else (target.items,):
         for source in sources:
-            assign(each, items_of(source))
+            share(each, items_of(source))
 
 
 def give_item(target, container, *given):
@@ -229,15 +232,15 @@ def take_pair(target, container):
 
 
 def pairs_of(target, container):
-    assign(target, (container.keys, container.items))
+    assign(target.items, (container.keys, container.items))
 
 
 def keys_of(target, container):
-    assign(target, container.keys)
+    assign(target.items, container.keys)
 
 
 def values_of(target, container):
-    assign(target, container.items)
+    assign(target.items, container.items)
 
 
 def copy_of(target, container, *others):
@@ -260,7 +263,7 @@ SHAPED = {
     enumerate: share_enumerated,
     iter: share_items,
     reversed: share_items,
-    next: share_whole,
+    next: share_next,
     list: share_items,
     sorted: share_items,
     set: share_items,

@@ -87,13 +87,14 @@ class Rewriting:
             return self._pattern_of_argument(activity.shape(name), self.state.args[value.index])
         is_new, is_outside = name in activity.new, name in activity.outside
         is_named = isinstance(activity.type_of(name), types.BaseNamedTuple)
+        is_list = isinstance(activity.type_of(name), types.List)
         is_dual = is_new and self._is_computed_of_duals(value)
 
         def becomes_dual(place, in_container):
             if not activity.carries(place):
                 return False
             if in_container:
-                return is_new and not place.is_memory
+                return is_new and is_list and not place.is_memory
             if not place.is_memory:
                 return is_named
             return (is_new and not is_dual) or (is_outside and not place.find().is_written)
@@ -451,7 +452,8 @@ def pattern_of(shape, becomes_dual, in_container=False):
     if isinstance(shape, tuple):
         return tuple(pattern_of(item, becomes_dual, in_container) for item in shape)
     if isinstance(shape, Container):
-        return True if pattern_of(shape.items, lambda p, _: becomes_dual(p, True)) else None
+        items = pattern_of(shape.items, lambda place, _: becomes_dual(place, True))
+        return True if has_duals(items) else None
     if isinstance(shape, Place):
         return True if becomes_dual(shape, in_container) else None
     return None
