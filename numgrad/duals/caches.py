@@ -50,10 +50,7 @@ class Memory:
             return self._strong.setdefault(function, value)
 
     def __contains__(self, function):
-        try:
-            return function in self._weak
-        except TypeError:
-            return function in self._strong
+        return function in self._weak or function in self._strong
 
 
 _first = Memory()  # functions as they were when they were first differentiated
