@@ -48,10 +48,10 @@ def holds_floats(kind):
     return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
 
 
-def of_items(kind):
+def of_items(kind, function=activated):
     """Return the function that activates each item of a tuple, or of a named one."""
     items = "".join(f"activated(dual, value[{k}]), " for k in range(len(kind)))
-    names = {"activated": activated, "make": getattr(kind, "instance_class", None)}
+    names = {"activated": function, "make": getattr(kind, "instance_class", None)}
     made = f"make({items})" if names["make"] else f"({items})"
     exec(f"def activate_items(dual, value):\n    return {made}", names)
     return names["activate_items"]
@@ -123,6 +123,21 @@ def _activated_item(dual, value):
         elements = with_partials(dual.instance_type, value)
         return lambda dual, value: converted(value, elements)
     return lambda dual, value: activated(dual, value)
+
+
+def activated_number(dual, value):
+    """Return a number, or those in a tuple, with derivatives, and everything else as it is."""
+    compiled_only()
+
+
+@overload(activated_number)
+def _activated_number(dual, value):
+    if isinstance(value, FLOATING):
+        number = with_partials(dual.instance_type, value)
+        return lambda dual, value: converted(value, number)
+    if isinstance(value, types.BaseTuple) and len(value) > 0:
+        return of_items(value, activated_number)
+    return lambda dual, value: unchanged(value)
 
 
 def shown(value):

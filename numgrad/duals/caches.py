@@ -11,7 +11,9 @@ A function is not kept at all (its stamp is stale at once) where
 - a derivative in it was made of what the function no longer leads to: a global that changed after
   the derivative was compiled, a function that was picked while numgrad compiled,
 - code is linked into it from a function that the digest knows nothing of, such as one that a
-  program gave Numba for the methods of a type.
+  program gave Numba for the methods of a type,
+- functions in it call themselves with other types, or one another: Numba finds the addresses of
+  such calls when it compiles, and never again for what comes from a cache.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from numba.core.codegen import RuntimeLinker
 from numba.np.ufunc.wrappers import GufWrapperCache
 
 from numgrad.duals import in_numba, rules
@@ -124,6 +127,8 @@ def digest_of_saved(function, saved, origins):
         names += [name for part in contents.parts(body) for name in part.names]
     if not lead_to(contents, parts, origins) or not all_from(saved[-1], mangled(names)):
         raise NoDigestError(f"{function} is linked with code from elsewhere")
+    if has_unresolved_calls(saved[0]):
+        raise NoDigestError(f"{function} would jump to no address")
     return whole_digest(contents, function)
 
 
@@ -150,6 +155,12 @@ def code_within_another(function):
     code = getattr(function, "__code__", None)
     is_made = code is not None and function.__qualname__.startswith("closure.<locals>.")
     return code if is_made and not code.co_freevars and not function.__defaults__ else None
+
+
+def has_unresolved_calls(library):
+    """Return whether the machine code of a library has calls of which Numba finds the addresses."""
+    _, _, (code, _) = library
+    return RuntimeLinker.PREFIX.encode() in code
 
 
 def all_from(environments, beginnings):

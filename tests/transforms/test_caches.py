@@ -366,6 +366,28 @@ def test_code_that_no_name_leads_to():
     assert not caches.all_from(linked, contents.mangled(without_scaled))
 
 
+@njit
+def power(x, n):
+    return x if n == 1 else x * power(x, n - 1)
+
+
+@njit
+def alternating(x, n):
+    return x if n == 1 else x * power_of_alternating(x, n - 1)
+
+
+@njit
+def power_of_alternating(x, n):
+    return x if n == 1 else x * alternating(x, n - 1)
+
+
+def test_functions_that_call_themselves(saved):
+    of_power, of_both = numgrad.derivative(power), numgrad.derivative(alternating)
+    assert saved(njit(lambda x: of_power(x, int(x) + 2)))  # of one type, all the way down
+    # Numba ends the process where it calls what such a function has in a cache
+    assert not saved(njit(lambda x: of_both(x, int(x) + 2)))
+
+
 def test_late_rules_and_loaded_functions(monkeypatch):
     loaded = caches.Memory()
     loaded.setdefault(scaled, True)
