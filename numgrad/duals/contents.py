@@ -37,8 +37,9 @@ ATOMS = (bool, int, float, complex, str, bytes, type(None), type(...), type(NotI
 KNOWN = ("numba", "numpy", "numgrad", "llvmlite", "scipy", "numba_scipy", "numba_cuda")
 
 
-# By the ids of what they are for, which Numba's registry keeps; None: how many were looked at
-_overloads: dict[Any, Any] = {None: 0}
+_overloads: dict[int, Any] = {}  # of programs, by the ids of what they are for
+_looked_at = [0]  # how many entries of Numba's registry, which only grows
+LARGEST_ARRAY = 1_000_000  # in bytes; Numba compiles in the address of a larger one
 
 
 class NoDigestError(Exception):
@@ -96,7 +97,10 @@ class Contents:
         """Return a thing described."""
         if id(thing) not in self._parts:
             part = Part(thing)
-            describe(thing, self, part)
+            try:
+                describe(thing, self, part)
+            except RecursionError:
+                raise NoDigestError(f"{thing!r} leads to something that holds itself") from None
             self._add_rule(thing, part)
             for function in overloads_of(thing):
                 part.texts.append("overload")
@@ -179,8 +183,11 @@ class Contents:
                     yield from self._objects_in(f"{name}.{attribute}", found, attributes, inner)
 
     def _is_changed(self, thing):
-        """Return whether a program gave a function of a known package a rule or an overload."""
-        return users_rule(thing) is not None or bool(overloads_of(thing))
+        """Return whether a thing in a known package is not what the package made it."""
+        if users_rule(thing) is not None or overloads_of(thing):
+            return True
+        code = getattr(getattr(thing, "py_func", thing), "__code__", None)
+        return isinstance(code, CodeType) and not is_known_file(code.co_filename)
 
     def _add_rule(self, thing, part):
         """Add the rule of a user that is in force for a function."""
@@ -284,27 +291,30 @@ def describe_class(kind, contents, part):
 
 def overloads_of(thing):
     """Return the functions by which programs told Numba what a thing is in compiled code."""
-    registered = builtin_registry.globals
-    for known, kind in islice(registered, _overloads[None], None):
+    for known, kind in islice(builtin_registry.globals, *_looked_at, None):
+        _looked_at[0] += 1
         for template in getattr(kind, "templates", ()):
             function = getattr(template, "_overload_func", None)
             if function is not None and not is_ours(function):
-                _overloads.setdefault(id(known), []).append(inspect.unwrap(function))
-    _overloads[None] = len(registered)
-    return _overloads.get(id(thing), ())
+                _overloads.setdefault(id(known), (known, []))[1].append(inspect.unwrap(function))
+    return _overloads.get(id(thing), (thing, ()))[1]
 
 
 def without_names():
     """Return what compiled code may follow though no name in it leads there, and what it is for.
 
-    These are the rules of users for operators and ufuncs, and the methods and attributes that
-    programs gave types.
+    These are the rules of users for operators and ufuncs, and the operators, methods and attributes
+    that programs gave types.
     """
     found = [
         (str(function), body_of(rule))
         for function, rule in TABLE.items()
         if isinstance(function, np.ufunc | BuiltinFunctionType) and users_rule(function)
     ]
+    overloads_of(None)
+    for known, functions in _overloads.values():
+        if isinstance(known, BuiltinFunctionType):  # such as operators
+            found += [(str(known), function) for function in functions]
     for template in builtin_registry.attributes:
         function = getattr(template, "_overload_func", None)
         if function is not None and not is_ours(function):
@@ -371,6 +381,8 @@ def text_of_code(code):
 def text_of_array(array):
     if array.dtype.hasobject:
         raise NoDigestError("an array of objects has values of any kind")
+    if array.nbytes > LARGEST_ARRAY:
+        raise NoDigestError("Numba caches no function with an array as large as that")
     flags = array.strides, array.flags.writeable, array.flags.aligned
     digest = hashlib.sha256(array.tobytes()).hexdigest()
     return f"array {array.dtype!r} {array.dtype.isnative} {array.shape} {flags} {digest}"

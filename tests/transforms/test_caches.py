@@ -1,6 +1,7 @@
 """Derivatives in Numba's caches on disk: what is kept, and when it is compiled anew."""
 
 import json
+import operator
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit
+from numba.extending import overload
 from numpy.testing import assert_allclose
 
 import numgrad
@@ -474,8 +476,22 @@ def test_what_is_within_others_is_in_digests():
     assert len({digest(made(SOURCE, **names(a=thing))) for thing in things}) == len(things)
 
 
+itself = []
+itself.append(itself)
+
+
 @pytest.mark.parametrize(
-    "thing", [object(), np.vectorize(np.sin), np.array([None]), {"a": [object()]}, {object()}]
+    "thing",
+    [
+        object(),
+        np.vectorize(np.sin),
+        np.array([None]),
+        np.zeros(1_000_000),
+        {"a": [object()]},
+        {object()},
+        itself,
+    ],
+    ids=lambda thing: type(thing).__name__,
 )
 def test_what_can_not_be_told_from_others_has_no_digest(thing):
     with pytest.raises(contents.NoDigestError):
@@ -490,6 +506,31 @@ def test_a_function_under_a_name_of_numpys_is_still_the_users():
     assert digest(function) != digest(other)
     assert contents.known_name(function) is None
     assert contents.known_name(np.sum) is not None
+
+
+def test_overloads_are_in_digests(monkeypatch):
+    def of_anything(x):
+        raise NotImplementedError
+
+    names = {"anything": of_anything}
+    function = made("def f(x):\n    return anything(x)", **names)
+    before = digest(function)
+    overload(of_anything)(made("def f(x):\n    return lambda x: x"))
+    after = digest(function)
+    assert after != before
+    # one for an operator has a part in all functions
+    without = caches.whole_digest(contents.Contents(), function)
+    overload(operator.matmul)(made("def f(x, y):\n    return None"))
+    assert caches.whole_digest(contents.Contents(), function) != without
+    assert digest(function) == after
+
+
+def test_a_function_that_was_put_into_numpy(monkeypatch):
+    function = made("def f(x):\n    return np.mine(x)", np=np)
+    monkeypatch.setattr(np, "mine", njit(made("def f(x):\n    return x")), raising=False)
+    before = digest(function)
+    monkeypatch.setattr(np, "mine", njit(made("def f(x):\n    return 2.0 * x")))
+    assert digest(function) != before
 
 
 def test_stamps_outside_of_caches_are_nothing_special():
