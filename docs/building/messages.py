@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# What tells of a fault in an installation, in a protocol of Python's, or in numgrad itself
+# What tells of a fault in an installation, in a protocol of Python's, or in numgrad itself;
+# and what tells a cache to compile anew
 NOT_FOR_USERS = {"AttributeError", "NotImplementedError", "RuntimeError in installation.py"}
+NOT_FOR_USERS |= {"NoDigestError", "StaleError"}
 REASONS = {"refusal", "located"}  # functions that make a DifferentiationError of a reason
 
 

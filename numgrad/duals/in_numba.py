@@ -18,9 +18,14 @@ def register() -> None:
     @overload(Dual, strict=False)
     def typed(value: Any, partials: Any) -> Any:
         load()
+        from numgrad.duals.caches import follow_rules
         from numgrad.duals.numba_builtins import dual_of_parts
 
-        return lambda value, partials: dual_of_parts(value, partials)
+        def made(value, partials):
+            follow_rules()
+            return dual_of_parts(value, partials)
+
+        return made
 
     @typeof_impl.register(Dual)
     def typeof_dual(dual: Any, context: Any) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
 from typing import Any
+from uuid import uuid4
 
 import numba
 import numpy as np
@@ -20,6 +21,7 @@ from numba.core.typing.templates import AbstractTemplate, builtin_registry, sign
 from numba.extending import lower_builtin, overload
 
 from numgrad.duals import in_numba, rules, special
+from numgrad.duals.contents import is_known_file
 from numgrad.duals.numba_arrays import (
     accept_duals,
     array_type,
@@ -197,7 +199,21 @@ def compiled_body(body, kinds):
 
 @cache
 def _compiled_body(body, single):
-    return part(with_single_literals(body) if single else body)
+    return part(with_single_literals(body) if single else renamed(body))
+
+
+def renamed(body):
+    """Return a body of a user's rule under a name of its own, as `source.function_of` gives one.
+
+    Many a program calls all of them ``_``.
+    """
+    if not isinstance(body, FunctionType) or is_known_file(body.__code__.co_filename):
+        return body
+    code, names = body.__code__, body.__globals__
+    copy = FunctionType(code, names, body.__name__, body.__defaults__, body.__closure__)
+    copy.__kwdefaults__ = body.__kwdefaults__
+    copy.__qualname__ = f"{body.__qualname__}.{uuid4().hex}"
+    return copy
 
 
 def with_single_literals(body):
@@ -207,7 +223,9 @@ def with_single_literals(body):
     code = code.replace(
         co_consts=tuple(map(narrowed, code.co_consts)), co_name=f"{body.__name__}_single"
     )
-    return FunctionType(code, names | constants, code.co_name, body.__defaults__, body.__closure__)
+    return renamed(
+        FunctionType(code, names | constants, code.co_name, body.__defaults__, body.__closure__)
+    )
 
 
 def narrowed(constant):

@@ -38,6 +38,12 @@ class DualType(types.Type):
         self.depth = depth
         super().__init__(name=f"Dual({value}, {count}, depth={depth})")
 
+    def __reduce__(self):
+        """Let Numba keep no function of duals longer than what it was compiled with is in force."""
+        from numgrad.duals.caches import FOLLOWS_RULES  # which is made with Numba, as this is
+
+        return dual_type_of, (self.value, self.count, self.depth, FOLLOWS_RULES)
+
     @property
     def number(self):
         """The type of the number that is left without any derivative."""
@@ -58,6 +64,11 @@ class DualType(types.Type):
         elif is_constant_for(self, other):
             value = unified_constant(typingctx, self.value, other)
         return None if value is None else DualType(value, self.count, self.depth)
+
+
+def dual_type_of(value, count, depth, stamp):
+    """Return a dual type from a cache, where the stamp was not stale."""
+    return DualType(value, count, depth)
 
 
 def is_dual(kind):

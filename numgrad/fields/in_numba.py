@@ -46,7 +46,7 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
         target="auto",
     ):
         from numgrad.fields.compiled_plan import check_numpys_own
-        from numgrad.fields.compiled_run import implementation
+        from numgrad.fields.compiled_run import implementation, made_by_numgrad
 
         if not with_out:
             check_numpys_own(out, target)
@@ -68,6 +68,7 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
             out=None,
             target="auto",
         ):
+            made_by_numgrad()
             return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), out)
 
         return compiled

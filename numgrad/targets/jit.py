@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import sigutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
@@ -58,17 +60,17 @@ def _cache_on_disk(compiler: Any, function: Callable[..., Any]) -> None:
 
 
 class _PackageCache(FunctionCache):  # type: ignore[misc]
-    """A cache that is stale as soon as any file of the kernel's folder changes.
+    """A cache that is stale as soon as any file that the kernel may be made from changes.
 
     Numba looks at the file of the kernel alone, so a change of a formula in the file beside it
-    would go unnoticed.
+    would go unnoticed, and so would one of the options in this file.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        folder = Path(function.__code__.co_filename).parent
-        stamps = [(source.name, *_stamp(source)) for source in sorted(folder.glob("*.py"))]
-        stamp = self._impl.locator.get_source_stamp(), tuple(stamps)
+        folders = Path(function.__code__.co_filename).parent, Path(__file__).parent
+        versions = sys.modules["numgrad"].__version__, np.__version__
+        stamp = self._impl.locator.get_source_stamp(), versions, *map(_stamp, folders)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
         self._name = function.__qualname__
 
@@ -96,6 +98,10 @@ class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]
         self._save_index({**self._load_index(), key: name})
 
 
-def _stamp(source: os.PathLike[str]) -> tuple[float, int]:
-    status = os.stat(source)
-    return status.st_mtime, status.st_size
+def _stamp(folder: Path) -> list[tuple[str, int, int]]:
+    """Return what tells whether a file of a folder has changed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        sources = [entry for entry in entries if entry.name.endswith(".py")]
+        status = [(entry.name, entry.stat()) for entry in sources]
+        return sorted((name, of.st_mtime_ns, of.st_size) for name, of in status)
+    return []

@@ -1,6 +1,7 @@
 """Functions that are written while they are compiled, for the types of their arguments."""
 
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 
 class Body(NamedTuple):
@@ -11,8 +12,13 @@ class Body(NamedTuple):
 
 
 def function_of(name: str, parameters: str, body: Body) -> Any:
-    """Return the function that a body makes."""
+    """Return the function that a body makes.
+
+    Its machine code has a name that no other process gives: of two pieces of code of the same name,
+    one new and one from a cache of Numba's on disk, the linker would take one for both.
+    """
     source = "\n    ".join([f"def {name}({parameters}):", *body.lines])
     made: dict[str, Any] = {}  # apart from the names, one of which may be the same
     exec(compile(source, f"<numgrad {name}>", "exec"), dict(body.names), made)
+    made[name].__qualname__ = f"{name}.{uuid4().hex}"
     return made[name]

@@ -22,11 +22,14 @@ from numba.extending import overload, typeof_impl
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
+from numgrad.duals import caches
+from numgrad.duals.contents import describe
 from numgrad.duals.in_numba import load, refresh
 from numgrad.duals.numba_rules import OPTIONS
 from numgrad.duals.numba_type import without_derivatives
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
+from numgrad.targets.stamps import attach
 from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.callees import DRIVERS, hashable
@@ -263,6 +266,36 @@ class DriverCompiler(_FunctionCompiler):
     def _get_implementation(self, args, kws):
         kinds, out = self.header.split(args)
         return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+
+    def _compile_core(self, args, return_type):
+        """Compile the derivative, and stamp it with what it is made from."""
+        stamp = caches.stamp_for(functions_in(self.transform))
+        compiled = super()._compile_core(args, return_type)
+        attach(stamp, compiled)
+        return compiled
+
+
+def functions_in(transform):
+    """Return the functions that a transform, or those within it, were made from."""
+    for thing in (transform.original, *transform.settings):
+        thing = original_of(thing)
+        if isinstance(thing, Transform):
+            yield from functions_in(thing)
+        elif callable(thing):
+            yield thing
+
+
+@describe.register(Transform)
+def describe_transform(transform, contents, part):
+    part.texts.append(type(transform).__name__)
+    part.children.append(transform.original)
+    contents.write(transform.settings, part)
+
+
+@describe.register(Driver)
+def describe_driver(driver, contents, part):
+    part.texts.append("the driver of")
+    part.children.append(DRIVERS[driver])
 
 
 class Header:

@@ -13,6 +13,7 @@ from numba.core.errors import TypingError
 
 import numgrad
 from numgrad.fields.in_numba import register
+from numgrad.targets import stamps
 
 register()  # as the entry point does where the package is installed
 
@@ -61,6 +62,18 @@ def into(f, x, out):
 @numba.njit
 def into_both(f, out):
     return numgrad.gradient(f, out=out)
+
+
+def test_machine_code_says_which_numgrad_made_it(monkeypatch):
+    all_axes(rng.random(5))
+    linked = next(iter(all_axes.overloads.values()))._find_referenced_environments()
+    (stamp,) = (each for one in linked for each in one.consts if type(each) is stamps.PackageStamp)
+    restore, arguments = stamp.__reduce__()
+    monkeypatch.setattr(stamps, "loading", lambda: "a cache")
+    assert type(restore(*arguments)) is stamps.PackageStamp
+    monkeypatch.setattr(numgrad, "__version__", "99.0")
+    with pytest.raises(stamps.StaleError):
+        restore(*arguments)
 
 
 @pytest.mark.parametrize(

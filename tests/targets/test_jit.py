@@ -115,6 +115,24 @@ def test_the_stamp_is_that_of_every_file_in_the_folder(tmp_path, monkeypatch):
     assert stamp() not in (first, second, third)
 
 
+def test_the_stamp_is_that_of_the_options_and_of_the_version_too(tmp_path, monkeypatch):
+    folder = tmp_path / "targets"
+    shutil.copytree(PACKAGE / "targets", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(jit, "__file__", str(folder / "jit.py"))
+
+    def stamp():
+        return jit._PackageCache(run_program)._cache_file._source_stamp
+
+    first = stamp()
+    assert stamp() == first
+    with (folder / "jit.py").open("a", encoding="utf-8") as options:
+        options.write("OPTIONS['fastmath'] = True\n")
+    second = stamp()
+    assert second != first
+    monkeypatch.setattr(numgrad, "__version__", "99.0")
+    assert stamp() not in (first, second)
+
+
 def test_two_processes_that_save_at_once_do_not_mix_their_machine_code(tmp_path):
     one, other = (jit._CacheFile(str(tmp_path), "kernel", "stamp") for _ in range(2))
     stale_index = other._load_index()
