@@ -28,12 +28,14 @@ OBJECT_MODE = "A block of object mode uses numbers with derivatives, which it ca
 class Rewriting:
     """The statements of one function, changed for derivatives of one dual."""
 
-    def __init__(self, state, activity, dual, carriers):
+    def __init__(self, state, activity, dual, carriers, is_recursive):
         self.state = state
         self.activity = activity
         self.nodes = activity.nodes
         self.dual = dual
         self.carriers = carriers  # what to call in the place of functions
+        self.is_recursive = is_recursive
+        self.inactive_callees = called_without(activity)
         self.registered = False  # whether something was that Numba must take in
 
     def run(self):
@@ -56,6 +58,8 @@ class Rewriting:
             return self._stored(statement, statement.dct)
         if isinstance(statement, self.nodes.Assign):
             return self._assigned(statement)
+        if isinstance(statement, self.nodes.Return) and self.is_recursive:
+            return self._returned(statement)
         return [statement]
 
     def _assigned(self, statement):
@@ -267,6 +271,19 @@ class Rewriting:
         pattern = pattern_of(shape, lambda place, _: not place.is_memory and carries(place))
         return self._made_dual(owner, pattern)
 
+    def _returned(self, statement):
+        """Return a dual where another branch does.
+
+        Of two functions that call each other, Numba types the inner one by those branches of the
+        outer one that it can type already, and that must be the type of all of them.
+        """
+        carries = self.activity.carries
+        pattern = pattern_of(
+            self.activity.returned, lambda place, _: not place.is_memory and carries(place)
+        )
+        statement.value, before = self._made_dual(statement.value, pattern)
+        return [*before, statement]
+
     # Calls
 
     def _replaced_call(self, statement):
@@ -369,6 +386,8 @@ class Rewriting:
         if callable(function) and hashable(function):
             self.carriers.note(function)
         carrier = self._carrier(function)
+        if isinstance(function, Dispatcher) and statement.target.name in self.inactive_callees:
+            carrier = function
         if carrier is not function:
             name = getattr(function, "__name__", "functions")
             self._set(statement, self.nodes.Global(name, carrier, self.loc))
@@ -445,6 +464,30 @@ class Rewriting:
         definitions = self.activity.ir._definitions[statement.target.name]
         definitions[:] = [value if item is statement.value else item for item in definitions]
         statement.value = value
+
+
+def called_without(activity):
+    """Return the variables for functions that are only called, and never with what is active.
+
+    They stay the functions themselves. Where a function calls itself Numba would look for such a
+    call among those that the twin was compiled for.
+    """
+    inactive, others = set(), set()
+    for block in activity.ir.blocks.values():
+        for statement in block.body:
+            used = {variable.name for variable in statement.list_vars()}
+            call = getattr(statement, "value", None)
+            if isinstance(call, activity.nodes.Expr) and call.op == "call":
+                given = {variable.name for variable in call.list_vars()} - {call.func.name}
+                if not any(map(activity.is_active, given)):
+                    inactive.add(call.func.name)
+                    used = given
+            elif isinstance(statement, activity.nodes.Assign) and isinstance(
+                call, activity.nodes.Global | activity.nodes.FreeVar
+            ):
+                continue  # it is the function
+            others |= used
+    return inactive - others
 
 
 def pattern_of(shape, becomes_dual, in_container=False):

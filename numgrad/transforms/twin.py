@@ -10,6 +10,7 @@ import inspect
 import warnings
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
 
 import numba
@@ -27,6 +28,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations, containers, rules, views  # noqa: F401
 from numgrad.duals import numba_pointers as pointers
+from numgrad.duals.contents import Contents, NoDigestError
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
 from numgrad.duals.numba_type import highest, with_partials, without_derivatives
@@ -51,6 +53,10 @@ _locked_twins: dict[Any, Any] = {}  # by function and dual: they are few
 
 # What a twin has of the options its function was compiled with.
 OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
+# What else Numba would take over from whatever calls the twin first. Then a function would raise or
+# not according to its callers, and one that calls itself with other types would not be linked: the
+# options are part of the name of its machine code.
+INHERITED = {"fastmath": False, "error_model": "python", "forceinline": False}
 
 
 def twin_of(function):
@@ -213,6 +219,16 @@ class Carriers:
         return [locked_twin_of(each, dual) for each in functions if are_by_address(functions)]
 
 
+def calls_itself(function):
+    """Return whether a function calls itself, or another one that does in the end."""
+    contents = Contents()
+    try:
+        callees = contents.part(function).children
+        return any(part.thing is function for each in callees for part in contents.parts(each))
+    except NoDigestError:  # what it calls can't be followed
+        return True
+
+
 def carrier_in_twin(typingctx, function, dual):
     """Return what to use instead of an object in a function that is compiled for a dual."""
     if are_by_address(function):
@@ -230,10 +246,14 @@ class CarryDerivatives(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state):
+        # The number is part of the name of the machine code, and the linker takes what has one name
+        # for one: it must differ from the numbers in other processes, whose code a cache holds.
+        state.func_id.unique_id = uuid4().hex
         kinds = tuple(map(without_derivatives, state.args))
         activity = Activity(inferred_in_pass(state, kinds))
         activity.activate(state.args)
-        rewriting = Rewriting(state, activity, highest(state.args), Carriers)
+        is_recursive = calls_itself(state.func_id.func)
+        rewriting = Rewriting(state, activity, highest(state.args), Carriers, is_recursive)
         rewriting.run()
         state.metadata["numgrad_activity"] = activity
         if rewriting.registered:  # Numba takes in what is registered only when asked to
@@ -273,6 +293,47 @@ COPY_IT = (
 def carry_derivatives(state):
     """Make a twin of a function that is compiled for a kernel."""
     return CarryDerivatives().run_pass(state)
+
+
+_assumed: dict[int, Any] = {}  # by the numbers of functions: the types others took them to return
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckRecursion(AnalysisPass):
+    """Raise where a function returns something else than what those that it calls were told.
+
+    A function that is called while it is still being typed is taken to return what its branches
+    return that have types already. Numba doesn't look back, and the machine code of the two would
+    pass each other's results in different registers.
+    """
+
+    _name = "numgrad_check_recursion"
+
+    def __init__(self):
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state):
+        for call, signature in state.calltypes.items():
+            kind = state.typemap.get(call.func.name) if is_call(call) else None
+            if isinstance(kind, types.RecursiveCall):
+                number = kind.get_overloads(signature.args).uid
+                _assumed.setdefault(number, set()).add(signature.return_type)
+        assumed = _assumed.pop(state.func_id.unique_id, set())
+        if any(kind != state.return_type for kind in assumed):
+            loc = state.func_ir.loc
+            raise located(
+                state.func_id.func_name,
+                loc.filename,
+                loc.line,
+                f"It calls itself through others, which take it to return {assumed.pop()}, but "
+                f"returns {state.return_type}.",
+                "Let all branches return numbers that depend on the same arguments.",
+            )
+        return False
+
+
+def is_call(thing):
+    return isinstance(thing, ir.Expr) and thing.op == "call"
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -349,6 +410,7 @@ class TwinCompiler(CompilerBase):
         manager.add_pass_after(CarryDerivatives, last)
         manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
         manager.add_pass_after(CheckMemory, NopythonTypeInference)
+        manager.add_pass_after(CheckRecursion, NopythonTypeInference)
         manager.finalize()
         return [manager]
 
@@ -360,9 +422,8 @@ class Twin(CPUDispatcher):
 
     def __init__(self, original):
         self.original = original
-        options = {
-            name: original.targetoptions[name] for name in OPTIONS if name in original.targetoptions
-        }
+        given = original.targetoptions
+        options = INHERITED | {name: given[name] for name in OPTIONS if name in given}
         options |= dict.fromkeys(self.options, True)
         super().__init__(original.py_func, targetoptions=options, pipeline_class=TwinCompiler)
         if original in UFUNCS:

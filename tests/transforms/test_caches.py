@@ -71,6 +71,14 @@ def high(x):
 
 def pick():
     return njit(low)
+
+def factory(a):
+    @njit
+    def made(x, n):
+        return a * x if n == 0 else a * x * made(x, n - 1)
+    return made
+
+made_with_one, made_with_two = factory(1.0), factory(2.0)
 """,
     "rules.py": """
 import numgrad, model
@@ -80,7 +88,7 @@ def _(x):
     return x, 30.0
 """,
     "cached.py": """
-import numba, numgrad, numpy as np
+import numgrad, numpy as np
 from numba import njit
 import model, rules, settings
 from model import callee_elsewhere, untouched
@@ -143,6 +151,21 @@ def dual(x):
 def dual_argument(number):
     return number * number
 
+slope_of_one = numgrad.derivative(model.made_with_one)
+slope_of_two = numgrad.derivative(model.made_with_two)
+
+@njit(cache=True)
+def one(x):
+    return slope_of_one(x, int(x))
+
+@njit(cache=True)
+def two(x):
+    return slope_of_two(x, int(x))
+""",
+    "eager.py": """
+import numba
+from cached import slope
+
 @numba.guvectorize(["void(float64[:], float64[:])"], "(n)->(n)", cache=True)
 def loop(x, out):
     for i in range(len(x)):
@@ -159,6 +182,10 @@ import cached
 @njit(cache=True)
 def on_top_of_loaded(x):
     return cached.in_code(x) + 1000.0
+
+@njit(cache=True)
+def of_one_name(x):
+    return cached.one(x) + 1000.0 * cached.two(x)
 """,
     "program.py": """
 import json, sys
@@ -168,19 +195,22 @@ if version != "same":
     numgrad.__version__ = version
 import cached, numpy as np
 
-functions = [cached.at_module_level, cached.in_code, cached.through_others, cached.constant]
+# first in each process, before Numba has compiled anything: it would name both alike
+functions = [cached.one, cached.two] if later else [cached.one]
+functions += [cached.at_module_level, cached.in_code, cached.through_others, cached.constant]
 functions += [cached.array, cached.rule, cached.setting, cached.picked, cached.same]
 functions += [cached.defined_within, cached.dual]
 if later:
-    from later import on_top_of_loaded
-    functions.append(on_top_of_loaded)
+    from later import of_one_name, on_top_of_loaded
+    functions += [of_one_name, on_top_of_loaded]
 
 values = {each.__name__: each(1.5) for each in functions}
 hits = {each.__name__: sum(each.stats.cache_hits.values()) for each in functions}
 values["dual_argument"] = cached.dual_argument(numgrad.Dual(1.5, 1.0)).partials[0]
 hits["dual_argument"] = sum(cached.dual_argument.stats.cache_hits.values())
-values["loop"], hits["loop"] = cached.loop(np.array([1.5]))[0], 0
-values["callback"], hits["callback"] = cached.callback.ctypes(1.5), cached.callback._cache_hits
+import eager
+values["loop"], hits["loop"] = eager.loop(np.array([1.5]))[0], 0
+values["callback"], hits["callback"] = eager.callback.ctypes(1.5), eager.callback._cache_hits
 print(json.dumps([values, hits]))
 """,
 }
@@ -226,7 +256,10 @@ ALWAYS = {
     "defined_within": 6.75,
     "dual": np.exp(1.5),
     "dual_argument": 3.0,
+    "one": 3.0,
 }
+# d(4 x²) = 12, and what calls it
+LATER = {"two": 12.0, "of_one_name": 12003.0}
 
 
 @pytest.fixture(scope="module")
@@ -270,20 +303,21 @@ def test_the_second_process_compiles_nothing(runs):
     check(values, BEFORE | ALWAYS)
     assert not any(hits.values())
     values, hits = runs["second"]
-    check(values, BEFORE | ALWAYS | {"on_top_of_loaded": 1004.0})
-    assert hits == dict.fromkeys(values, 1) | {"loop": 0, "on_top_of_loaded": 0}
+    check(values, BEFORE | ALWAYS | LATER | {"on_top_of_loaded": 1004.0})
+    compiled = {"loop", "on_top_of_loaded", *LATER}
+    assert hits == dict.fromkeys(values, 1) | dict.fromkeys(compiled, 0)
 
 
 def test_a_change_elsewhere_is_found_out(runs):
     values, hits = runs["changed"]
     # the last was compiled when what it calls had come from a cache
-    check(values, AFTER | ALWAYS | {"on_top_of_loaded": 1007.75})
-    assert hits == dict.fromkeys(values, 0) | dict.fromkeys(ALWAYS, 1)
+    check(values, AFTER | ALWAYS | LATER | {"on_top_of_loaded": 1007.75})
+    assert hits == dict.fromkeys(values, 0) | dict.fromkeys(ALWAYS | LATER, 1)
 
 
 def test_another_version_of_numgrad_finds_nothing(runs):
     values, hits = runs["upgraded"]
-    check(values, AFTER | ALWAYS)
+    check(values, AFTER | ALWAYS | LATER)
     assert not any(hits.values())
 
 
