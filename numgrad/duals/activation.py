@@ -37,80 +37,6 @@ def _activated(dual, value):
     return lambda dual, value: unchanged(value)
 
 
-<<<<<<< HEAD
-=======
-def holds_floats(kind):
-    """Return whether there are arrays of floats in a type."""
-    if isinstance(kind, types.BaseTuple):
-        return any(map(holds_floats, kind.types))
-    return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
-
-
-def of_items(kind, function=activated):
-    """Return the function that activates each item of a tuple, or of a named one."""
-    items = "".join(f"activated(dual, value[{k}]), " for k in range(len(kind)))
-    names = {"activated": function, "make": getattr(kind, "instance_class", None)}
-    made = f"make({items})" if names["make"] else f"({items})"
-    exec(f"def activate_items(dual, value):\n    return {made}", names)
-    return names["activate_items"]
-
-
-def activated_apart(dual, value, *others):
-    """Do the same to what a function returned that may be a part of an argument, but is not."""
-    compiled_only()
-
-
-@overload(activated_apart, strict=False)
-def _activated_apart(dual, value, *others):
-    checks = []
-    if is_array_of_floats(value):
-        checks = [f"check_apart(value, others[{k}])" for k in places_of_arrays(others)]
-    lines = ["def convert(dual, value, *others):", *checks, "return activated(dual, value)"]
-    names = {"check_apart": check_apart, "activated": activated}
-    exec("\n    ".join(lines), names)
-    return names["convert"]
-
-
-def places_of_arrays(kinds):
-    """Return the places of arrays of floats among some types."""
-    if len(kinds) == 1 and isinstance(kinds[0], types.BaseTuple):
-        (kinds,) = kinds
-    return [k for k, kind in enumerate(kinds) if is_array_of_floats(kind)]
-
-
-def is_array_of_floats(kind):
-    return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
-
-
-@part
-def check_apart(value, argument):
-    if may_overlap(value, argument):
-        raise ValueError(
-            "a function of which nothing is known returned a part of an array that can't hold "
-            "derivatives: pass it a copy of the array"
-        )
-
-
-@intrinsic
-def may_overlap(typingctx, array, other):
-    """Return whether the memory of two arrays may be shared."""
-
-    def codegen(context, builder, sig, arguments):
-        ends = []
-        for kind, value in zip(sig.args, arguments, strict=True):
-            made = context.make_array(kind)(context, builder, value)
-            shape, strides = (
-                cgutils.unpack_tuple(builder, each) for each in (made.shape, made.strides)
-            )
-            ends += get_array_memory_extents(
-                context, builder, kind, made, shape, strides, made.data
-            )
-        return extents_may_overlap(context, builder, *ends)
-
-    return types.boolean(array, other), codegen
-
-
->>>>>>> caches
 def activated_item(dual, value):
     """Return a number or an array of floats with derivatives, and everything else as it is."""
     compiled_only()
@@ -129,7 +55,6 @@ def _activated_item(dual, value):
     return lambda dual, value: activated(dual, value)
 
 
-<<<<<<< HEAD
 def holds_floats(kind):
     """Return whether there are floats in a type that could have derivatives."""
     if isinstance(kind, types.BaseTuple):
@@ -179,7 +104,8 @@ def source_of_parts(expression, kind, parts, names):
         names[name] = kind.instance_class
         return f"{name}({items})"
     return f"({items})"
-=======
+
+
 def shown(value):
     """Return a value as it is printed: without its derivatives."""
     compiled_only()
