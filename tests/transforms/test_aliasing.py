@@ -104,7 +104,7 @@ u = np.zeros(2); d = {1: u}; e = d.copy(); e[1][0] = x[0]; y = u[0] + x[1]
 u = np.zeros(2); d = {1: u}; s = 0.0; y = x[1]; v = list(d.values())[0]; v[0] = x[0]; y += u[0]
 v = np.zeros(3); v[0] = x[0]; y = 0.0; t = (1.0, 2.0, v[0]); y = t[0] + t[2] * max(t)
 t = ((x[0], 1.0), (2.0, x[1])); y = max(t[0]) * min(t[1])
-l = doubled([1.0, 2.0]); l[0] = x[0]; y = l[0] * l[1]
+l = doubled(np.array([1.0, 2.0])); l[0] = x[0]; y = l[0] * l[1]
 l = sorted([3.0, 2.0]); l[0] = x[0]; y = l[0] * l[1]
 a = np.zeros(4); a.flat[2] = x[0]; y = (a * a).sum() + x[1]
 y = np.trunc(x[2]) * x[0] + squares(x[0], 2.0, x[1])
