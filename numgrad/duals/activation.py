@@ -8,8 +8,9 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
-from numgrad.duals.allocations import astype, compiled_only, replaces
+from numgrad.duals.allocations import compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.layouts import allocated_like
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
 
@@ -35,7 +36,14 @@ def unchanged(typingctx, value):
 def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
         elements = with_partials(dual.instance_type, value.dtype)
-        return lambda dual, value: astype(dual, value, elements)
+
+        def convert(dual, value):
+            result = allocated_like(value, elements)
+            for index, number in np.ndenumerate(value):
+                result[index] = number
+            return result
+
+        return convert
     if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
         return of_items(value)
     return lambda dual, value: unchanged(value)

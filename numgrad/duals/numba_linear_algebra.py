@@ -10,7 +10,8 @@ nested, and once more, is zero, so a step of Newton's method with the factors of
     x <- x + A0^-1 (b - A x),
 
 makes x exact in one order more: the first step is the rule of the first derivative, and duals
-nested d times take d steps. Values stay those of A0.
+nested d times take d steps. Values stay those of A0. Matrices are computed in C order, and returned
+in the order in which Numba's own come from LAPACK.
 """
 
 import numpy as np
@@ -126,7 +127,7 @@ def _solve(a, b):
             factors, pivots = factorised(np.ascontiguousarray(a))
             x = lifted(b, number)
             substitute(factors, pivots, rows_of(x))
-            return x
+            return np.asfortranarray(x)
 
         return solve_numbers
     improve = steps_to_solution if more_steps(number) else no_step
@@ -141,7 +142,7 @@ def _solve(a, b):
         substitute(factors, pivots, rows_of(x))
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
-        return x
+        return np.asfortranarray(x)
 
     return solve
 
@@ -182,7 +183,7 @@ def _inv(a):
         if a.size > 0:
             subtract(x, dot(x0, clear_values(dot(a, x0))))
             improve(count, a, x, x0)
-        return x
+        return np.asfortranarray(x)
 
     return inv
 

@@ -13,7 +13,8 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.duals.conversions import converted
-from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
+from numgrad.duals.layouts import line_of
+from numgrad.duals.numba_definitions import are_arrays, common, define, is_given
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
