@@ -143,7 +143,7 @@ def _qr(a):
         if a.shape[1] > k:
             others = dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
             r = set_values(side_by_side(r, others, number), r0)
-        return np.asfortranarray(q), np.asfortranarray(r)
+        return np.asfortranarray(q)[:, :k], np.asfortranarray(r)  # Q a slice, as Numba's own is
 
     return qr
 

@@ -20,7 +20,7 @@ from numba.np import linalg
 
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_apart import apart, define_apart, overload_apart
-from numgrad.duals.numba_definitions import are_arrays, common
+from numgrad.duals.numba_definitions import are_arrays, common, define
 from numgrad.duals.numba_matrices import (
     add,
     are_matrices,
@@ -374,3 +374,14 @@ def _matrix_power(a, n):
         return result
 
     return matrix_power
+
+
+# Products of all pairs. Numba's own stores them in an array of what the first argument holds.
+
+
+@define(np.kron)
+def _kron(a, b):
+    if not are_arrays(a, b) or a.dtype == b.dtype:
+        return None
+    number = common(a, b)
+    return lambda a, b: np.kron(lifted(a, number), lifted(b, number))
