@@ -126,7 +126,7 @@ np.sort(v); np.cumsum(a); np.cumsum(a, axis=1); np.concatenate((a, b)); np.hstac
 np.stack((a, b)); np.repeat(a, 2); np.dot(a, b); np.kron(a, K); np.kron(K, a); np.cross(a, b)
 np.tril(a); np.append(a, b); np.extract(a > 0.5, a); np.interp(a, s, s); np.diff(a)
 np.vander(v, 3); np.cov(a); np.linalg.cholesky(h); np.linalg.eigh(h)[1]
-np.linalg.lstsq(h, b)[0]; np.linalg.matrix_power(a, 2); np.linalg.pinv(h); np.linalg.qr(h)[1]
+np.linalg.lstsq(h, b)[0]; np.linalg.pinv(h); np.linalg.qr(h)[1]
 np.linalg.solve(K, b); np.linalg.solve(K, v[:3]); np.linalg.svd(h)[0]; np.linalg.svd(h)[2]
 np.add(a, b); np.add(a, K); np.sin(c); np.sin(e); a[::-1] + b; a + v[:3]; 2.0 * a; a * v[0]; -a
 a ** 2; np.exp(a) * b + row; np.floor(a); a[0]; a[:, 0]; a[:, i]; a[i]
