@@ -120,6 +120,7 @@ def _solve(a, b):
     if number_of(a.dtype) != number_of(b.dtype):
         return None
     number = common(a, b)
+    ordered = np.asfortranarray if b.ndim == 2 else np.ascontiguousarray
     if not is_dual(a.dtype):
 
         def solve_numbers(a, b):
@@ -127,7 +128,7 @@ def _solve(a, b):
             factors, pivots = factorised(np.ascontiguousarray(a))
             x = lifted(b, number)
             substitute(factors, pivots, rows_of(x))
-            return np.asfortranarray(x)
+            return ordered(x)
 
         return solve_numbers
     improve = steps_to_solution if more_steps(number) else no_step
@@ -142,7 +143,7 @@ def _solve(a, b):
         substitute(factors, pivots, rows_of(x))
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
-        return np.asfortranarray(x)
+        return ordered(x)
 
     return solve
 
