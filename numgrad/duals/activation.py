@@ -6,8 +6,9 @@ from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from numgrad.duals.allocations import astype, compiled_only, replaces
+from numgrad.duals.allocations import compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.layouts import allocated_like
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
 
@@ -33,7 +34,14 @@ def unchanged(typingctx, value):
 def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
         elements = with_partials(dual.instance_type, value.dtype)
-        return lambda dual, value: astype(dual, value, elements)
+
+        def convert(dual, value):
+            result = allocated_like(value, elements)
+            for index, number in np.ndenumerate(value):
+                result[index] = number
+            return result
+
+        return convert
     return lambda dual, value: unchanged(value)
 
 

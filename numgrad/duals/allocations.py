@@ -15,6 +15,7 @@ from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_dual, with_partials
 
@@ -97,30 +98,34 @@ def define_like(function):
     @overload(stand_in)
     def typed(dual, array, dtype=None):
         elements = elements_of(dual, dtype, item_type(array))
-        if not isinstance(array, types.Array):
-            return lambda dual, array, dtype=None: function((), elements)
-        return lambda dual, array, dtype=None: function(array.shape, elements)
+        return lambda dual, array, dtype=None: function(array, elements)
 
-    return stand_in
+    replaces(function)(stand_in)
 
 
 define_by_shape(np.zeros)
 define_by_shape(np.empty)
-replaces(np.zeros_like)(define_like(np.zeros))
-replaces(np.empty_like)(define_like(np.empty))
+define_like(np.zeros_like)
+define_like(np.empty_like)
 
 
 def filled(elements):
     """Return the function ``(shape, number)`` that allocates an array of one number."""
+    return part(lambda shape, number: fill(np.empty(shape, elements), number))
 
-    def fill(shape, number):
-        array = np.empty(shape, elements)
-        numbers = array.reshape(-1)
-        for k in range(numbers.size):
-            numbers[k] = number
-        return array
 
-    return part(fill)
+def filled_like(elements):
+    """Return the function ``(array, number)`` that does so in the shape of another array."""
+    return part(lambda array, number: fill(np.empty_like(array, elements), number))
+
+
+@part
+def fill(array, number):
+    """Return an array, all of whose elements a number has taken the place of."""
+    numbers = line_of(array)
+    for k in range(numbers.size):
+        numbers[k] = number
+    return array
 
 
 @replaces(np.ones)
@@ -141,8 +146,8 @@ def ones_like(dual, array, dtype=None):
 
 @overload(ones_like)
 def _ones_like(dual, array, dtype=None):
-    fill = filled(elements_of(dual, dtype, item_type(array)))
-    return lambda dual, array, dtype=None: fill(array.shape, 1)
+    fill = filled_like(elements_of(dual, dtype, item_type(array)))
+    return lambda dual, array, dtype=None: fill(array, 1)
 
 
 @replaces(np.full)
@@ -163,8 +168,8 @@ def full_like(dual, array, fill_value, dtype=None):
 
 @overload(full_like)
 def _full_like(dual, array, fill_value, dtype=None):
-    fill = filled(elements_of(dual, dtype, item_type(array)))
-    return lambda dual, array, fill_value, dtype=None: fill(array.shape, fill_value)
+    fill = filled_like(elements_of(dual, dtype, item_type(array)))
+    return lambda dual, array, fill_value, dtype=None: fill(array, fill_value)
 
 
 @replaces(np.array)
@@ -249,7 +254,7 @@ def from_rows(rows, elements):
     return result
 
 
-@replaces(np.asarray, np.ascontiguousarray)
+@replaces(np.asarray)
 def asarray(dual, items, dtype=None):
     compiled_only()
 
@@ -258,9 +263,28 @@ def asarray(dual, items, dtype=None):
 def _asarray(dual, items, dtype=None):
     if isinstance(items, types.Array):
         wanted = elements_of(dual, dtype, items.dtype)
-        if wanted == items.dtype and items.layout == "C":
+        if wanted == items.dtype:
             return lambda dual, items, dtype=None: items
     return lambda dual, items, dtype=None: array(dual, items, dtype)
+
+
+def define_in_order(function):
+    """Define the stand-in of a function that copies what doesn't lie in some order."""
+
+    def stand_in(dual, a):
+        compiled_only()
+
+    @overload(stand_in)
+    def typed(dual, a):
+        if isinstance(a, types.Array) and is_dual(a.dtype):
+            return lambda dual, a: function(a)
+        return lambda dual, a: function(array(dual, a))
+
+    replaces(function)(stand_in)
+
+
+define_in_order(np.ascontiguousarray)
+define_in_order(np.asfortranarray)
 
 
 def astype(dual, items, dtype):
@@ -280,7 +304,7 @@ def _astype(dual, items, dtype):
         return None
 
     def convert(dual, items, dtype):
-        result = np.empty(items.shape, elements)
+        result = np.empty_like(items, elements)
         for index, number in np.ndenumerate(items):
             result[index] = as_number(dual, number, elements)
         return result
@@ -312,8 +336,7 @@ def copied(dual, items):
 
 @overload(copied)
 def _copied(dual, items):
-    elements = elements_of(dual, None, item_type(items))
-    return lambda dual, items: astype(dual, items, elements)
+    return lambda dual, items: array(dual, items)
 
 
 @replaces(np.identity)

@@ -13,6 +13,7 @@ from numba.core import cgutils
 from numba.core.typing import npydecl
 from numba.np import npyimpl
 
+from numgrad.duals.layouts import layout_of_elementwise
 from numgrad.duals.numba_lowering import call, return_type
 from numgrad.duals.numba_type import is_dual
 
@@ -44,8 +45,7 @@ def array_type(typingctx, function, kinds):
     ndim = max(array.ndim for array in arrays)
     if ndim == 0:  # as Numba has it
         return result
-    is_fortran = ndim > 1 and all((array.ndim, array.layout) == (ndim, "F") for array in arrays)
-    return types.Array(result, ndim, "F" if is_fortran else "C")
+    return types.Array(result, ndim, layout_of_elementwise(function, kinds))
 
 
 def without_dimensions(context, builder, kinds, arguments):

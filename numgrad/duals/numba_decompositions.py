@@ -17,6 +17,8 @@ Where mathematics leaves a choice:
   nan. Of the eigenvalues themselves, sums over all that are equal have one; each alone has that
   along its eigenvector. The same holds for singular values.
 - At 0 a singular value has the derivative 0, as an absolute value has.
+
+Matrices are computed in C order, and returned in the order in which Numba's own come from LAPACK.
 """
 
 import numpy as np
@@ -138,10 +140,10 @@ def _qr(a):
         rest = clear_values(first.copy())
         add_to_qr(q, r, rest, clear_values(r.copy()), q0, triangle, inverse)
         improve(count, q, r, first, q0, triangle, inverse, number)
-        if a.shape[1] == k:
-            return q, r
-        others = dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
-        return q, set_values(side_by_side(r, others, number), r0)
+        if a.shape[1] > k:
+            others = dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
+            r = set_values(side_by_side(r, others, number), r0)
+        return np.asfortranarray(q)[:, :k], np.asfortranarray(r)  # Q a slice, as Numba's own is
 
     return qr
 
@@ -229,7 +231,7 @@ def _eigh(a):
         g = product_of_three(adjoint(v0), clear_values(whole.copy()), v0)
         add_to_eigenvectors(v, w, g, clear_values(v.copy()), w0, v0)
         improve(count, v, w, whole, w0, v0, number)
-        return w, v
+        return w, np.asfortranarray(v)
 
     return eigh
 
@@ -318,7 +320,7 @@ def _svd(a, full_matrices=1):
             u = completed(u, u0, np.ascontiguousarray(left[:, n:]))
         if is_wide:
             u, v = v, u
-        return u, s, adjoint(v)
+        return np.asfortranarray(u), s, np.asfortranarray(adjoint(v))
 
     return svd
 

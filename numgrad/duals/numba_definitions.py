@@ -119,19 +119,3 @@ def constant(typingctx, array, number):
         return context.cast(builder, arguments[1], sig.args[1], wanted)
 
     return wanted(array, types.unliteral(number)), codegen
-
-
-def line_of(array):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(line_of, strict=False)
-def _line_of(array):
-    """Return the elements in one dimension, in the order in which they lie in memory."""
-    if array.ndim == 1:
-        return lambda array: array
-    if array.layout == "C":
-        return lambda array: array.reshape(-1)
-    if array.layout == "F":
-        return lambda array: array.T.reshape(-1)
-    return lambda array: array.ravel()

@@ -3,8 +3,9 @@
 import numpy as np
 from numba import types
 
+from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_apart import apart, define_apart
-from numgrad.duals.numba_definitions import are_arrays, common, is_given, line_of
+from numgrad.duals.numba_definitions import are_arrays, common, is_given
 from numgrad.duals.numba_linear_algebra import trace_of_product
 from numgrad.duals.numba_matrices import (
     add,
@@ -44,7 +45,7 @@ def _pinv(a, rcond=1.0e-15):
 
     def pinv(a, rcond=1.0e-15):
         if a.size == 0:
-            return np.empty((a.shape[1], a.shape[0]), number)
+            return np.asfortranarray(np.empty((a.shape[1], a.shape[0]), number))
         is_wide = a.shape[0] < a.shape[1]
         tall = adjoint(a) if is_wide else lifted(a, number)
         a0, rest = values(tall), clear_values(lifted(tall, number))
@@ -55,7 +56,7 @@ def _pinv(a, rcond=1.0e-15):
             check_rank(a0, x0, rest, root)
         x = pseudo_inverse_from(x0, tall, a0, x0, rest, rank)
         x = improve(count, x, tall, a0, x0, rest, rank)
-        return adjoint(x) if is_wide else x
+        return np.asfortranarray(adjoint(x) if is_wide else x)
 
     return pinv
 

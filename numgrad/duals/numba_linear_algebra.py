@@ -10,7 +10,8 @@ nested, and once more, is zero, so a step of Newton's method with the factors of
     x <- x + A0^-1 (b - A x),
 
 makes x exact in one order more: the first step is the rule of the first derivative, and duals
-nested d times take d steps. Values stay those of A0.
+nested d times take d steps. Values stay those of A0. Matrices are computed in C order, and returned
+in the order in which Numba's own come from LAPACK.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from numba.np import linalg
 
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_apart import apart, define_apart, overload_apart
-from numgrad.duals.numba_definitions import are_arrays, common
+from numgrad.duals.numba_definitions import are_arrays, common, define
 from numgrad.duals.numba_matrices import (
     add,
     are_matrices,
@@ -119,6 +120,7 @@ def _solve(a, b):
     if number_of(a.dtype) != number_of(b.dtype):
         return None
     number = common(a, b)
+    ordered = np.asfortranarray if b.ndim == 2 else np.ascontiguousarray
     if not is_dual(a.dtype):
 
         def solve_numbers(a, b):
@@ -126,7 +128,7 @@ def _solve(a, b):
             factors, pivots = factorised(np.ascontiguousarray(a))
             x = lifted(b, number)
             substitute(factors, pivots, rows_of(x))
-            return x
+            return ordered(x)
 
         return solve_numbers
     improve = steps_to_solution if more_steps(number) else no_step
@@ -141,7 +143,7 @@ def _solve(a, b):
         substitute(factors, pivots, rows_of(x))
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
-        return x
+        return ordered(x)
 
     return solve
 
@@ -182,7 +184,7 @@ def _inv(a):
         if a.size > 0:
             subtract(x, dot(x0, clear_values(dot(a, x0))))
             improve(count, a, x, x0)
-        return x
+        return np.asfortranarray(x)
 
     return inv
 
@@ -373,3 +375,14 @@ def _matrix_power(a, n):
         return result
 
     return matrix_power
+
+
+# Products of all pairs. Numba's own stores them in an array of what the first argument holds.
+
+
+@define(np.kron)
+def _kron(a, b):
+    if not are_arrays(a, b) or a.dtype == b.dtype:
+        return None
+    number = common(a, b)
+    return lambda a, b: np.kron(lifted(a, number), lifted(b, number))

@@ -5,8 +5,9 @@ from numba import types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
+from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_apart import apart, overload_apart
-from numgrad.duals.numba_definitions import are_arrays, line_of
+from numgrad.duals.numba_definitions import are_arrays
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import in_precision, is_complex, is_dual, number_of

@@ -13,7 +13,8 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.duals.conversions import converted
-from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
+from numgrad.duals.layouts import line_of
+from numgrad.duals.numba_definitions import are_arrays, common, define, is_given
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
@@ -100,7 +101,7 @@ LARGE = 256  # floats, from where on BLAS is worth its call
 def is_for_blas(plain, duals, number):
     """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
     is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
-    return is_plain and duals.dtype == number and duals.layout == "C"
+    return is_plain and duals.dtype == number
 
 
 @intrinsic
@@ -138,7 +139,7 @@ def with_blas(loop):
         if a.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
-        np.dot(a, rows_of_numbers(b), rows_of_numbers(out))
+        np.dot(a, rows_of_numbers(np.ascontiguousarray(b)), rows_of_numbers(out))
         return out
 
     return part(multiply)
@@ -151,7 +152,7 @@ def with_blas_from_right(loop, ndim):
         if b.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.size, b.shape[0])
-        np.dot(b.T, rows_of_numbers(a), rows_of_numbers(out))
+        np.dot(b.T, rows_of_numbers(np.ascontiguousarray(a)), rows_of_numbers(out))
         return out
 
     def multiply_matrix(zero, a, b, out):
@@ -159,8 +160,9 @@ def with_blas_from_right(loop, ndim):
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
+        rows = np.ascontiguousarray(a)
         for i in range(a.shape[0]):
-            np.dot(b.T, rows_of_numbers(a[i]), rows_of_numbers(out[i]))
+            np.dot(b.T, rows_of_numbers(rows[i]), rows_of_numbers(out[i]))
         return out
 
     return part(multiply_vector if ndim == 1 else multiply_matrix)

@@ -9,12 +9,12 @@ from numba import types
 from numba.np import arraymath
 
 from numgrad.duals.conversions import primal_of
+from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_definitions import (
     are_arrays,
     constant,
     define,
     is_given,
-    line_of,
 )
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import is_complex, is_dual, number_of

@@ -34,13 +34,17 @@ def _divmod(x, y):
 
 @define(np.clip)
 def _clip(a, a_min, a_max, out=None):
-    if not any(isinstance(each, types.Array) for each in (a, a_min, a_max)) or is_given(out):
+    arrays = [each for each in (a, a_min, a_max) if isinstance(each, types.Array)]
+    if not arrays or is_given(out):
         return None
+    ordered = np.asfortranarray if getattr(a, "layout", "C") == "F" else np.ascontiguousarray
+    if max(array.ndim for array in arrays) == 0:
+        ordered = itself  # a number
     if not is_given(a_min):
-        return lambda a, a_min, a_max, out=None: np.minimum(a, a_max)
+        return lambda a, a_min, a_max, out=None: ordered(np.minimum(a, a_max))
     if not is_given(a_max):
-        return lambda a, a_min, a_max, out=None: np.maximum(a, a_min)
-    return lambda a, a_min, a_max, out=None: np.minimum(np.maximum(a, a_min), a_max)
+        return lambda a, a_min, a_max, out=None: ordered(np.maximum(a, a_min))
+    return lambda a, a_min, a_max, out=None: ordered(np.minimum(np.maximum(a, a_min), a_max))
 
 
 # Ufuncs that write to an array of the caller's

@@ -18,6 +18,7 @@ from numba.core.typing.templates import (
 )
 from numba.extending import lower_builtin
 
+from numgrad.duals.layouts import layout_of_elementwise
 from numgrad.duals.numba_arrays import element, has_array, lower_elementwise
 from numgrad.duals.numba_lowering import call, return_type, signature_of
 from numgrad.duals.numba_type import is_dual, without_derivatives
@@ -69,7 +70,8 @@ def _elementwise_of(ufunc, carrier_of):
                 return signature(return_type(self.context, twin, kinds), *kinds)
             result = return_type(self.context, twin, [element(kind) for kind in kinds])
             ndim = max(kind.ndim for kind in kinds if isinstance(kind, types.Array))
-            return signature(types.Array(result, ndim, "C"), *kinds)
+            layout = layout_of_elementwise(ufunc, kinds)
+            return signature(types.Array(result, ndim, layout), *kinds)
 
         def into(self, kinds):
             """Return the signature of a call with an output behind the arguments."""

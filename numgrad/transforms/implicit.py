@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.duals.numba_definitions import line_of
+from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
