@@ -13,15 +13,17 @@ from functools import partial
 from numba import types
 
 from numgrad.duals import parts
+from numgrad.duals.activation import as_constant
 from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
-from numgrad.transforms import chunks
-from numgrad.transforms.activity import arguments_written
+from numgrad.transforms import chunks, layouts, state
+from numgrad.transforms.errors import DifferentiationError
+from numgrad.transforms.layouts import duals_like
 from numgrad.transforms.optionals import or_none, settled
 from numgrad.transforms.positions import position_of_output
 from numgrad.transforms.scratch import scratch
-from numgrad.transforms.sized import SizedArray, local_like
+from numgrad.transforms.sized import local_like
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import (
     Leaf,
@@ -34,6 +36,7 @@ from numgrad.transforms.structure import (
 )
 from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
+from numgrad.transforms.written import written_arguments
 
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
@@ -54,6 +57,11 @@ class Input:
         """Whether the twin reads it from an array of duals."""
         return self.leaf.is_array and (self.seeded or self.written)
 
+    @property
+    def in_line(self):
+        """Whether the elements of the duals lie in C order without gaps."""
+        return self.leaf.kind.layout == "C" or not self.leaf.kind.ndim
+
 
 class Passes:
     """The source of all passes over a function with arguments of given types."""
@@ -70,13 +78,14 @@ class Passes:
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
-        self.written = written_arguments(function, len(kinds))
+        self.written = self._written()
         self.alike = self._alike()
         self.inputs = []
         self.structures = {
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }
         self.seeded = [each for each in self.inputs if each.seeded]
+        self.state = self._state()
         self.dual = DualType(self._value_type(), self._count(most), self._depth())
         self._call()
 
@@ -93,6 +102,20 @@ class Passes:
         return position
 
     # What comes in
+
+    def _written(self):
+        """Return the positions of arguments that the function may write to."""
+        leading = len(self.leading)
+        kinds = (*(kind for _, kind in self.leading), *self.kinds)
+        return frozenset(k - leading for k in written_arguments(self.function, kinds))
+
+    def _state(self):
+        """Return the sources and types of what the function may write in the caller's memory."""
+        return [
+            held
+            for position in sorted(self.written)
+            for held in state.held_in(argument(position), self.kinds[position])
+        ]
 
     def _alike(self):
         """Return the positions of numbers in ``*args`` where one of them carries derivatives.
@@ -111,7 +134,7 @@ class Passes:
             self._check(position, kind, leaves(structure))
         for leaf in leaves(structure):
             written = position in self.written or position == self.out_argnum
-            written = written and leaf.is_array and leaf.is_floating
+            written = written and leaf.is_array and leaf.is_floating and leaf.kind.mutable
             name = f"a{len(self.inputs)}"
             alike = position in self.alike and not leaf.is_array
             self.inputs.append(Input(leaf, name, position in self.argnums, written, alike))
@@ -238,11 +261,7 @@ class Passes:
         for each in self.inputs:
             leaf, name = each.leaf, each.name
             if each.in_array:
-                self.add(
-                    f"{name}_dual = {self._duals_like(leaf, self._dual_name(each))}",
-                    f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
-                    f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}",
-                )
+                self._prepare_duals(each)
                 if each.seeded and self.tangents is not None:
                     kind = tangent_kind(self.tangents, leaf)
                     self.add(f"{name}_tangents = {self.flat(kind, self._tangent(each))}")
@@ -253,14 +272,90 @@ class Passes:
         if self.tangents is None:
             self.add(f"total = {offset}")
 
+    def _prepare_duals(self, each):
+        """Allocate an array of duals; its elements are found in C order as those of the numbers."""
+        leaf, name, dual = each.leaf, each.name, self._dual_name(each)
+        self.add(f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}")
+        if not each.in_line:
+            steps = layouts.fortran_steps if leaf.kind.layout == "F" else layouts.steps_like
+            lying_like = self.name(layouts.lying_like, "lying_like")
+            extent = self.name(layouts.extent_of, "extent")
+            memory = f"({extent}({leaf.expression}.shape, {name}_steps),)"
+            memory = self.working_array(memory, dual)
+            self.add(
+                f"{name}_steps = {self.name(steps, 'steps')}({leaf.expression})",
+                f"{name}_dual = {lying_like}({leaf.expression}, {name}_steps, {memory})",
+            )
+            return
+        self.add(
+            f"{name}_dual = {self._duals_like(leaf, dual)}",
+            f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
+        )
+        if not (leaf.kind.mutable or cuda.in_kernel()):
+            self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
+
     def check_unshared(self):
-        """Raise if what the function writes to one argument is read from another."""
-        arrays = [each for each in self.inputs if each.leaf.is_array]
-        for each in arrays:
-            others = "".join(f"{other.leaf.expression}, " for other in arrays if other is not each)
-            if each.written and others and not cuda.in_kernel():
-                check = self.name(chunks.check_unshared, "check_unshared")
-                self.add(f"{check}({each.leaf.expression}, ({others}))")
+        """Raise if what the function writes to one argument is read from another.
+
+        What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
+        it is seen wherever they are, but for duals of the same memory.
+        """
+        if cuda.in_kernel():
+            return
+        check = self.name(chunks.check_unshared, "check_unshared")
+        arrays = [
+            array
+            for position, kind in enumerate(self.kinds)
+            for array in state.arrays_in(argument(position), kind)
+        ]
+        duals = {each.leaf.expression for each in self.inputs if each.in_array}
+        written = {each.leaf.expression for each in self.inputs if each.written}
+        in_place = {expression for expression, _ in self.state}
+        for expression, kind in arrays:
+            if expression not in written | in_place:
+                continue
+            others = [
+                other
+                for other, _ in arrays
+                if other != expression and (expression in written or other in duals)
+            ]
+            if others:
+                self.add(f"{check}({expression}, ({''.join(f'{other}, ' for other in others)}))")
+            if expression in written and kind.layout == "A" and kind.ndim:
+                distinct = self.name(layouts.check_written_distinct, "check_distinct")
+                self.add(f"{distinct}({expression})")
+
+    def check_out(self, places):
+        """Raise if results would overwrite each other within one array of the caller's."""
+        for place in places:
+            if place.kind.layout == "A" and place.kind.ndim:
+                check = self.name(layouts.check_distinct, "check_distinct")
+                self.add(f"{check}({place.expression})")
+
+    def save(self, more):
+        """Copy what the function may write in the caller's memory, if there is another pass."""
+        if not self.state:
+            return
+        self.add(f"if {more}:")
+        for k, (expression, kind) in enumerate(self.state):
+            self.add(*self._saved(k, expression, kind), indent=2)
+
+    def _saved(self, k, expression, kind):
+        if not state.can_be_saved(kind):
+            position = int(re.search(r"\d+", expression)[0]) - 1
+            message = self.name(state.refusal(self.function, position, kind), "message")
+            return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
+        if isinstance(kind, types.Array):
+            line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))
+            return [f"saved{k} = {self.name(chunks.in_line, 'in_line')}({expression}, {line})"]
+        return [f"saved{k} = {self.name(state.saved, 'saved')}({expression})"]
+
+    def put_back(self, indent):
+        """Let all that the function may write in the caller's memory be as it was at first."""
+        for k, (expression, kind) in enumerate(self.state):
+            if state.can_be_saved(kind):
+                put_back = self.name(state.put_back, "put_back")
+                self.add(f"{put_back}({expression}, saved{k})", indent=indent)
 
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""
@@ -320,16 +415,21 @@ class Passes:
         else:
             made = f"{self.name(chunks.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
         self.add(f"for k in range({name}_numbers.size):", indent=indent)
-        self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+        if each.in_line:
+            self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+        else:
+            store_at = self.name(layouts.store_at, "store_at")
+            self.add(f"{store_at}({name}_dual, k, {made})", indent=indent + 1)
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""
-        set_partial = self.name(parts.set_partial, "set_partial")
+        set_partial, duals = self.name(parts.set_partial, "set_partial"), f"{each.name}_duals"
+        if not each.in_line:
+            set_partial = self.name(layouts.set_partial_at, "set_partial_at")
+            duals = f"{each.name}_dual"
         self.add(*self.lanes_of(each, start), indent=indent)
         self.add("for lane in range(low, high):", indent=indent)
-        self.add(
-            f"{set_partial}({each.name}_duals, first + lane, lane, {partial})", indent=indent + 1
-        )
+        self.add(f"{set_partial}({duals}, first + lane, lane, {partial})", indent=indent + 1)
 
     def lanes_of(self, each, start):
         """Return the source of which lanes of a chunk are numbers of an array, and of which."""
@@ -353,8 +453,7 @@ class Passes:
             self._check_returned(self.returned)
             return structure_of("value", self.returned)
         (each,) = [i for i in self.inputs if i.leaf.expression == argument(self.out_argnum)]
-        array = types.Array(self.dual_of(each.leaf.element), each.leaf.kind.ndim, "C")
-        return Leaf(f"{each.name}_dual", array)
+        return Leaf(f"{each.name}_dual", duals_like(each.leaf.kind, self.dual_of(each.leaf.element)))
 
     def _check_returned(self, kind):
         """Raise if the function returns what may hold derivatives out of reach, such as a list."""
@@ -388,27 +487,12 @@ class Passes:
         return Body([*self.lines, f"return {result}"], self.names)
 
 
-def duals_like(array, dual):
-    """Return the type of an array of duals of the shape of another."""
-    if isinstance(array, SizedArray):
-        return SizedArray(dual, array.sizes, "C")
-    return types.Array(dual, array.ndim, "C")
-
-
 def tangent_kind(tangents, leaf):
     """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
     places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
     for place in places:
         tangents = tangents[place]
     return tangents
-
-
-def written_arguments(function, count):
-    """Return the positions of arguments that a function may write to."""
-    if function in DRIVERS:
-        return frozenset()
-    written = arguments_written(function)
-    return frozenset(range(count)) if written is None else written
 
 
 def return_type(function, kinds):

@@ -17,6 +17,7 @@ from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
+from numgrad.transforms.written import written_arguments
 
 
 class JvpPasses(Passes):
@@ -26,6 +27,11 @@ class JvpPasses(Passes):
         argnums = tuple(
             k for k, tangent in enumerate(tangents) if not isinstance(tangent, types.NoneType)
         )
+        if not argnums:
+            raise TypeError(
+                f"jvp of {function.py_func.__name__}: every tangent is None, so that there is no "
+                "direction; pass a tangent for what is moved"
+            )
         check_alike(function, [kinds[k] for k in argnums], [tangents[k] for k in argnums])
         super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
         self.of_outputs = self.outputs()
@@ -55,6 +61,7 @@ class JvpPasses(Passes):
     def implementation(self):
         """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
         self.check_unshared()
+        self.check_out(self.out or ())
         self.check_shapes()
         self.prepare()
         self.evaluate(1, first=True)
@@ -172,6 +179,11 @@ class Jvp(Transform):
         self.parameters = list(
             inspect.signature(lambda primals, tangents: None).parameters.values()
         )
+
+    def written(self, kinds):
+        """Return whether the tuple of primals is written to: a derivative tells no more of them."""
+        primals, _ = kinds
+        return frozenset([0] if written_arguments(self.function, tuple(primals)) else [])
 
     def implementation(self, kinds, out, hint):
         primals, tangents = kinds

@@ -30,6 +30,7 @@ from numgrad.transforms import gufuncs, progress
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import DRIVERS, function_of_element, hashable, plain, twin_of
+from numgrad.transforms.written import written_arguments
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -163,6 +164,14 @@ class Transform:
 
     def __call__(self, *arguments, **keywords):
         return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+
+    def written(self, kinds):
+        """Return the positions of the arguments of a driver whose memory may be written to."""
+        return written_arguments(self.function, kinds)
+
+    def inputs_of_results(self, kinds):  # noqa: ARG002 - not known
+        """Return, for each result by turns, the inputs it is a derivative by; None: not known."""
+        return
 
     def implementation(self, kinds, out, hint):
         """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.

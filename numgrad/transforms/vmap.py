@@ -12,7 +12,7 @@ from numba import get_num_threads, prange, types
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
-from numgrad.transforms import chunks
+from numgrad.transforms import chunks, layouts, state
 from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.passes import check_place, overload_of, return_type
 from numgrad.transforms.scratch import scratch
@@ -27,6 +27,7 @@ from numgrad.transforms.structure import (
 )
 from numgrad.transforms.transform import Transform, made, register
 from numgrad.transforms.twin import DRIVERS, twin_of
+from numgrad.transforms.written import written_arguments
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
@@ -39,10 +40,10 @@ class Mapping:
         self.function = function if function in DRIVERS else twin_of(function)
         self.kinds = kinds
         self.in_axes = in_axes
-        self.parallel = parallel
         self.names = {
             "function": self.function,
             "allocate": new,
+            "new": new if out is None else scratch,
             "one_by_one": chunks.one_by_one,
         }
         self.lines = []
@@ -53,7 +54,15 @@ class Mapping:
             for leaf in leaves(structure_of(argument(position), kind))
         ]
         self._check()
-        self.items = [self._item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
+        self.items = [item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
+        self.written = written_arguments(self.function, self.items)
+        self.state = [
+            held
+            for position in sorted(self.written)
+            if in_axes[position] is None
+            for held in state.held_in(argument(position), kinds[position], floats=True)
+        ]
+        self.parallel = parallel and not self.state  # which is one for all threads
         self.returned = return_type(self.function, self.items)
         self.structure = structure_of("item", self.returned)
         if has_optional(self.returned):
@@ -74,18 +83,6 @@ class Mapping:
                     f"vmap can't go through {leaf.expression}, which is {leaf.kind} and not an "
                     "array with an axis: give it None in in_axes"
                 )
-
-    def _item_kind(self, kind, axis):
-        if axis is None:
-            return kind
-        if isinstance(kind, types.BaseTuple):
-            return types.Tuple([self._item_kind(item, axis) for item in kind.types])
-        if kind.ndim == 1:
-            return kind.dtype
-        layout = "C" if kind.layout == "C" and axis == 0 else "A"
-        return types.Array(
-            kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
-        )
 
     def _item(self, position, index):
         """Return the source of an argument's item."""
@@ -122,8 +119,11 @@ class Mapping:
     def implementation(self):
         """Return the body of a function of ``arguments`` and ``out``."""
         run, count = self._block(), len(self._results())
-        lines = self._count() + self._allocation()
-        lines += [f"run(arguments, ({', '.join(f'r{k}' for k in range(count))},), count)"]
+        lines = self._count() + self._checks() + self._saving() + self._allocation()
+        saved = "".join(f"saved{k}, " for k in range(len(self.state)))
+        results = "".join(f"r{k}, " for k in range(count))
+        begin = "min(count, 1)" if self.needs_item else "0"
+        lines += [f"run(arguments, ({results}), ({saved}), {begin}, count)"]
         lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
         names = iter(range(count))
         result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
@@ -147,35 +147,113 @@ class Mapping:
         position = int(leaf.expression.split("[")[1].rstrip("]")) - 1
         return self.in_axes[position] % leaf.kind.ndim
 
-    def _allocation(self):
-        lines, fills = [], self.places is not None and fills_arrays(self.function, self._results())
-        if fills and not self.parallel:  # what stores the results of an item looks at their shapes
-            return [
-                line
-                for k, place in enumerate(self.places)
-                for line in (
-                    f"check_shape({place.expression}.shape[0], count)",
-                    f"r{k} = {self._in_place(place)}",
-                )
-            ]
-        if any(leaf.is_array for leaf in self._results()):
-            lines = [
-                "if count == 0:",
-                "    raise ValueError('vmap: no items, so the shape of a result is not known')",
-                f"item = {self._call('0')}",
-            ]
-        for k, leaf in enumerate(self._results()):
-            shape = "(count,)" + (f" + {leaf.expression}.shape" if leaf.is_array else "")
-            if self.places is not None:
-                place = self.places[k]
-                lines += [
-                    f"check_shape({place.expression}.shape, {shape})",
-                    f"r{k} = {self._in_place(place)}",
-                ]
-            else:
-                self.names[f"element{k}"] = leaf.element
-                lines += [f"r{k} = allocate({shape}, element{k})"]
+    def _checks(self):
+        """Return the source that raises where an item would be read from what another wrote to."""
+        self.names |= {
+            "check_out": layouts.check_distinct,
+            "check_distinct": layouts.check_written_distinct,
+            "check_unshared": chunks.check_unshared,
+            "in_step": chunks.in_step,
+        }
+        lines = [
+            f"check_out({place.expression})"
+            for place in self.places or ()
+            if place.kind.layout == "A"
+        ]
+        arrays = [
+            (position, *array)
+            for position, kind in enumerate(self.kinds)
+            for array in state.arrays_in(argument(position), kind)
+        ]
+        for position, array, kind in arrays:
+            if position not in self.written or not kind.mutable:
+                continue
+            axis = self.in_axes[position]
+            if axis is not None and kind.layout == "A":
+                lines.append(f"check_distinct({array})")
+            for other_position, other, _ in arrays:
+                other_axis = self.in_axes[other_position]
+                if other == array or (axis is None and other_axis is None):
+                    continue
+                check = f"check_unshared({array}, ({other},))"
+                if axis == other_axis == 0:  # an item and its own part of the other
+                    check = f"if not in_step({array}, {other}): {check}"
+                lines.append(check)
         return lines
+
+    def _saving(self):
+        """Return the source that copies what a function may write and every item gets whole."""
+        lines = []
+        self.names |= {"saved": state.saved, "put_back": state.put_back}
+        for k, (expression, kind) in enumerate(self.state):
+            if not state.can_be_saved(kind):
+                position = int(re.search(r"\d+", expression)[0]) - 1
+                raise TypeError(state.refusal(self.function, position, kind))
+            if isinstance(kind, types.Array):
+                self.names |= {f"held{k}": kind.dtype, "in_line": chunks.in_line}
+                lines.append(f"saved{k} = in_line({expression}, new(({expression}.size,), held{k}))")
+            else:
+                lines.append(f"saved{k} = saved({expression})")
+        return lines
+
+    @property
+    def needs_item(self):
+        """Whether the results for the first item are needed to tell the shapes of all."""
+        fills = self.places is not None and fills_arrays(self.function, self._results())
+        if fills and not self.parallel:  # what stores the results of an item looks at their shapes
+            return False
+        return any(leaf.is_array for leaf in self._results())
+
+    def _allocation(self):
+        """Return the source that allocates the results, and stores those for the first item."""
+        results, lines = self._results(), []
+        for k, leaf in enumerate(results):
+            place, shape = self.places and self.places[k], "(count,)"
+            if leaf.is_array and self.needs_item:
+                shape += f" + {leaf.expression}.shape"
+            if place is None:
+                self.names[f"element{k}"] = leaf.element
+                lines.append(f"r{k} = allocate({shape}, element{k})")
+                continue
+            given = f"{place.expression}.shape"
+            if leaf.is_array and not self.needs_item:
+                given, shape = f"{given}[0]", "count"
+            lines += [f"check_shape({given}, {shape})", f"r{k} = {self._in_place(place)}"]
+        if not self.needs_item:
+            return lines
+        stores = [f"r{k}[0] = {leaf.expression}" for k, leaf in enumerate(results)]
+        without = [
+            line for k, place in enumerate(results) for line in self._without_items(k, place)
+        ]
+        some = [f"item = {self._call('0')}", *lines, *stores]
+        return [
+            "if count == 0:",
+            *(f"    {line}" for line in without),
+            "else:",
+            *(f"    {line}" for line in some),
+        ]
+
+    def _without_items(self, k, leaf):
+        """Return the source of a result for no items, whose shape may be known all the same."""
+        if self.places is not None:
+            place = self.places[k].expression
+            return [f"check_shape({place}.shape[0], count)", f"r{k} = {self._in_place(self.places[k])}"]
+        if not leaf.is_array:
+            return [f"r{k} = allocate((count,), element{k})"]
+        inputs = shapes_of_results(self.function, self.items, self._results())
+        if inputs is None:
+            return ["raise ValueError('vmap: no items, so the shape of a result is not known')"]
+        shape = " + ".join(["(count,)", *(self._shape_of_item(each) for each in inputs[k])])
+        return [f"r{k} = allocate({shape}, element{k})"]
+
+    def _shape_of_item(self, expression):
+        """Return the source of the shape of an argument, or of a part of one, as items have it."""
+        axis = self.in_axes[int(re.search(r"\d+", expression)[0]) - 1]
+        if axis is None:
+            return f"{expression}.shape"
+        (leaf,) = [leaf for leaf in self.mapped if leaf.expression == expression]
+        axis %= leaf.kind.ndim
+        return f"{expression}.shape[:{axis}] + {expression}.shape[{axis + 1}:]"
 
     def _in_place(self, place):
         """Return the source of the array to fill: the caller's if no other item is read from it."""
@@ -205,25 +283,64 @@ class Mapping:
     def _block(self):
         """Return the loop over items, serial or shared among threads."""
         lines = ["for k in range(first, last):"]
+        if self.state:
+            lines += ["    if k > 0:"]
+            lines += [
+                f"        put_back({expression}, saved[{k}])"
+                for k, (expression, _) in enumerate(self.state)
+            ]
         if calls_library(self.function, self.items):
             lines += ["    one_by_one()"]
         lines += [f"    {line}" for line in self._item_into_results()]
         body = Body(lines, self.names)
-        block = part(function_of("block", "arguments, results, first, last", body))
+        block = part(function_of("block", "arguments, results, saved, first, last", body))
         if not self.parallel:
-            return part(lambda arguments, results, count: block(arguments, results, 0, count))
+            return block
 
-        def shared(arguments, results, count):
+        def shared(arguments, results, saved, begin, count):
             threads = get_num_threads()
             for thread in prange(threads):
                 block(
                     arguments,
                     results,
-                    count * thread // threads,
-                    count * (thread + 1) // threads,
+                    saved,
+                    begin + (count - begin) * thread // threads,
+                    begin + (count - begin) * (thread + 1) // threads,
                 )
 
         return numba.njit(shared, parallel=True, **OPTIONS)
+
+
+def shapes_of_results(function, kinds, results):
+    """Return of which inputs each result of a derivative has the shape, or None if not known.
+
+    That is where its output is a number: then the result has the dimensions of the inputs alone.
+    """
+    transform = DRIVERS.get(function)
+    inputs = None if transform is None else transform.inputs_of_results(kinds)
+    if inputs is None or len(results) % len(inputs):
+        return None
+    shapes = []
+    for k, leaf in enumerate(results):
+        arrays = [each for each in inputs[k % len(inputs)] if each.is_array]
+        if leaf.is_array and leaf.kind.ndim != sum(each.kind.ndim for each in arrays):
+            return None
+        shapes.append([each.expression for each in arrays])
+    return shapes
+
+
+def item_kind(kind, axis):
+    """Return the type of an item of an argument."""
+    if axis is None:
+        return kind
+    if isinstance(kind, types.BaseTuple):
+        return types.Tuple([item_kind(item, axis) for item in kind.types])
+    if kind.ndim == 1:
+        return kind.dtype
+    layout = "C" if kind.layout == "C" and axis == 0 else "A"
+    return types.Array(
+        kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
+    )
 
 
 # What LLVM computes itself, many at a time: square roots, absolute values, roundings, ...
@@ -296,6 +413,11 @@ class Vmap(Targeted):
     def item_hint(self, arguments):
         _, item_hint = self.hint(arguments)
         return False, item_hint
+
+    def written(self, kinds):
+        axes = axes_of(self.in_axes, kinds)
+        items = [item_kind(*pair) for pair in zip(kinds, axes, strict=True)]
+        return written_arguments(self.function, tuple(items))
 
     def implementation(self, kinds, out, hint):
         axes = axes_of(self.in_axes, kinds)

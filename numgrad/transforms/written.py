@@ -1,0 +1,18 @@
+"""Which arguments of a function may be written to, be it a user's or the driver of a transform."""
+
+from typing import Any
+
+from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.state import is_immutable
+from numgrad.transforms.twin import DRIVERS
+
+
+def written_arguments(function: Any, kinds: tuple[Any, ...]) -> frozenset[int]:
+    """Return the positions of the arguments of some types whose memory a function may write."""
+    if function in DRIVERS:
+        written: Any = DRIVERS[function].written(kinds)
+    else:
+        written = arguments_written(function)
+    if written is None:
+        written = range(len(kinds))
+    return frozenset(k for k in written if k < len(kinds) and not is_immutable(kinds[k]))
