@@ -7,6 +7,7 @@ one multiplication and one addition of whole vectors an argument.
 
 import operator
 
+import numpy as np
 from llvmlite import ir
 from numba import typeof, types
 from numba.core import cgutils
@@ -58,6 +59,48 @@ def call(context, builder, function, kinds, arguments):
     omitted = [context.get_dummy_value()] * (len(sig.args) - len(kinds))
     kind = context.typing_context.resolve_value_type(function)
     return sig.return_type, context.get_function(kind, sig)(builder, [*arguments, *omitted])
+
+
+# Numba's operators on numbers divide by zero as the error model of the function says that they stand
+# in. Entries of the table know no other than NumPy's, so it is told before they are called. Of whole
+# arrays an operator is the ufunc that it stands for, which raises nothing.
+
+DIVISIONS = {operator.truediv: "division by zero", operator.mod: "modulo by zero"}
+DIVISIONS[divmod] = DIVISIONS[operator.mod]
+POWERS = (operator.pow, pow)
+OF_ARRAYS = {
+    operator.truediv: np.divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.pow: np.power,
+}
+
+
+def raise_as_numbers_do(context, builder, function, kinds, arguments):
+    """Emit the errors that an operator raises for numbers without derivatives."""
+    if function not in DIVISIONS and function not in POWERS:
+        return
+    (x, base), (y, divisor) = (
+        number_in(context, builder, *pair) for pair in zip(kinds, arguments, strict=True)
+    )
+    if isinstance(x, types.Complex) or isinstance(y, types.Complex):
+        return  # their operators have one behaviour for all
+    if function in DIVISIONS:
+        with cgutils.if_zero(builder, divisor):
+            context.error_model.fp_zero_division(builder, (DIVISIONS[function],))
+    elif isinstance(y, types.Integer) and y.signed and isinstance(x, types.Float):
+        negative = builder.icmp_signed("<", divisor, divisor.type(0))
+        zero = cgutils.is_scalar_zero(builder, base)
+        with builder.if_then(builder.and_(negative, zero), likely=False):  # in every error model
+            message = (DIVISIONS[operator.truediv],)
+            context.call_conv.return_user_exc(builder, ZeroDivisionError, message)
+
+
+def number_in(context, builder, kind, value):
+    """Return the type and the value of a number without any derivatives."""
+    while is_dual(kind):
+        value, kind = open_dual(context, builder, kind, value)[0], kind.value
+    return kind, value
 
 
 def lower_derivation(context, builder, this, kinds, arguments):

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from numba import types
+
 from numgrad.transforms.activity import arguments_written
-from numgrad.transforms.state import is_immutable
+from numgrad.transforms.state import can_be_saved, is_immutable
 from numgrad.transforms.twin import DRIVERS
 
 
@@ -15,4 +17,12 @@ def written_arguments(function: Any, kinds: tuple[Any, ...]) -> frozenset[int]:
         written = arguments_written(function)
     if written is None:
         written = range(len(kinds))
-    return frozenset(k for k in written if k < len(kinds) and not is_immutable(kinds[k]))
+    objects = (k for k, kind in enumerate(kinds) if has_methods(kind))  # which may write fields
+    return frozenset(
+        k for k in (*written, *objects) if k < len(kinds) and not is_immutable(kinds[k])
+    )
+
+
+def has_methods(kind: Any) -> bool:
+    """Return whether a type is that of objects with methods, which can be copied."""
+    return isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)
