@@ -11,7 +11,7 @@ from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 from numgrad.duals.allocations import astype, compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
+from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials, without_derivatives
 
 FLOATING = types.Float | types.Complex
 
@@ -37,7 +37,7 @@ def _activated(dual, value):
         elements = with_partials(dual.instance_type, value.dtype)
         return lambda dual, value: astype(dual, value, elements)
     if isinstance(value, types.BaseTuple) and any(map(holds_floats, value.types)):
-        return of_items(value)
+        return of_items(value, "activated(dual, value[{k}])", "dual, ", activated=activated)
     return lambda dual, value: unchanged(value)
 
 
@@ -48,13 +48,13 @@ def holds_floats(kind):
     return isinstance(kind, types.Array) and isinstance(kind.dtype, FLOATING)
 
 
-def of_items(kind):
-    """Return the function that activates each item of a tuple, or of a named one."""
-    items = "".join(f"activated(dual, value[{k}]), " for k in range(len(kind)))
-    names = {"activated": activated, "make": getattr(kind, "instance_class", None)}
+def of_items(kind, item, first="", **names):
+    """Return the function that does something with each item of a tuple, or of a named one."""
+    items = "".join(f"{item.format(k=k)}, " for k in range(len(kind)))
+    names["make"] = getattr(kind, "instance_class", None)
     made = f"make({items})" if names["make"] else f"({items})"
-    exec(f"def activate_items(dual, value):\n    return {made}", names)
-    return names["activate_items"]
+    exec(f"def of_each_item({first}value):\n    return {made}", names)
+    return names["of_each_item"]
 
 
 def activated_apart(dual, value, *others):
@@ -126,7 +126,7 @@ def _activated_item(dual, value):
 
 
 def shown(value):
-    """Return a value as it is printed: without its derivatives."""
+    """Return a value as it is printed or raised: without its derivatives."""
     compiled_only()
 
 
@@ -138,6 +138,11 @@ def _shown(value):
         from numgrad.duals.numba_shapes import values_of
 
         return lambda value: values_of(value)
+    if without_derivatives(value) != value:
+        if isinstance(value, types.BaseTuple):
+            return of_items(value, "shown(value[{k}])", shown=shown)
+        if isinstance(value, types.List):
+            return lambda value: [shown(item) for item in value]
     return lambda value: unchanged(value)
 
 
