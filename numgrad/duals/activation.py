@@ -11,7 +11,13 @@ from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 from numgrad.duals.allocations import astype, compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials, without_derivatives
+from numgrad.duals.numba_type import (
+    is_complex,
+    is_dual,
+    number_of,
+    with_partials,
+    without_derivatives,
+)
 
 FLOATING = types.Float | types.Complex
 

@@ -61,9 +61,9 @@ def call(context, builder, function, kinds, arguments):
     return sig.return_type, context.get_function(kind, sig)(builder, [*arguments, *omitted])
 
 
-# Numba's operators on numbers divide by zero as the error model of the function says that they stand
-# in. Entries of the table know no other than NumPy's, so it is told before they are called. Of whole
-# arrays an operator is the ufunc that it stands for, which raises nothing.
+# What Numba's operators on numbers do about a division by zero, the error model says of the
+# function that they stand in. Entries of the table know none but NumPy's, so that the error comes
+# before they are called. In loops over arrays an operator is its ufunc, which raises nothing.
 
 DIVISIONS = {operator.truediv: "division by zero", operator.mod: "modulo by zero"}
 DIVISIONS[divmod] = DIVISIONS[operator.mod]

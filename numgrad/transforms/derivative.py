@@ -10,6 +10,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.transforms import chunks, layouts
 from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.mapping import Mapping
 from numgrad.transforms.positions import positions_of
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
@@ -17,7 +18,6 @@ from numgrad.transforms.structure import argument, leaves, mapped, source_of, st
 from numgrad.transforms.transform import made, register
 from numgrad.transforms.twin import DRIVERS
 from numgrad.transforms.vmap import (
-    Mapping,
     Targeted,
     check_target,
     may_share,

@@ -15,7 +15,7 @@ from numgrad.transforms.chunks import allocate, flat
 from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.jacobian import jacobian
 from numgrad.transforms.layouts import duals_like, extent_of, lying_like, steps_like, store_at
-from numgrad.transforms.passes import return_type
+from numgrad.transforms.overloads import return_type
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import FLOATING, argument, leaves, rebuilt, structure_of
 from numgrad.transforms.transform import (
@@ -37,6 +37,7 @@ class ImplicitRoot(Transform):
     summary = "the root, with its derivatives,"
     options = OPTIONS  # not inlined: a solver is long, and its call costs nothing beside it
     takes_out = False
+    writes_numbers = True  # the solver's, such as a better guess
 
     def __init__(self, solve, residual):
         residual = original_of(residual)
@@ -159,7 +160,9 @@ class Lifting:
                 element = number_of(kind.dtype)
                 is_line = kind.layout == "C" or not kind.ndim
                 made = self._name(primals_of if is_line else primals_like, "primals")
-                array = types.Array(element, kind.ndim, "C") if is_line else duals_like(kind, element)
+                array = (
+                    types.Array(element, kind.ndim, "C") if is_line else duals_like(kind, element)
+                )
                 return f"{made}({expression}, {self._name(element, 'element')})", array
             if is_dual(kind):
                 return f"primal({expression})", number_of(kind)

@@ -167,7 +167,7 @@ def by_size(few, many, *, value):
 
 
 def check_is_real(function, returned):
-    """Raise if a function returns anything but a real number: 0 is the derivative of a whole one."""
+    """Raise if a function returns anything but a real number: a whole one has derivative 0."""
     if not isinstance(number_of(returned), types.Float | types.Integer | types.Boolean):
         name, plain = function.py_func.__name__, number_of(returned)
         if isinstance(returned, types.Array):

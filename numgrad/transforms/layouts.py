@@ -1,10 +1,10 @@
 """Arrays of duals that lie in memory as the arrays of numbers do that they stand for.
 
-What is a view of an array and what a copy, NumPy decides by the layout: in Numba by that in the type
-(C, F, or A for any) and, for A, by the strides when the program runs. So an array of duals has the
-layout of the array that it stands for, and goes on from one axis to the next without a gap where
-that one does. Gaps are as small as can be, whatever they were, and every element has its place, even
-where those of the original share one, as broadcast ones do.
+What is a view of an array and what a copy is decided by its layout: by that in Numba's type (C, F,
+or A for any) and, for A, by the strides when the program runs. So an array of duals has the layout
+of the array that it stands for, and goes on from one axis to the next without a gap where that one
+does. Gaps are as small as can be, whatever they were, and every element has its place, even where
+those of the original share one, as broadcast ones do.
 """
 
 from numba import types

@@ -14,7 +14,7 @@ from numba import typeof, types
 from numba.core.errors import NumbaError
 
 from numgrad.targets import cuda, cuda_arrays
-from numgrad.transforms.passes import return_type
+from numgrad.transforms.overloads import return_type
 from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of

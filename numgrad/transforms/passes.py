@@ -18,9 +18,10 @@ from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
-from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.layouts import duals_like
+from numgrad.transforms.memory import CallersMemory
 from numgrad.transforms.optionals import or_none, settled
+from numgrad.transforms.overloads import overload_of, return_type
 from numgrad.transforms.positions import position_of_output
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.sized import local_like
@@ -34,7 +35,7 @@ from numgrad.transforms.structure import (
     source_of,
     structure_of,
 )
-from numgrad.transforms.twin import DRIVERS, Twin, highest, twin_of
+from numgrad.transforms.twin import DRIVERS, highest, twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
 from numgrad.transforms.written import written_arguments
 
@@ -63,7 +64,7 @@ class Input:
         return self.leaf.kind.layout == "C" or not self.leaf.kind.ndim
 
 
-class Passes:
+class Passes(CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
@@ -79,6 +80,8 @@ class Passes:
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
         self.written = self._written()
+        transform = DRIVERS.get(function)
+        self.writes_numbers = transform is not None and transform.writes_numbers
         self.alike = self._alike()
         self.inputs = []
         self.structures = {
@@ -114,7 +117,11 @@ class Passes:
         return [
             held
             for position in sorted(self.written)
-            for held in state.held_in(argument(position), self.kinds[position])
+            for held in state.held_in(
+                argument(position),
+                self.kinds[position],
+                floats=self.writes_numbers and position not in self.argnums,
+            )
         ]
 
     def _alike(self):
@@ -134,6 +141,7 @@ class Passes:
             self._check(position, kind, leaves(structure))
         for leaf in leaves(structure):
             written = position in self.written or position == self.out_argnum
+            written = written and not self.writes_numbers
             written = written and leaf.is_array and leaf.is_floating and leaf.kind.mutable
             name = f"a{len(self.inputs)}"
             alike = position in self.alike and not leaf.is_array
@@ -294,69 +302,6 @@ class Passes:
         if not (leaf.kind.mutable or cuda.in_kernel()):
             self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
 
-    def check_unshared(self):
-        """Raise if what the function writes to one argument is read from another.
-
-        What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
-        it is seen wherever they are, but for duals of the same memory.
-        """
-        if cuda.in_kernel():
-            return
-        check = self.name(chunks.check_unshared, "check_unshared")
-        arrays = [
-            array
-            for position, kind in enumerate(self.kinds)
-            for array in state.arrays_in(argument(position), kind)
-        ]
-        duals = {each.leaf.expression for each in self.inputs if each.in_array}
-        written = {each.leaf.expression for each in self.inputs if each.written}
-        in_place = {expression for expression, _ in self.state}
-        for expression, kind in arrays:
-            if expression not in written | in_place:
-                continue
-            others = [
-                other
-                for other, _ in arrays
-                if other != expression and (expression in written or other in duals)
-            ]
-            if others:
-                self.add(f"{check}({expression}, ({''.join(f'{other}, ' for other in others)}))")
-            if expression in written and kind.layout == "A" and kind.ndim:
-                distinct = self.name(layouts.check_written_distinct, "check_distinct")
-                self.add(f"{distinct}({expression})")
-
-    def check_out(self, places):
-        """Raise if results would overwrite each other within one array of the caller's."""
-        for place in places:
-            if place.kind.layout == "A" and place.kind.ndim:
-                check = self.name(layouts.check_distinct, "check_distinct")
-                self.add(f"{check}({place.expression})")
-
-    def save(self, more):
-        """Copy what the function may write in the caller's memory, if there is another pass."""
-        if not self.state:
-            return
-        self.add(f"if {more}:")
-        for k, (expression, kind) in enumerate(self.state):
-            self.add(*self._saved(k, expression, kind), indent=2)
-
-    def _saved(self, k, expression, kind):
-        if not state.can_be_saved(kind):
-            position = int(re.search(r"\d+", expression)[0]) - 1
-            message = self.name(state.refusal(self.function, position, kind), "message")
-            return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
-        if isinstance(kind, types.Array):
-            line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))
-            return [f"saved{k} = {self.name(chunks.in_line, 'in_line')}({expression}, {line})"]
-        return [f"saved{k} = {self.name(state.saved, 'saved')}({expression})"]
-
-    def put_back(self, indent):
-        """Let all that the function may write in the caller's memory be as it was at first."""
-        for k, (expression, kind) in enumerate(self.state):
-            if state.can_be_saved(kind):
-                put_back = self.name(state.put_back, "put_back")
-                self.add(f"{put_back}({expression}, saved{k})", indent=indent)
-
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""
         if cuda.in_kernel():
@@ -453,7 +398,9 @@ class Passes:
             self._check_returned(self.returned)
             return structure_of("value", self.returned)
         (each,) = [i for i in self.inputs if i.leaf.expression == argument(self.out_argnum)]
-        return Leaf(f"{each.name}_dual", duals_like(each.leaf.kind, self.dual_of(each.leaf.element)))
+        return Leaf(
+            f"{each.name}_dual", duals_like(each.leaf.kind, self.dual_of(each.leaf.element))
+        )
 
     def _check_returned(self, kind):
         """Raise if the function returns what may hold derivatives out of reach, such as a list."""
@@ -493,22 +440,6 @@ def tangent_kind(tangents, leaf):
     for place in places:
         tangents = tangents[place]
     return tangents
-
-
-def return_type(function, kinds):
-    """Return the type of what a compiled function returns for arguments of given types."""
-    if cuda.in_kernel():
-        return cuda.return_type(function, kinds)
-    return overload_of(function, kinds).signature.return_type
-
-
-def overload_of(function, kinds):
-    """Return what Numba has compiled of a function for arguments of given types."""
-    if isinstance(function, Twin) and highest(kinds) is None:
-        function = function.original
-    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
-    function.compile(tuple(folded))
-    return function.overloads[tuple(folded)]
 
 
 def derivative_element(output, dual):

@@ -200,11 +200,9 @@ def _put_back_dict(kind):
     def put_back_all(value, before):
         items, within = before
         value.clear()
-        k = 0
-        for key, item in items.items():
-            value[key] = item
-            put_back(item, within[k])
-            k += 1
+        for k, key in enumerate(items):
+            value[key] = items[key]
+            put_back(items[key], within[k])
 
     return put_back_all
 
@@ -218,10 +216,8 @@ def _put_back_set(value, before):
 @part
 def put_back_array(array, line):
     """Store the elements that were taken out of an array in C order."""
-    k = 0
-    for index in np.ndindex(array.shape):
+    for k, index in enumerate(np.ndindex(array.shape)):
         array[index] = line[k]
-        k += 1
 
 
 @intrinsic
@@ -296,8 +292,7 @@ def arrays_in(expression, kind):
 def refusal(function, position, kind):
     """Return what to tell where something written can't be put back for the next pass."""
     return (
-        f"{function.py_func.__name__} may write to its argument {position}, and takes more than one "
-        f"pass here, before each of which the argument must be as it was: a {kind} can't be copied. "
-        "Let the function work on a copy of its own, or pass arrays, tuples, lists and dictionaries "
-        "of numbers"
+        f"{function.py_func.__name__} may write to its argument {position}, which must be as it "
+        f"was each time that the function is called here, and a {kind} can't be copied; pass "
+        "arrays, lists and dictionaries of numbers, or let it make what it writes to"
     )

@@ -169,7 +169,13 @@ class Transform:
         """Return the positions of the arguments of a driver whose memory may be written to."""
         return written_arguments(self.function, kinds)
 
-    def inputs_of_results(self, kinds):  # noqa: ARG002 - not known
+    @property
+    def writes_numbers(self):
+        """Whether what the driver writes to arrays of floats never has derivatives."""
+        inner = DRIVERS.get(self.function)
+        return inner is not None and inner.writes_numbers
+
+    def inputs_of_results(self, kinds):
         """Return, for each result by turns, the inputs it is a derivative by; None: not known."""
         return
 

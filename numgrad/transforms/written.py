@@ -1,7 +1,5 @@
 """Which arguments of a function may be written to, be it a user's or the driver of a transform."""
 
-from typing import Any
-
 from numba import types
 
 from numgrad.transforms.activity import arguments_written
@@ -9,10 +7,10 @@ from numgrad.transforms.state import can_be_saved, is_immutable
 from numgrad.transforms.twin import DRIVERS
 
 
-def written_arguments(function: Any, kinds: tuple[Any, ...]) -> frozenset[int]:
+def written_arguments(function, kinds):
     """Return the positions of the arguments of some types whose memory a function may write."""
     if function in DRIVERS:
-        written: Any = DRIVERS[function].written(kinds)
+        written = DRIVERS[function].written(kinds)
     else:
         written = arguments_written(function)
     if written is None:
@@ -23,6 +21,6 @@ def written_arguments(function: Any, kinds: tuple[Any, ...]) -> frozenset[int]:
     )
 
 
-def has_methods(kind: Any) -> bool:
+def has_methods(kind):
     """Return whether a type is that of objects with methods, which can be copied."""
     return isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)

@@ -1,0 +1,77 @@
+"""What the passes of a derivative do about memory of the caller's that may be written to."""
+
+import re
+
+from numba import types
+
+from numgrad.targets import cuda
+from numgrad.transforms import chunks, layouts, state
+from numgrad.transforms.errors import DifferentiationError
+from numgrad.transforms.structure import argument
+
+
+class CallersMemory:
+    """The part of the source of passes that checks memory, copies it, and puts it back."""
+
+    def check_unshared(self):
+        """Raise if what the function writes to one argument is read from another.
+
+        What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
+        it is seen wherever they are, but for duals of the same memory.
+        """
+        if cuda.in_kernel():
+            return
+        check = self.name(chunks.check_unshared, "check_unshared")
+        arrays = [
+            array
+            for position, kind in enumerate(self.kinds)
+            for array in state.arrays_in(argument(position), kind)
+        ]
+        duals = {each.leaf.expression for each in self.inputs if each.in_array}
+        written = {each.leaf.expression for each in self.inputs if each.written}
+        in_place = {expression for expression, _ in self.state}
+        for expression, kind in arrays:
+            if expression not in written | in_place:
+                continue
+            others = [
+                other
+                for other, _ in arrays
+                if other != expression and (expression in written or other in duals)
+            ]
+            if others:
+                self.add(f"{check}({expression}, ({''.join(f'{other}, ' for other in others)}))")
+            if expression in written and kind.layout == "A" and kind.ndim:
+                distinct = self.name(layouts.check_written_distinct, "check_distinct")
+                self.add(f"{distinct}({expression})")
+
+    def check_out(self, places):
+        """Raise if results would overwrite each other within one array of the caller's."""
+        for place in places:
+            if place.kind.layout == "A" and place.kind.ndim:
+                check = self.name(layouts.check_distinct, "check_distinct")
+                self.add(f"{check}({place.expression})")
+
+    def save(self, more):
+        """Copy what the function may write in the caller's memory, if there is another pass."""
+        if not self.state:
+            return
+        self.add(f"if {more}:")
+        for k, (expression, kind) in enumerate(self.state):
+            self.add(*self._saved(k, expression, kind), indent=2)
+
+    def _saved(self, k, expression, kind):
+        if not state.can_be_saved(kind):
+            position = int(re.search(r"\d+", expression)[0]) - 1
+            message = self.name(state.refusal(self.function, position, kind), "message")
+            return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
+        if isinstance(kind, types.Array):
+            line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))
+            return [f"saved{k} = {self.name(chunks.in_line, 'in_line')}({expression}, {line})"]
+        return [f"saved{k} = {self.name(state.saved, 'saved')}({expression})"]
+
+    def put_back(self, indent):
+        """Let all that the function may write in the caller's memory be as it was at first."""
+        for k, (expression, kind) in enumerate(self.state):
+            if state.can_be_saved(kind):
+                put_back = self.name(state.put_back, "put_back")
+                self.add(f"{put_back}({expression}, saved{k})", indent=indent)
