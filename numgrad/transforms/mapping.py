@@ -102,8 +102,8 @@ class Mapping:
 
     def implementation(self):
         """Return the body of a function of ``arguments`` and ``out``."""
-        run, count = self._block(), len(self._results())
         lines = self._count() + self._checks() + self._saving() + self._allocation()
+        run, count = self._block(), len(self._results())
         saved = "".join(f"saved{k}, " for k in range(len(self.state)))
         results = "".join(f"r{k}, " for k in range(count))
         begin = "min(count, 1)" if self.needs_item else "0"

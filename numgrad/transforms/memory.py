@@ -1,6 +1,7 @@
 """What the passes of a derivative do about memory of the caller's that may be written to."""
 
 import re
+from math import prod
 
 from numba import types
 
@@ -53,11 +54,24 @@ class CallersMemory:
 
     def save(self, more):
         """Copy what the function may write in the caller's memory, if there is another pass."""
+        if self.state and cuda.in_kernel():
+            self._check_one_pass()
         if not self.state:
             return
         self.add(f"if {more}:")
         for k, (expression, kind) in enumerate(self.state):
             self.add(*self._saved(k, expression, kind), indent=2)
+
+    def _check_one_pass(self):
+        """Raise if a kernel, which can't copy what others may write too, needs more passes."""
+        sizes = [getattr(each.leaf.kind, "sizes", ()) for each in self.seeded]
+        if sum(map(prod, sizes)) > self.dual.count:
+            raise TypeError(
+                f"in a kernel {self.function.py_func.__name__} writes to an argument that holds no "
+                f"floats, and would be called once for every {self.dual.count} inputs: let it "
+                "write to an array of its own"
+            )
+        self.state = []
 
     def _saved(self, k, expression, kind):
         if not state.can_be_saved(kind):

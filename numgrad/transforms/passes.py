@@ -18,6 +18,7 @@ from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
+from numgrad.transforms.guarded import guarded
 from numgrad.transforms.layouts import duals_like
 from numgrad.transforms.memory import CallersMemory
 from numgrad.transforms.optionals import or_none, settled
@@ -209,7 +210,7 @@ class Passes(CallersMemory):
             expressions.append(expression)
             kinds.append(active)
         twin = self.name(self.twin, "twin")
-        self.call = f"{twin}({', '.join(expressions)})"
+        self.call = twin, "".join(f"{expression}, " for expression in expressions)
         self.twin_kinds = kinds
         returned = return_type(self.twin, kinds)
         self.settled, self.returned, self.optional = settled("value", returned, self.name)
@@ -346,10 +347,21 @@ class Passes(CallersMemory):
                 self._seed(each, indent, start=f"start - {self.dual.count}", partial=0)
             if each.in_array and each.seeded and self.tangents is None:
                 self._seed(each, indent, start="start", partial=1)
-        self.add(f"value = {self.call}", indent=indent)
+        self.add(f"value = {self._guarded()}", indent=indent)
         if self.optional:
             there = "".join(f"{expression} is not None, " for expression in self.optional)
             self.add(f"there = ({there})", f"value = {self.settled}", indent=indent)
+
+    def _guarded(self):
+        """Return the source of the call, which leaves the caller's arrays right if it raises."""
+        function, arguments = self.call
+        written = [each for each in self.inputs if each.written]
+        if not written or cuda.in_kernel():
+            return f"{function}({arguments})"
+        targets = "".join(f"{each.leaf.expression}, " for each in written)
+        sources = "".join(f"{each.name}_dual, " for each in written)
+        guard = self.name(guarded, "guarded")
+        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}))"
 
     def _fill(self, each, indent):
         """Write an array of duals anew: constants, or numbers with their tangents."""

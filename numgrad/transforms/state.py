@@ -30,6 +30,7 @@ IMMUTABLE = (
     | types.NPDatetime
     | types.NPTimedelta
     | types.Callable
+    | types.FunctionType
     | types.DTypeSpec
     | types.RangeType
     | types.SliceType

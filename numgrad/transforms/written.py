@@ -15,12 +15,16 @@ def written_arguments(function, kinds):
         written = arguments_written(function)
     if written is None:
         written = range(len(kinds))
-    objects = (k for k, kind in enumerate(kinds) if has_methods(kind))  # which may write fields
+    objects = (k for k, kind in enumerate(kinds) if has_methods(kind))
     return frozenset(
         k for k in (*written, *objects) if k < len(kinds) and not is_immutable(kinds[k])
     )
 
 
 def has_methods(kind):
-    """Return whether a type is that of objects with methods, which can be copied."""
-    return isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)
+    """Return whether a type is that of objects whose methods may change them.
+
+    A generator of random numbers is another with each of them.
+    """
+    is_object = isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)
+    return is_object or isinstance(kind, types.NumPyRandomGeneratorType)
