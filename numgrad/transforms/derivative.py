@@ -228,8 +228,9 @@ def derivative(
     callable
         A function of the same arguments that returns the derivative. Where arguments are arrays,
         all of them are broadcast together and the derivative is taken at every point, on several
-        threads when there are many; ``out=`` is an array to store it in. It is called from Python
-        and from compiled code, and can itself be differentiated.
+        threads when there are many; ``out=`` is an array to store it in. Where `f` returns a whole
+        number, that is 0. It is called from Python and from compiled code, and can itself be
+        differentiated.
 
     Raises
     ------

@@ -137,7 +137,7 @@ class Lifting:
         for position in sorted(written - {0}):
             if not state.can_be_saved(self.kinds[position - 1]):
                 kind = self.kinds[position - 1]
-                raise DifferentiationError(state.refusal(residual, position, kind))
+                raise DifferentiationError(state.told_of(residual, position, kind))
         return [f"saved{k} = saved({source})" for k, (source, _) in enumerate(self.state)]
 
     def _put_back(self):

@@ -245,8 +245,10 @@ def jacobian(
     -----
     The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
     and branches are decided by values alone.
-    Other arrays that `f` writes to end up as a call of `f` would leave them, and an argument that
-    `f` overwrites is differentiated by the values that it came with.
+    Whatever arguments `f` writes to, arrays, lists or others, end up as one call of `f` would leave
+    them, also where it raises an error; each pass begins with them as they came. An argument that
+    `f` overwrites is differentiated by the values that it came with. Where `f` raises an error, the
+    derivative raises the same.
 
     References
     ----------

@@ -26,6 +26,12 @@ def duals_like(array, dual):
 
 
 @part
+def is_within(stride, other):
+    """Return whether an axis of the stand-in is to lie within another; repeated ones are outer."""
+    return other == 0 or (stride != 0 and abs(stride) <= abs(other))
+
+
+@part
 def steps_like(array):
     """Return the strides of an array as its stand-in has them, counted in elements.
 
@@ -40,7 +46,7 @@ def steps_like(array):
     for _ in range(len(shape)):
         axis = -1
         for k in range(len(shape)):  # of equal ones the last, as in C order
-            if left[k] and (axis < 0 or abs(strides[k]) <= abs(strides[axis])):
+            if left[k] and (axis < 0 or is_within(strides[k], strides[axis])):
                 axis = k
         left = tuple_setitem(left, axis, 0)
         step = extent if abs(strides[axis]) == end else extent + 1

@@ -172,7 +172,7 @@ class Mapping:
         for k, (expression, kind) in enumerate(self.state):
             if not state.can_be_saved(kind):
                 position = int(re.search(r"\d+", expression)[0]) - 1
-                raise TypeError(state.refusal(self.function, position, kind))
+                raise TypeError(state.told_of(self.function, position, kind))
             if isinstance(kind, types.Array):
                 self.names |= {f"held{k}": kind.dtype, "in_line": chunks.in_line}
                 lines.append(

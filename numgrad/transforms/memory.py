@@ -76,7 +76,7 @@ class CallersMemory:
     def _saved(self, k, expression, kind):
         if not state.can_be_saved(kind):
             position = int(re.search(r"\d+", expression)[0]) - 1
-            message = self.name(state.refusal(self.function, position, kind), "message")
+            message = self.name(state.told_of(self.function, position, kind), "message")
             return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
         if isinstance(kind, types.Array):
             line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))

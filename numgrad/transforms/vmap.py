@@ -138,7 +138,9 @@ def vmap(
     callable
         A function of the same arguments, with items side by side, that returns the results stacked
         along a new first axis. Many items are shared among Numba's threads. With ``out=``, the
-        results are stored there.
+        results are stored there. `f` is called once for each item. An argument that it gets whole
+        and writes to is for each item as the caller left it, and holds in the end what the call for
+        the last one leaves.
 
     Raises
     ------
