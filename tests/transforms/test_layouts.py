@@ -1,4 +1,4 @@
-"""Arguments in all memory layouts: what is a view of them, and what a copy, is as in the function."""
+"""Arguments in all memory layouts: what is a view of them is one in the derivative."""
 
 import numpy as np
 import pytest

@@ -222,7 +222,7 @@ def test_what_cannot_be_copied_is_refused_before_anything_is_written():
         return pair.n
 
     pair, c = Pair(0), np.zeros(1, np.int64)
-    with pytest.raises(numgrad.DifferentiationError, match="^sets may write to its argument 2"):
+    with pytest.raises(numgrad.DifferentiationError, match=r"^sets may write to its argument 2"):
         numgrad.grad(sets)(MANY, c, pair)
     assert read(pair) == c[0] == 0
     assert numgrad.grad(sets)(MANY[:2], c, pair).tolist() == [1.0, 1.0]
@@ -339,7 +339,7 @@ def test_items_of_functions_that_return_arrays():
         return x * x
 
     given = POINTS.copy()
-    moved = POINTS + [1.0, 0.0, 0.0]
+    moved = POINTS + np.array([1.0, 0.0, 0.0])
     assert_array_equal(numgrad.vmap(squares)(given), moved**2)
     assert_array_equal(given, moved)
 
