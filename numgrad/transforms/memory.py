@@ -1,18 +1,20 @@
-"""What the passes of a derivative do about memory of the caller's that may be written to."""
+"""What the passes of a derivative do about the caller's memory: duals for it, checks, copies."""
 
 import re
 from math import prod
 
 from numba import types
 
+from numgrad.duals.activation import as_constant
 from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
 from numgrad.transforms.errors import DifferentiationError
+from numgrad.transforms.guarded import guarded
 from numgrad.transforms.structure import argument
 
 
 class CallersMemory:
-    """The part of the source of passes that checks memory, copies it, and puts it back."""
+    """The part of the source of passes that stands between the arguments and the function."""
 
     def check_unshared(self):
         """Raise if what the function writes to one argument is read from another.
@@ -89,3 +91,43 @@ class CallersMemory:
             if state.can_be_saved(kind):
                 put_back = self.name(state.put_back, "put_back")
                 self.add(f"{put_back}({expression}, saved{k})", indent=indent)
+
+    def _prepare_duals(self, each):
+        """Allocate an array of duals; its elements are found in C order as those of the numbers."""
+        leaf, name, dual = each.leaf, each.name, self._dual_name(each)
+        self.add(f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}")
+        if not each.in_line:
+            steps = layouts.fortran_steps if leaf.kind.layout == "F" else layouts.steps_like
+            lying_like = self.name(layouts.lying_like, "lying_like")
+            extent = self.name(layouts.extent_of, "extent")
+            memory = f"({extent}({leaf.expression}.shape, {name}_steps),)"
+            memory = self.working_array(memory, dual)
+            self.add(
+                f"{name}_steps = {self.name(steps, 'steps')}({leaf.expression})",
+                f"{name}_dual = {lying_like}({leaf.expression}, {name}_steps, {memory})",
+            )
+            return
+        self.add(
+            f"{name}_dual = {self._duals_like(leaf, dual)}",
+            f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
+        )
+        if not (leaf.kind.mutable or cuda.in_kernel()):
+            self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
+
+    def _guarded(self):
+        """Return the source of the call, which leaves the caller's arrays right if it raises."""
+        function, arguments = self.call
+        written = [each for each in self.inputs if each.written]
+        if not written or cuda.in_kernel():
+            return f"{function}({arguments})"
+        targets = "".join(f"{each.leaf.expression}, " for each in written)
+        sources = "".join(f"{each.name}_dual, " for each in written)
+        guard = self.name(guarded, "guarded")
+        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}))"
+
+    def restore(self):
+        """Let arrays that the function writes hold what it leaves in them."""
+        for each in self.inputs:
+            if each.written:
+                function = self.name(chunks.store_values, "store_values")
+                self.add(f"{function}({each.leaf.expression}, {each.name}_dual)")

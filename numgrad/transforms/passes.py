@@ -13,12 +13,10 @@ from functools import partial
 from numba import types
 
 from numgrad.duals import parts
-from numgrad.duals.activation import as_constant
 from numgrad.duals.numba_rules import floating, is_active
 from numgrad.duals.numba_type import DualType, is_dual, number_of
 from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
-from numgrad.transforms.guarded import guarded
 from numgrad.transforms.layouts import duals_like
 from numgrad.transforms.memory import CallersMemory
 from numgrad.transforms.optionals import or_none, settled
@@ -281,28 +279,6 @@ class Passes(CallersMemory):
         if self.tangents is None:
             self.add(f"total = {offset}")
 
-    def _prepare_duals(self, each):
-        """Allocate an array of duals; its elements are found in C order as those of the numbers."""
-        leaf, name, dual = each.leaf, each.name, self._dual_name(each)
-        self.add(f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}")
-        if not each.in_line:
-            steps = layouts.fortran_steps if leaf.kind.layout == "F" else layouts.steps_like
-            lying_like = self.name(layouts.lying_like, "lying_like")
-            extent = self.name(layouts.extent_of, "extent")
-            memory = f"({extent}({leaf.expression}.shape, {name}_steps),)"
-            memory = self.working_array(memory, dual)
-            self.add(
-                f"{name}_steps = {self.name(steps, 'steps')}({leaf.expression})",
-                f"{name}_dual = {lying_like}({leaf.expression}, {name}_steps, {memory})",
-            )
-            return
-        self.add(
-            f"{name}_dual = {self._duals_like(leaf, dual)}",
-            f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
-        )
-        if not (leaf.kind.mutable or cuda.in_kernel()):
-            self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
-
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""
         if cuda.in_kernel():
@@ -352,17 +328,6 @@ class Passes(CallersMemory):
             there = "".join(f"{expression} is not None, " for expression in self.optional)
             self.add(f"there = ({there})", f"value = {self.settled}", indent=indent)
 
-    def _guarded(self):
-        """Return the source of the call, which leaves the caller's arrays right if it raises."""
-        function, arguments = self.call
-        written = [each for each in self.inputs if each.written]
-        if not written or cuda.in_kernel():
-            return f"{function}({arguments})"
-        targets = "".join(f"{each.leaf.expression}, " for each in written)
-        sources = "".join(f"{each.name}_dual, " for each in written)
-        guard = self.name(guarded, "guarded")
-        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}))"
-
     def _fill(self, each, indent):
         """Write an array of duals anew: constants, or numbers with their tangents."""
         name, dual = each.name, self._dual_name(each)
@@ -396,13 +361,6 @@ class Passes(CallersMemory):
             "low = 0 if first > 0 else -first",
             f"high = {lanes} if first + {lanes} < {size} else {size} - first",
         )
-
-    def restore(self):
-        """Let arrays that the function writes hold what it leaves in them."""
-        for each in self.inputs:
-            if each.written:
-                function = self.name(chunks.store_values, "store_values")
-                self.add(f"{function}({each.leaf.expression}, {each.name}_dual)")
 
     def outputs(self):
         """Return the structure of what is differentiated."""

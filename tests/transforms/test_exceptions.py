@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
+from numba.core.registry import cpu_target
 
 import numgrad
 from numgrad.duals.activation import shown
@@ -128,11 +129,11 @@ def test_callees_keep_their_error_model():
             ZeroDivisionError,
             ("division by zero",),
         )
-    """Exact at every order for whole exponents, infinite for negative ones."""
+    )
 
 
 def test_powers_at_zero():
-    """Where nothing raises: exact at every order for whole exponents, infinite for negative ones."""
+    """Exact at every order for whole exponents, infinite for negative ones."""
     cube = njit(lambda x, n: np.power(x, n))
     derivative = cube
     for expected in (0.0, 0.0, 6.0, 0.0):
@@ -162,9 +163,6 @@ def test_numbers_are_shown_without_derivatives(count):
     _, total, three = numgrad.jacobian(parts)(x)
     assert total.tolist() == [0.0] * x.size
     assert three is None
-
-    from numba import types
-    from numba.core.registry import cpu_target
 
     dual = DualType(types.float64, count, 1)
     typing = cpu_target.typing_context
