@@ -19,6 +19,10 @@ from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
 from numgrad.transforms.written import written_arguments
 
+NO_DIRECTION = (
+    "jvp: every tangent is None, so that there is no direction; pass a tangent for what is moved"
+)
+
 
 class JvpPasses(Passes):
     """The one pass along a direction."""
@@ -28,10 +32,7 @@ class JvpPasses(Passes):
             k for k, tangent in enumerate(tangents) if not isinstance(tangent, types.NoneType)
         )
         if not argnums:
-            raise TypeError(
-                f"jvp of {function.py_func.__name__}: every tangent is None, so that there is no "
-                "direction; pass a tangent for what is moved"
-            )
+            raise TypeError(NO_DIRECTION)
         check_alike(function, [kinds[k] for k in argnums], [tangents[k] for k in argnums])
         super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
         self.of_outputs = self.outputs()
@@ -279,6 +280,8 @@ def jvp(
     (0.0, 2.0)
     """
     if not jit or is_traced(f):
+        if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
+            raise TypeError(NO_DIRECTION)
         result = on_traces().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
         return on_traces().stored(out, result)
     return called(jvp_of(f), primals, tangents, out)
@@ -288,6 +291,11 @@ def called(transform, primals, tangents, out):
     """Return what a transform makes of a call from Python."""
     given = {} if out is None else {"out": out}
     return transform(as_tuple(primals), as_tuple(tangents), **given)
+
+
+def is_none(*tangents):
+    """Return whether there is no tangent at all."""
+    return all(tangent is None for tangent in tangents)
 
 
 def as_tuple(items):

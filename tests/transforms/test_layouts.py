@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from numgrad.transforms import layouts
+from numgrad.transforms import layouts, on_cuda
 
 CUBE = np.arange(1.0, 25.0).reshape(2, 3, 4)
 READ_ONLY = CUBE.copy()
@@ -197,6 +197,7 @@ is_distinct = njit(lambda array: layouts.is_distinct(array))
 )
 def test_elements_in_one_place(array, distinct):
     assert is_distinct(array) == distinct
+    assert on_cuda.is_distinct(array) == distinct  # the same where it isn't compiled
 
 
 def test_results_need_a_place_each():

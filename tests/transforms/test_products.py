@@ -86,5 +86,6 @@ def test_errors(primals, tangents, error, message):
 
 
 def test_no_direction():
-    with pytest.raises(TypeError, match="every tangent is None"):
-        numgrad.jvp(lambda x, y: x * y, (1.0, 2.0), (None, None))
+    for jit in (True, False):
+        with pytest.raises(TypeError, match="every tangent is None"):
+            numgrad.jvp(lambda x, y: x * y, (1.0, 2.0), (None, None), jit=jit)
