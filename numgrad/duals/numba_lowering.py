@@ -22,6 +22,7 @@ from numgrad.duals.numba_type import (
     partials_type,
     unpack,
 )
+from numgrad.targets import cuda
 
 # Partials may be contracted to fused multiply-adds; values stay what they are without us.
 CONTRACT = ("contract",)
@@ -88,12 +89,19 @@ def raise_as_numbers_do(context, builder, function, kinds, arguments):
     if function in DIVISIONS:
         with cgutils.if_zero(builder, divisor):
             context.error_model.fp_zero_division(builder, (DIVISIONS[function],))
-    elif isinstance(y, types.Integer) and y.signed and isinstance(x, types.Float):
+    elif may_be_negative(y) and isinstance(x, types.Float) and not cuda.in_kernel():
         negative = builder.icmp_signed("<", divisor, divisor.type(0))
         zero = cgutils.is_scalar_zero(builder, base)
         with builder.if_then(builder.and_(negative, zero), likely=False):  # in every error model
             message = (DIVISIONS[operator.truediv],)
             context.call_conv.return_user_exc(builder, ZeroDivisionError, message)
+
+
+def may_be_negative(exponent):
+    """Return whether an exponent is an integer that may be less than 0."""
+    if isinstance(exponent, types.IntegerLiteral):
+        return exponent.literal_value < 0
+    return isinstance(exponent, types.Integer) and exponent.signed
 
 
 def number_in(context, builder, kind, value):
