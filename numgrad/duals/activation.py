@@ -10,7 +10,13 @@ from numgrad.duals.allocations import compiled_only, replaces
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.layouts import allocated_like
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
+from numgrad.duals.numba_type import (
+    is_complex,
+    is_dual,
+    number_of,
+    with_partials,
+    without_derivatives,
+)
 
 FLOATING = types.Float | types.Complex
 
@@ -89,22 +95,22 @@ def _activated_parts(dual, pattern, value):
     return of_parts("dual, pattern, value", value, pattern.instance_type.parts)
 
 
-def of_parts(parameters, kind, parts):
-    """Return the function of a tuple that gives some of its items derivatives."""
-    names = {"activated": activated_item}
-    source = source_of_parts("value", kind, parts, names)
-    exec(f"def activate_parts({parameters}):\n    return {source}", names)
-    return names["activate_parts"]
+def of_parts(parameters, kind, parts, call="change(dual, {})", change=activated_item):
+    """Return the function of a tuple that changes some of its items, by giving them derivatives."""
+    names = {"change": change}
+    source = source_of_parts("value", kind, parts, names, call)
+    exec(f"def of_each_part({parameters}):\n    return {source}", names)
+    return names["of_each_part"]
 
 
-def source_of_parts(expression, kind, parts, names):
-    """Return the source of a value with derivatives in some parts."""
+def source_of_parts(expression, kind, parts, names, call):
+    """Return the source of a value some parts of which are changed."""
     if parts is True:
-        return f"activated(dual, {expression})"
+        return call.format(expression)
     if not (isinstance(parts, tuple) and isinstance(kind, types.BaseTuple)):
         return expression
     items = "".join(
-        f"{source_of_parts(f'{expression}[{k}]', item, part, names)}, "
+        f"{source_of_parts(f'{expression}[{k}]', item, part, names, call)}, "
         for k, (item, part) in enumerate(zip(kind.types, parts, strict=True))
     )
     if isinstance(kind, types.BaseNamedTuple):
@@ -115,7 +121,7 @@ def source_of_parts(expression, kind, parts, names):
 
 
 def shown(value):
-    """Return a value as it is printed: without its derivatives."""
+    """Return a value as it is printed or raised: without its derivatives."""
     compiled_only()
 
 
@@ -127,6 +133,11 @@ def _shown(value):
         from numgrad.duals.numba_shapes import values_of
 
         return lambda value: values_of(value)
+    if without_derivatives(value) != value:
+        if isinstance(value, types.BaseTuple):
+            return of_parts("value", value, (True,) * len(value), "change({})", shown)
+        if isinstance(value, types.List):
+            return lambda value: [shown(item) for item in value]
     return lambda value: unchanged(value)
 
 

@@ -14,7 +14,7 @@ from numba.core.typing import npydecl
 from numba.np import npyimpl
 
 from numgrad.duals.layouts import layout_of_elementwise
-from numgrad.duals.numba_lowering import call, return_type
+from numgrad.duals.numba_lowering import OF_ARRAYS, call, return_type
 from numgrad.duals.numba_type import is_dual
 
 
@@ -66,7 +66,8 @@ def lower_elementwise(context, builder, function, sig, arguments, out=()):
     class Kernel(npyimpl._Kernel):
         def generate(self, *numbers):
             elements = [element(kind) for kind in kinds]
-            returned, number = call(context, builder, function, elements, numbers)
+            each = OF_ARRAYS.get(function, function)
+            returned, number = call(context, builder, each, elements, numbers)
             return context.cast(builder, number, returned, result.dtype)
 
     ufunc = SimpleNamespace(nin=len(kinds), nout=1, nargs=len(kinds) + 1, __name__="Dual")

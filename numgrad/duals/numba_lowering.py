@@ -7,6 +7,7 @@ one multiplication and one addition of whole vectors an argument.
 
 import operator
 
+import numpy as np
 from llvmlite import ir
 from numba import typeof, types
 from numba.core import cgutils
@@ -21,6 +22,7 @@ from numgrad.duals.numba_type import (
     partials_type,
     unpack,
 )
+from numgrad.targets import cuda
 
 # Partials may be contracted to fused multiply-adds; values stay what they are without us.
 CONTRACT = ("contract",)
@@ -58,6 +60,55 @@ def call(context, builder, function, kinds, arguments):
     omitted = [context.get_dummy_value()] * (len(sig.args) - len(kinds))
     kind = context.typing_context.resolve_value_type(function)
     return sig.return_type, context.get_function(kind, sig)(builder, [*arguments, *omitted])
+
+
+# What Numba's operators on numbers do about a division by zero, the error model says of the
+# function that they stand in. Entries of the table know none but NumPy's, so that the error comes
+# before they are called. In loops over arrays an operator is its ufunc, which raises nothing.
+
+DIVISIONS = {operator.truediv: "division by zero", operator.mod: "modulo by zero"}
+DIVISIONS[divmod] = DIVISIONS[operator.mod]
+POWERS = (operator.pow, pow)
+OF_ARRAYS = {
+    operator.truediv: np.divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.pow: np.power,
+}
+
+
+def raise_as_numbers_do(context, builder, function, kinds, arguments):
+    """Emit the errors that an operator raises for numbers without derivatives."""
+    if function not in DIVISIONS and function not in POWERS:
+        return
+    (x, base), (y, divisor) = (
+        number_in(context, builder, *pair) for pair in zip(kinds, arguments, strict=True)
+    )
+    if isinstance(x, types.Complex) or isinstance(y, types.Complex):
+        return  # their operators have one behaviour for all
+    if function in DIVISIONS:
+        with cgutils.if_zero(builder, divisor):
+            context.error_model.fp_zero_division(builder, (DIVISIONS[function],))
+    elif may_be_negative(y) and isinstance(x, types.Float) and not cuda.in_kernel():
+        negative = builder.icmp_signed("<", divisor, divisor.type(0))
+        zero = cgutils.is_scalar_zero(builder, base)
+        with builder.if_then(builder.and_(negative, zero), likely=False):  # in every error model
+            message = (DIVISIONS[operator.truediv],)
+            context.call_conv.return_user_exc(builder, ZeroDivisionError, message)
+
+
+def may_be_negative(exponent):
+    """Return whether an exponent is an integer that may be less than 0."""
+    if isinstance(exponent, types.IntegerLiteral):
+        return exponent.literal_value < 0
+    return isinstance(exponent, types.Integer) and exponent.signed
+
+
+def number_in(context, builder, kind, value):
+    """Return the type and the value of a number without any derivatives."""
+    while is_dual(kind):
+        value, kind = open_dual(context, builder, kind, value)[0], kind.value
+    return kind, value
 
 
 def lower_derivation(context, builder, this, kinds, arguments):

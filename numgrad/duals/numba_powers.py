@@ -46,8 +46,15 @@ def zeroth_power(x):
 
 
 def integer_power(x, n):
-    """Return x**n and its slope, where n is known only when the program runs."""
+    """Return x**n and its slope, where n is known only when the program runs.
+
+    At 0 a negative power is infinite: Numba's operator, which raises there, is not asked.
+    """
     slope = converted_like(x, 0.0)
+    if n <= 0 and x == 0.0:
+        if n == 0:
+            return x**n, slope
+        return 1.0 / x ** (-n), converted_like(x, n) / x ** (1 - n)
     if n != 0:
         slope = converted_like(x, n) * x ** (n - 1)
     return x**n, slope

@@ -36,6 +36,7 @@ from numgrad.duals.numba_lowering import (
     is_active,
     is_none,
     lower_derivation,
+    raise_as_numbers_do,
     return_type,
     spread,
 )
@@ -282,6 +283,7 @@ class Entry(AbstractTemplate):
     def lower(cls, context, builder, sig, arguments):
         if not isinstance(sig.return_type, types.Array):
             kinds, arguments = without_dimensions(context, builder, sig.args, arguments)
+            raise_as_numbers_do(context, builder, cls.function, kinds, arguments)
             this = cls.derivation(context.typing_context, tuple(kinds))
             return lower_derivation(context, builder, this, kinds, arguments)
         out = arguments[:1] if cls.in_place and isinstance(sig.args[0], types.Array) else ()

@@ -55,10 +55,15 @@ def set_partial(typingctx, duals, position, lane, partial):
     def codegen(context, builder, sig, arguments):
         line, position, lane, partial = arguments
         data = context.make_array(array)(context, builder, line).data
-        place = [ir.Constant(ir.IntType(32), 1)] + ([lane] if dual.count > 1 else [])
-        pointer = builder.gep(data, [position, *place])
         number = context.cast(builder, partial, sig.args[3], dual.value)
-        context.pack_value(builder, dual.value, number, pointer)
+        write_partial(context, builder, dual, builder.gep(data, [position]), lane, number)
         return context.get_dummy_value()
 
     return types.void(duals, types.intp, types.intp, partial), codegen
+
+
+def write_partial(context, builder, dual, pointer, lane, number):
+    """Store one partial of a dual in memory while code is emitted."""
+    word = ir.IntType(32)
+    place = [word(0), word(1)] + ([lane] if dual.count > 1 else [])
+    context.pack_value(builder, dual.value, number, builder.gep(pointer, place))

@@ -7,9 +7,10 @@ import numpy as np
 from numba import types
 
 from numgrad.duals.numba_rules import part
-from numgrad.transforms import chunks
+from numgrad.transforms import chunks, layouts
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.mapping import Mapping
 from numgrad.transforms.positions import positions_of
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.source import Body, function_of
@@ -17,7 +18,6 @@ from numgrad.transforms.structure import argument, leaves, mapped, source_of, st
 from numgrad.transforms.tables import tables_of
 from numgrad.transforms.transform import made, register
 from numgrad.transforms.vmap import (
-    Mapping,
     Targeted,
     check_target,
     may_share,
@@ -31,6 +31,7 @@ class Derivative(Targeted, Jacobian):
 
     summary = "the derivative"
     out_argnum = None
+    derives_all = True
 
     def call_on_cuda(self, arguments, out):
         return on_cuda().map_points(self, arguments, out)
@@ -50,19 +51,23 @@ class Derivative(Targeted, Jacobian):
         by, _ = positions_of(self.function, self.argnums, count)
         return tables_of(self.function) - set(by)
 
-    def written_by(self, kinds):
+    def _arrays(self, kinds):
+        """Return the positions of arrays of points."""
         whole = self._whole(len(kinds))
-        points = [
-            kind.dtype if isinstance(kind, types.Array) and k not in whole else kind
-            for k, kind in enumerate(kinds)
-        ]
-        return super().written_by(tuple(points))
-
-    def implementation(self, kinds, out, hint):
-        whole = self._whole(len(kinds))
-        arrays = [
+        return [
             k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
         ]
+
+    def written(self, kinds):
+        arrays = self._arrays(kinds)
+        points = [kind.dtype if k in arrays else kind for k, kind in enumerate(kinds)]
+        return super().written(tuple(points))
+
+    def inputs_of_results(self, kinds):
+        return None if self._arrays(kinds) else super().inputs_of_results(kinds)
+
+    def implementation(self, kinds, out, hint):
+        arrays = self._arrays(kinds)
         if not arrays:
             return self.passes(kinds, out).implementation()
         at_point = self.driver("at a point")  # a driver of its own: one can't call itself
@@ -91,6 +96,7 @@ class OverArrays:
             "flat": chunks.flat,
             "shaped": chunks.shaped,
             "check_shape": chunks.check_shape,
+            "check_distinct": layouts.check_distinct,
             "in_line": chunks.in_line,
             "new": new,
             "size": size_of_shape,
@@ -103,7 +109,10 @@ class OverArrays:
         lines = [f"shape = {self._shape()}"]
         for k in self.arrays:
             lines += self._line(k)
-        lines += [f"check_shape({place.expression}.shape, shape)" for place in self.out]
+        for place in self.out:
+            lines.append(f"check_shape({place.expression}.shape, shape)")
+            if place.is_array and place.kind.layout == "A" and place.kind.ndim:
+                lines.append(f"check_distinct({place.expression})")
         arguments = "".join(
             f"x{k}, " if k in self.arrays else f"{argument(k)}, " for k in range(len(self.kinds))
         )
@@ -218,8 +227,9 @@ def derivative(
     callable
         A function of the same arguments that returns the derivative. Where arguments are arrays,
         all of them are broadcast together and the derivative is taken at every point, on several
-        threads when there are many; ``out=`` is an array to store it in. It is called from Python
-        and from compiled code, and can itself be differentiated.
+        threads when there are many; ``out=`` is an array to store it in. Where `f` returns a whole
+        number, that is 0. It is called from Python and from compiled code, and can itself be
+        differentiated.
 
     Raises
     ------

@@ -12,6 +12,7 @@ class Grad(Jacobian):
 
     summary = "the gradient"
     must_be_real = True
+    derives_all = True
 
 
 class ValueAndGrad(Grad):

@@ -34,11 +34,11 @@ class LaterJacobian(Jacobian):
         begin = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.parameters = [begin, *self.parameters]
 
-    def written_by(self, kinds):
-        return {k + 1 for k in super().written_by(kinds[1:])}
-
     def method(self, kinds):  # noqa: ARG002 - the same for all
         return LaterPasses, self.function
+
+    def written(self, kinds):
+        return frozenset(k + 1 for k in super().written(kinds[1:]))
 
     def implementation(self, kinds, out, hint):  # noqa: ARG002 - Python doesn't call it
         passes = self.passes(kinds[1:], out)
@@ -82,6 +82,10 @@ class Hessian(Jacobian):
     @property
     def out_argnum(self):
         return None
+
+    def inputs_of_results(self, kinds):
+        inputs = super().inputs_of_results(kinds)
+        return [first + second for first in inputs for second in inputs]
 
     def method(self, kinds):
         return (HessianPasses, self.half) if self._has_mirror(kinds) else super().method(kinds)

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
 from numgrad.duals.rules import primal
-from numgrad.transforms.activity import arguments_written
+from numgrad.transforms import state
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.chunks import allocate, flat
 from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.jacobian import jacobian
-from numgrad.transforms.passes import return_type
+from numgrad.transforms.layouts import duals_like, extent_of, lying_like, steps_like, store_at
+from numgrad.transforms.overloads import return_type
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import FLOATING, argument, leaves, rebuilt, structure_of
 from numgrad.transforms.transform import (
@@ -29,6 +29,7 @@ from numgrad.transforms.transform import (
 )
 from numgrad.transforms.twin import twin_of
 from numgrad.transforms.widths import FEWEST
+from numgrad.transforms.written import written_arguments
 
 
 class ImplicitRoot(Transform):
@@ -37,6 +38,7 @@ class ImplicitRoot(Transform):
     summary = "the root, with its derivatives,"
     options = OPTIONS  # not inlined: a solver is long, and its call costs nothing beside it
     takes_out = False
+    writes_numbers = True  # the solver's, such as a better guess
 
     def __init__(self, solve, residual):
         residual = original_of(residual)
@@ -47,9 +49,6 @@ class ImplicitRoot(Transform):
 
     def label(self):
         return f"implicit_root({self.inner_name()}, {self.residual_name})"
-
-    def written_with_derivatives(self, kinds):
-        return frozenset()  # the solver computes without, and may store its result in a guess
 
     def implementation(self, kinds, out, hint):
         if highest(kinds) is not None:
@@ -97,7 +96,6 @@ class Lifting:
             "residual": residual if residual in DRIVERS else twin_of(residual),
             "slopes_of": jacobian(residual).driver(FEWEST),  # most unknowns have few components
             "primal": primal,
-            "primals_of": primals_of,
             "check_unwritten": check_unwritten,
         }
         self.lines = []
@@ -112,7 +110,8 @@ class Lifting:
         unknown = return_type(self.root.function, self.primal_kinds)
         check_unknown(self.root, unknown)
         self.lines += [f"x0 = solve({primals})", *self._checks_of_written()]
-        self.lines += [f"slopes = slopes_of({own(unknown)}, {primals})"]
+        self.lines += [*self._saved(unknown), f"slopes = slopes_of({own(unknown)}, {primals})"]
+        self.lines += self._put_back()
         equation, kind = self.names["residual"], unknown
         for level in range(self.levels):
             returned = return_type(equation, (kind, *self.kinds))
@@ -121,9 +120,30 @@ class Lifting:
                 break
             call = f"residual({f'x{level}' if level else own(unknown)}, {arguments})"
             self.lines += [f"x{level + 1} = {self._corrected(f'x{level}', call, returned)}"]
+            self.lines += self._put_back()
             kind = returned
         result = f"x{self.levels}" if kind is returned else f"x{level}"
         return Body([*self.lines, f"return {result}"], self.names)
+
+    def _saved(self, unknown):
+        """Return the source that copies what the residual may write, which is called many times."""
+        residual = self.root.residual
+        written = written_arguments(residual, (unknown, *self.kinds))
+        self.state = [
+            held
+            for k in sorted(written - {0})
+            for held in state.held_in(argument(k - 1), self.kinds[k - 1], floats=True)
+        ]
+        self.names |= {"saved": state.saved, "put_back": state.put_back}
+        for position in sorted(written - {0}):
+            if not state.can_be_saved(self.kinds[position - 1]):
+                kind = self.kinds[position - 1]
+                raise DifferentiationError(state.told_of(residual, position, kind))
+        return [f"saved{k} = saved({source})" for k, (source, _) in enumerate(self.state)]
+
+    def _put_back(self):
+        """Return the source that lets all be as the solver left it."""
+        return [f"put_back({source}, saved{k})" for k, (source, _) in enumerate(self.state)]
 
     def _corrected(self, unknown, residual, kind):
         """Return the source of a root after one step, which is of the type of the residual."""
@@ -139,8 +159,12 @@ class Lifting:
         def without_derivatives(expression, kind):
             if isinstance(kind, types.Array) and is_dual(kind.dtype):
                 element = number_of(kind.dtype)
-                numbers = f"primals_of({expression}, {self._name(element, 'element')})"
-                return numbers, types.Array(element, kind.ndim, "C")
+                is_line = kind.layout == "C" or not kind.ndim
+                made = self._name(primals_of if is_line else primals_like, "primals")
+                array = (
+                    types.Array(element, kind.ndim, "C") if is_line else duals_like(kind, element)
+                )
+                return f"{made}({expression}, {self._name(element, 'element')})", array
             if is_dual(kind):
                 return f"primal({expression})", number_of(kind)
             if dual_in(kind) is not None:
@@ -164,9 +188,7 @@ class Lifting:
 
     def _checks_of_written(self):
         """Return the source that finds out what the solver stored where derivatives were."""
-        if self.root.function in DRIVERS:
-            return []
-        written = arguments_written(self.root.function, tuple(self.primal_kinds))
+        written = written_arguments(self.root.function, tuple(self.primal_kinds))
         return [
             f"check_unwritten({leaf.expression}, p{position}{leaf.expression.removeprefix(whole)})"
             for position, kind in enumerate(self.kinds)
@@ -221,18 +243,27 @@ def check_returned(root, unknown, kind):
 def primals_of(array, element):
     """Return the numbers in an array of duals without any derivative."""
     numbers = allocate(array.shape, element)
-    source, target = line_of(array), flat(numbers)
-    for k in range(target.size):
-        target[k] = primal(source[k])
+    target = flat(numbers)
+    for k, number in enumerate(array.flat):
+        target[k] = primal(number)
+    return numbers
+
+
+@part
+def primals_like(array, element):
+    """Return the same in an array of the layout of that of duals."""
+    steps = steps_like(array)
+    numbers = lying_like(array, steps, allocate((extent_of(array.shape, steps),), element))
+    for k, number in enumerate(array.flat):
+        store_at(numbers, k, primal(number))
     return numbers
 
 
 @part
 def check_unwritten(array, primals):
     """Raise if a solver has stored anything in an array whose derivatives it didn't see."""
-    befores, afters = line_of(array), flat(primals)
-    for k in range(afters.size):
-        before, after = primal(befores[k]), afters[k]
+    for index in np.ndindex(array.shape):
+        before, after = primal(array[index]), primals[index]
         if before != after and not (np.isnan(before) and np.isnan(after)):
             raise DifferentiationError(
                 "implicit_root: the solver overwrites an array that carries derivatives, which "
@@ -256,17 +287,17 @@ def corrected_array(x, slopes, residual, element):
     if x.shape != residual.shape:
         raise ValueError("implicit_root: the residual has not the shape of the root")
     result = allocate(x.shape, element)
-    numbers, residuals, steps = line_of(x), line_of(residual), flat(result)
-    for k in range(steps.size):
-        steps[k] = residuals[k]
+    steps = flat(result)
+    for k, number in enumerate(residual.flat):
+        steps[k] = number
     rows = rows_of_numbers(steps)
     matrix, entries = allocate((steps.size, steps.size), rows), flat(slopes)
     elements = flat(matrix)
     for k in range(elements.size):
         elements[k] = entries[k]
     solve_in_place(matrix, rows)
-    for k in range(steps.size):
-        steps[k] = numbers[k] - steps[k]
+    for k, number in enumerate(x.flat):
+        steps[k] = number - steps[k]
     return result
 
 

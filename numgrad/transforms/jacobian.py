@@ -14,7 +14,7 @@ from numgrad.targets.choose import thread_count
 from numgrad.transforms.positions import positions_of
 from numgrad.transforms.results import JacobianPasses
 from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import is_integer, leaves, structure_of
+from numgrad.transforms.structure import argument, is_integer, leaves, structure_of
 from numgrad.transforms.transform import Transform, made, register
 from numgrad.transforms.widths import FEWEST, counts_for_arrays
 
@@ -25,6 +25,7 @@ class Jacobian(Transform):
     summary = "the Jacobian"
     must_be_real = False
     with_value = False
+    derives_all = False  # whether 0 is the derivative of a result that is no float, and not None
     widest: int | None = None  # how many partials to carry at most, where that is less than usual
 
     @property
@@ -88,6 +89,17 @@ class Jacobian(Transform):
             return passes.implementation(value=self.with_value)
         return by_size(self.passes(kinds, out, few), passes, value=self.with_value)
 
+    def inputs_of_results(self, kinds):
+        if self.out_argnum is not None:
+            return None
+        positions, _ = positions_of(self.function, self.argnums, len(kinds))
+        inputs = [
+            [leaf]
+            for position in positions
+            for leaf in leaves(structure_of(argument(position), kinds[position]))
+        ]
+        return [[], *inputs] if self.with_value else inputs
+
     def chosen_passes(self, kinds, out, hint):
         """Return the passes for arguments of some types, and of which a hint is known."""
         most = hint if isinstance(hint, int) else None
@@ -107,6 +119,7 @@ class Jacobian(Transform):
             most=most,
             out_argnum=self.out_argnum,
             shared=shared,
+            derives_all=self.derives_all,
         )
         if self.must_be_real:
             check_is_real(self.function, passes.returned)
@@ -154,8 +167,8 @@ def by_size(few, many, *, value):
 
 
 def check_is_real(function, returned):
-    """Raise if a function returns anything but a real number."""
-    if not isinstance(number_of(returned), types.Float):
+    """Raise if a function returns anything but a real number: a whole one has derivative 0."""
+    if not isinstance(number_of(returned), types.Float | types.Integer | types.Boolean):
         name, plain = function.py_func.__name__, number_of(returned)
         if isinstance(returned, types.Array):
             plain = returned.copy(dtype=number_of(returned.dtype))
@@ -232,8 +245,10 @@ def jacobian(
     -----
     The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
     and branches are decided by values alone.
-    Other arrays that `f` writes to end up as a call of `f` would leave them, and an argument that
-    `f` overwrites is differentiated by the values that it came with.
+    Whatever arguments `f` writes to, arrays, lists or others, end up as one call of `f` would leave
+    them, also where it raises an error; each pass begins with them as they came. An argument that
+    `f` overwrites is differentiated by the values that it came with. Where `f` raises an error, the
+    derivative raises the same.
 
     References
     ----------

@@ -15,7 +15,7 @@ from numba.core.errors import NumbaError
 
 from numgrad.targets import cuda, cuda_arrays
 from numgrad.transforms.callees import DRIVERS
-from numgrad.transforms.passes import return_type
+from numgrad.transforms.overloads import return_type
 from numgrad.transforms.sized import SizedArray, local_array
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
@@ -354,4 +354,20 @@ def checked(out, shapes, dtypes):
             raise ValueError(f"out has shape {shadow.shape}, but the result has shape {shape}")
         if cuda_arrays.is_on_device(output) and not shadow.flags.c_contiguous:
             raise ValueError("out on a GPU must be contiguous")
+        if not is_distinct(shadow):
+            raise ValueError(
+                "out has several elements in one place of memory, where results would overwrite "
+                "each other"
+            )
     return outputs
+
+
+def is_distinct(array):
+    """Return whether every element has a place of its own: see `numgrad.transforms.layouts`."""
+    end = array.itemsize
+    pairs = zip(map(abs, array.strides), array.shape, strict=True)
+    for stride, length in sorted(pair for pair in pairs if pair[1] > 1):
+        if stride < end and array.size:
+            return False
+        end += stride * (length - 1)
+    return True

@@ -14,22 +14,17 @@ from numba import types
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import floating, is_active
-from numgrad.duals.numba_type import (
-    DualType,
-    highest,
-    is_dual,
-    number_of,
-    without_derivatives,
-)
+from numgrad.duals.numba_type import DualType, highest, is_dual, number_of
 from numgrad.targets import cuda
-from numgrad.transforms import chunks
-from numgrad.transforms.activity import arguments_written
+from numgrad.transforms import chunks, layouts, state
 from numgrad.transforms.callees import DRIVERS
-from numgrad.transforms.inference import is_front_end, signature_of
+from numgrad.transforms.layouts import duals_like
+from numgrad.transforms.memory import CallersMemory
 from numgrad.transforms.optionals import or_none, settled
+from numgrad.transforms.overloads import overload_of, return_type
 from numgrad.transforms.positions import position_of_output
 from numgrad.transforms.scratch import scratch
-from numgrad.transforms.sized import SizedArray, local_like
+from numgrad.transforms.sized import local_like
 from numgrad.transforms.source import Body
 from numgrad.transforms.structure import (
     Leaf,
@@ -40,8 +35,9 @@ from numgrad.transforms.structure import (
     source_of,
     structure_of,
 )
-from numgrad.transforms.twin import Twin, twin_of
+from numgrad.transforms.twin import twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
+from numgrad.transforms.written import written_arguments
 
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
@@ -62,8 +58,13 @@ class Input:
         """Whether the twin reads it from an array of duals."""
         return self.leaf.is_array and (self.seeded or self.written)
 
+    @property
+    def in_line(self):
+        """Whether the elements of the duals lie in C order without gaps."""
+        return self.leaf.kind.layout == "C" or not self.leaf.kind.ndim
 
-class Passes:
+
+class Passes(CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
@@ -79,12 +80,15 @@ class Passes:
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
         self.written = self._written()
+        transform = DRIVERS.get(function)
+        self.writes_numbers = transform is not None and transform.writes_numbers
         self.alike = self._alike()
         self.inputs = []
         self.structures = {
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }
         self.seeded = [each for each in self.inputs if each.seeded]
+        self.state = self._state()
         self.dual = DualType(self._value_type(), self._count(most), self._depth())
         self._call()
 
@@ -100,17 +104,25 @@ class Passes:
             )
         return position
 
+    # What comes in
+
     def _written(self):
         """Return the positions of arguments that the function may write to."""
-        leading = [kind for _, kind in self.leading]
-        kinds = tuple(map(without_derivatives, (*leading, *self.kinds)))
-        if self.function in DRIVERS:
-            written = DRIVERS[self.function].written_with_derivatives(kinds)
-        else:
-            written = arguments_written(self.function, kinds)
-        return frozenset(k - len(leading) for k in written)
+        leading = len(self.leading)
+        kinds = (*(kind for _, kind in self.leading), *self.kinds)
+        return frozenset(k - leading for k in written_arguments(self.function, kinds))
 
-    # What comes in
+    def _state(self):
+        """Return the sources and types of what the function may write in the caller's memory."""
+        return [
+            held
+            for position in sorted(self.written)
+            for held in state.held_in(
+                argument(position),
+                self.kinds[position],
+                floats=self.writes_numbers and position not in self.argnums,
+            )
+        ]
 
     def _alike(self):
         """Return the positions of numbers in ``*args`` where one of them carries derivatives.
@@ -129,7 +141,8 @@ class Passes:
             self._check(position, kind, leaves(structure))
         for leaf in leaves(structure):
             written = position in self.written or position == self.out_argnum
-            written = written and leaf.is_array and leaf.is_floating
+            written = written and not self.writes_numbers
+            written = written and leaf.is_array and leaf.is_floating and leaf.kind.mutable
             name = f"a{len(self.inputs)}"
             alike = position in self.alike and not leaf.is_array
             self.inputs.append(Input(leaf, name, position in self.argnums, written, alike))
@@ -196,7 +209,7 @@ class Passes:
             expressions.append(expression)
             kinds.append(active)
         twin = self.name(self.twin, "twin")
-        self.call = f"{twin}({', '.join(expressions)})"
+        self.call = twin, "".join(f"{expression}, " for expression in expressions)
         self.twin_kinds = kinds
         returned = return_type(self.twin, kinds)
         self.settled, self.returned, self.optional = settled("value", returned, self.name)
@@ -256,11 +269,7 @@ class Passes:
         for each in self.inputs:
             leaf, name = each.leaf, each.name
             if each.in_array:
-                self.add(
-                    f"{name}_dual = {self._duals_like(leaf, self._dual_name(each))}",
-                    f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
-                    f"{name}_numbers = {self.flat(leaf.kind, leaf.expression)}",
-                )
+                self._prepare_duals(each)
                 if each.seeded and self.tangents is not None:
                     kind = tangent_kind(self.tangents, leaf)
                     self.add(f"{name}_tangents = {self.flat(kind, self._tangent(each))}")
@@ -270,15 +279,6 @@ class Passes:
                 offset = f"{name}_offset + {size}"
         if self.tangents is None:
             self.add(f"total = {offset}")
-
-    def check_unshared(self):
-        """Raise if what the function writes to one argument is read from another."""
-        arrays = [each for each in self.inputs if each.leaf.is_array]
-        for each in arrays:
-            others = "".join(f"{other.leaf.expression}, " for other in arrays if other is not each)
-            if each.written and others and not cuda.in_kernel():
-                check = self.name(chunks.check_unshared, "check_unshared")
-                self.add(f"{check}({each.leaf.expression}, ({others}))")
 
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""
@@ -324,7 +324,7 @@ class Passes:
                 self._seed(each, indent, start=f"start - {self.dual.count}", partial=0)
             if each.in_array and each.seeded and self.tangents is None:
                 self._seed(each, indent, start="start", partial=1)
-        self.add(f"value = {self.call}", indent=indent)
+        self.add(f"value = {self._guarded()}", indent=indent)
         if self.optional:
             there = "".join(f"{expression} is not None, " for expression in self.optional)
             self.add(f"there = ({there})", f"value = {self.settled}", indent=indent)
@@ -338,16 +338,21 @@ class Passes:
         else:
             made = f"{self.name(chunks.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
         self.add(f"for k in range({name}_numbers.size):", indent=indent)
-        self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+        if each.in_line:
+            self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+        else:
+            store_at = self.name(layouts.store_at, "store_at")
+            self.add(f"{store_at}({name}_dual, k, {made})", indent=indent + 1)
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""
-        set_partial = self.name(parts.set_partial, "set_partial")
+        set_partial, duals = self.name(parts.set_partial, "set_partial"), f"{each.name}_duals"
+        if not each.in_line:
+            set_partial = self.name(layouts.set_partial_at, "set_partial_at")
+            duals = f"{each.name}_dual"
         self.add(*self.lanes_of(each, start), indent=indent)
         self.add("for lane in range(low, high):", indent=indent)
-        self.add(
-            f"{set_partial}({each.name}_duals, first + lane, lane, {partial})", indent=indent + 1
-        )
+        self.add(f"{set_partial}({duals}, first + lane, lane, {partial})", indent=indent + 1)
 
     def lanes_of(self, each, start):
         """Return the source of which lanes of a chunk are numbers of an array, and of which."""
@@ -358,21 +363,15 @@ class Passes:
             f"high = {lanes} if first + {lanes} < {size} else {size} - first",
         )
 
-    def restore(self):
-        """Let arrays that the function writes hold what it leaves in them."""
-        for each in self.inputs:
-            if each.written:
-                function = self.name(chunks.store_values, "store_values")
-                self.add(f"{function}({each.leaf.expression}, {each.name}_dual)")
-
     def outputs(self):
         """Return the structure of what is differentiated."""
         if self.out_argnum is None:
             self._check_returned(self.returned)
             return structure_of("value", self.returned)
         (each,) = [i for i in self.inputs if i.leaf.expression == argument(self.out_argnum)]
-        array = types.Array(self.dual_of(each.leaf.element), each.leaf.kind.ndim, "C")
-        return Leaf(f"{each.name}_dual", array)
+        return Leaf(
+            f"{each.name}_dual", duals_like(each.leaf.kind, self.dual_of(each.leaf.element))
+        )
 
     def _check_returned(self, kind):
         """Raise if the function returns what may hold derivatives out of reach, such as a list."""
@@ -406,43 +405,12 @@ class Passes:
         return Body([*self.lines, f"return {result}"], self.names)
 
 
-def duals_like(array, dual):
-    """Return the type of an array of duals of the shape of another."""
-    if isinstance(array, SizedArray):
-        return SizedArray(dual, array.sizes, "C")
-    return types.Array(dual, array.ndim, "C")
-
-
 def tangent_kind(tangents, leaf):
     """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
     places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
     for place in places:
         tangents = tangents[place]
     return tangents
-
-
-def return_type(function, kinds):
-    """Return the type of what a compiled function returns for arguments of given types."""
-    if cuda.in_kernel():
-        return cuda.return_type(function, kinds)
-    if is_front_end():
-        return signature_of(*chosen(function, kinds)).return_type
-    return overload_of(function, kinds).signature.return_type
-
-
-def overload_of(function, kinds):
-    """Return what Numba has compiled of a function for arguments of given types."""
-    function, folded = chosen(function, kinds)
-    function.compile(folded)
-    return function.overloads[folded]
-
-
-def chosen(function, kinds):
-    """Return the function that runs for arguments of given types, and these, defaults included."""
-    if isinstance(function, Twin) and highest(kinds) is None:
-        function = function.original
-    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
-    return function, tuple(folded)
 
 
 def derivative_element(output, dual):

@@ -17,6 +17,11 @@ from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
+from numgrad.transforms.written import written_arguments
+
+NO_DIRECTION = (
+    "jvp: every tangent is None, so that there is no direction; pass a tangent for what is moved"
+)
 
 
 class JvpPasses(Passes):
@@ -26,6 +31,8 @@ class JvpPasses(Passes):
         argnums = tuple(
             k for k, tangent in enumerate(tangents) if not isinstance(tangent, types.NoneType)
         )
+        if not argnums:
+            raise TypeError(NO_DIRECTION)
         check_alike(function, [kinds[k] for k in argnums], [tangents[k] for k in argnums])
         super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
         self.of_outputs = self.outputs()
@@ -55,6 +62,7 @@ class JvpPasses(Passes):
     def implementation(self):
         """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
         self.check_unshared()
+        self.check_out(self.out or ())
         self.check_shapes()
         self.prepare()
         self.evaluate(1, first=True)
@@ -173,10 +181,10 @@ class Jvp(Transform):
             inspect.signature(lambda primals, tangents: None).parameters.values()
         )
 
-    def written_by(self, kinds):
-        primals = kinds[0]
-        is_tuple = isinstance(primals, types.BaseTuple)
-        return {0} if not is_tuple or super().written_by(tuple(primals.types)) else set()
+    def written(self, kinds):
+        """Return whether the tuple of primals is written to: a derivative tells no more of them."""
+        primals, _ = kinds
+        return frozenset([0] if written_arguments(self.function, tuple(primals)) else [])
 
     def implementation(self, kinds, out, hint):
         primals, tangents = kinds
@@ -272,6 +280,8 @@ def jvp(
     (0.0, 2.0)
     """
     if not jit or is_traced(f):
+        if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
+            raise TypeError(NO_DIRECTION)
         result = on_traces().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
         return on_traces().stored(out, result)
     return called(jvp_of(f), primals, tangents, out)
@@ -281,6 +291,11 @@ def called(transform, primals, tangents, out):
     """Return what a transform makes of a call from Python."""
     given = {} if out is None else {"out": out}
     return transform(as_tuple(primals), as_tuple(tangents), **given)
+
+
+def is_none(*tangents):
+    """Return whether there is no tangent at all."""
+    return all(tangent is None for tangent in tangents)
 
 
 def as_tuple(items):

@@ -44,21 +44,33 @@ class JacobianPasses(Passes):
     begin = "0"  # the first input that counts; derivatives by those before it are left undefined
 
     def __init__(
-        self, function, kinds, argnums, out, *, single, most=None, out_argnum=None, shared=False
+        self,
+        function,
+        kinds,
+        argnums,
+        out,
+        *,
+        single,
+        most=None,
+        out_argnum=None,
+        shared=False,
+        derives_all=False,
     ):
         super().__init__(function, kinds, argnums, most=most, out_argnum=out_argnum)
         self.results = []
         self.single = single
+        self.derives_all = derives_all  # whether a result that is no float has derivative 0
         self.structure = mapped(self._of_output, self.outputs())
         self.out = None if out is None else self._checked_out(out)
-        self.shared = shared and all(result.by.leaf.is_array for result in self.results)
+        by_arrays = all(result.by.leaf.is_array for result in self.results)
+        self.shared = shared and by_arrays and not self.state  # which is one for all threads
 
     @property
     def returns_arrays(self):
         return any(result.is_array for result in self.results)
 
     def _of_output(self, output):
-        if not output.is_floating:
+        if not (output.is_floating or (self.derives_all and output.expression == "value")):
             return None
         by_argument = [
             mapped(lambda leaf: self._result(output, leaf), self.structures[position])
@@ -88,9 +100,12 @@ class JacobianPasses(Passes):
         """Return the body of a function of ``arguments`` and ``out``."""
         self.check_unshared()
         if self.out is not None and not cuda.in_kernel():
+            self.check_out(self.out)
             self._check_apart()
         self.prepare()
         self.add(f"start = {self.begin}")
+        if self._needs_more_passes():
+            self.save(f"{self.begin} + {self.dual.count} < total")
         self.evaluate(1, first=True)
         for k, result in enumerate(self.results):
             self._allocate(result, None if self.out is None else self.out[k])
@@ -121,6 +136,7 @@ class JacobianPasses(Passes):
 
     def _add_loop(self, first, last):
         self.add(f"for start in range({first}, {last}, {self.dual.count}):")
+        self.put_back(2)
         self.evaluate(2, first=False)
         self._store(2, first=False)
 

@@ -26,16 +26,15 @@ from numgrad.duals import caches
 from numgrad.duals.contents import describe
 from numgrad.duals.in_numba import load, refresh
 from numgrad.duals.numba_rules import OPTIONS
-from numgrad.duals.numba_type import without_derivatives
 from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.targets.stamps import attach
 from numgrad.transforms import gufuncs, progress
-from numgrad.transforms.activity import arguments_written
 from numgrad.transforms.callees import DRIVERS, hashable
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import function_of_element, plain, twin_of
+from numgrad.transforms.written import written_arguments
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -170,15 +169,15 @@ class Transform:
     def __call__(self, *arguments, **keywords):
         return self.entry_point(self.hint(arguments))(*arguments, **keywords)
 
-    def written_by(self, kinds):
-        """Return the positions of the arguments that a call may write to, by their types."""
-        if self.function in DRIVERS:
-            return DRIVERS[self.function].written_by(kinds)
-        return arguments_written(self.function, tuple(map(without_derivatives, kinds)))
+    def written(self, kinds):
+        """Return the positions of the arguments of a driver whose memory may be written to."""
+        return written_arguments(self.function, kinds)
 
-    def written_with_derivatives(self, kinds):
-        """Return those of them that may be given what carries derivatives."""
-        return self.written_by(kinds)
+    @property
+    def writes_numbers(self):
+        """Whether what the driver writes to arrays of floats never has derivatives."""
+        inner = DRIVERS.get(self.function)
+        return inner is not None and inner.writes_numbers
 
     def positions_written(self, kinds):
         """Return the places in a call of the driver of what it may write to: inputs, and outputs.
@@ -192,8 +191,12 @@ class Transform:
             return range(len(named)), out
         given, place = header.split(kinds)
         rest = len(named) - 1  # where the remaining arguments are together
-        written = {min(k, rest) for k in self.written_by(given)}
+        written = {min(k, rest) for k in self.written(given)}
         return {k + 1 if out and k >= out[0] else k for k in written}, out if place else []
+
+    def inputs_of_results(self, kinds):
+        """Return, for each result by turns, the inputs it is a derivative by; None: not known."""
+        return
 
     def implementation(self, kinds, out, hint):
         """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.

@@ -1,259 +1,19 @@
-"""``numgrad.vmap``, and the loop over items that ``derivative`` shares with it."""
+"""``numgrad.vmap``."""
 
 import inspect
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
-import numba
-from numba import get_num_threads, prange, types
-
-from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
-from numgrad.transforms import chunks
-from numgrad.transforms.callees import DRIVERS
-from numgrad.transforms.optionals import has_optional
-from numgrad.transforms.passes import check_place, overload_of, return_type
-from numgrad.transforms.scratch import scratch
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import (
-    argument,
-    is_integer,
-    leaves,
-    mapped,
-    source_of,
-    structure_of,
-)
+from numgrad.transforms.mapping import Mapping, item_kind
+from numgrad.transforms.structure import is_integer
 from numgrad.transforms.transform import Transform, made, register
-from numgrad.transforms.twin import twin_of
+from numgrad.transforms.written import written_arguments
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
-
-
-class Mapping:
-    """The source of a loop over items, for arguments of given types."""
-
-    def __init__(self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate):
-        self.function = function if function in DRIVERS else twin_of(function)
-        self.kinds = kinds
-        self.in_axes = in_axes
-        self.parallel = parallel
-        self.names = {
-            "function": self.function,
-            "allocate": new,
-            "one_by_one": chunks.one_by_one,
-        }
-        self.lines = []
-        self.mapped = [
-            leaf
-            for position, kind in enumerate(kinds)
-            if in_axes[position] is not None
-            for leaf in leaves(structure_of(argument(position), kind))
-        ]
-        self._check()
-        self.items = [item_kind(*pair) for pair in zip(kinds, in_axes, strict=True)]
-        self.returned = return_type(self.function, self.items)
-        self.structure = structure_of("item", self.returned)
-        if has_optional(self.returned):
-            raise TypeError(
-                f"what is mapped returns {self.returned}: for an array of items it must return the "
-                "same for each, and None for none or all of them"
-            )
-        self.places = None if out is None else self._checked_out(out)
-
-    def _check(self):
-        if not any(leaf.is_array for leaf in self.mapped):
-            raise TypeError(
-                "vmap needs an array to go through: none of the arguments that in_axes names is one"
-            )
-        for leaf in self.mapped:
-            if not leaf.is_array or leaf.kind.ndim == 0:
-                raise TypeError(
-                    f"vmap can't go through {leaf.expression}, which is {leaf.kind} and not an "
-                    "array with an axis: give it None in in_axes"
-                )
-
-    def _item(self, position, index):
-        """Return the source of an argument's item."""
-        axis, kind = self.in_axes[position], self.kinds[position]
-        if axis is None:
-            return argument(position)
-        structure = structure_of(argument(position), kind)
-        return source_of(mapped(lambda leaf: self._part(leaf, axis, index), structure))
-
-    def _part(self, leaf, axis, index):
-        before = ":, " * (axis % leaf.kind.ndim)
-        rest = ", :" * (leaf.kind.ndim - 1 - axis % leaf.kind.ndim)
-        return f"{leaf.expression}[{before}{index}{rest}]"
-
-    def _call(self, index, out=""):
-        items = ", ".join(self._item(position, index) for position in range(len(self.kinds)))
-        return f"function({items}{out})"
-
-    def _results(self):
-        return leaves(self.structure)
-
-    def _checked_out(self, out):
-        places, results = leaves(structure_of("out", out)), self._results()
-        if len(places) != len(results):
-            raise TypeError(
-                f"out must hold {len(results)} array{'s' if len(results) != 1 else ''}, one for "
-                f"each result, and not be {out}"
-            )
-        for place, leaf in zip(places, results, strict=True):
-            rank = 1 + (leaf.kind.ndim if leaf.is_array else 0)
-            check_place(place, leaf.element, rank)
-        return places
-
-    def implementation(self):
-        """Return the body of a function of ``arguments`` and ``out``."""
-        run, count = self._block(), len(self._results())
-        lines = self._count() + self._allocation()
-        lines += [f"run(arguments, ({', '.join(f'r{k}' for k in range(count))},), count)"]
-        lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
-        names = iter(range(count))
-        result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
-        lines += [f"return {result if self.places is None else 'out'}"]
-        names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring}
-        return Body(lines, self.names | names)
-
-    def _count(self):
-        """Return the source of the number of items, the same along every axis."""
-        first, *others = [f"{leaf.expression}.shape[{self._axis_of(leaf)}]" for leaf in self.mapped]
-        return [f"count = {first}"] + [
-            line
-            for other in others
-            for line in (
-                f"if {other} != count:",
-                "    raise ValueError('vmap: the arrays have different lengths along their axes')",
-            )
-        ]
-
-    def _axis_of(self, leaf):
-        position = int(leaf.expression.split("[")[1].rstrip("]")) - 1
-        return self.in_axes[position] % leaf.kind.ndim
-
-    def _allocation(self):
-        lines, fills = [], self.places is not None and fills_arrays(self.function, self._results())
-        if fills and not self.parallel:  # what stores the results of an item looks at their shapes
-            return [
-                line
-                for k, place in enumerate(self.places)
-                for line in (
-                    f"check_shape({place.expression}.shape[0], count)",
-                    f"r{k} = {self._in_place(place)}",
-                )
-            ]
-        if any(leaf.is_array for leaf in self._results()):
-            lines = [
-                "if count == 0:",
-                "    raise ValueError('vmap: no items, so the shape of a result is not known')",
-                f"item = {self._call('0')}",
-            ]
-        for k, leaf in enumerate(self._results()):
-            shape = "(count,)" + (f" + {leaf.expression}.shape" if leaf.is_array else "")
-            if self.places is not None:
-                place = self.places[k]
-                lines += [
-                    f"check_shape({place.expression}.shape, {shape})",
-                    f"r{k} = {self._in_place(place)}",
-                ]
-            else:
-                self.names[f"element{k}"] = leaf.element
-                lines += [f"r{k} = allocate({shape}, element{k})"]
-        return lines
-
-    def _in_place(self, place):
-        """Return the source of the array to fill: the caller's if no other item is read from it."""
-        self.names |= {"apart": chunks.apart, "in_step": chunks.in_step, "scratch": scratch}
-        self.names[f"element_of_{place.element}"] = place.element
-        tests = [
-            f"apart({place.expression}, ({leaf.expression},))"
-            + (f" or in_step({place.expression}, {leaf.expression})" if axis == 0 else "")
-            for position, axis in enumerate(self.in_axes)
-            for leaf in leaves(structure_of(argument(position), self.kinds[position]))
-            if leaf.is_array
-        ]
-        other = f"scratch({place.expression}.shape, element_of_{place.element})"
-        free = " and ".join(f"({test})" for test in tests)
-        return f"{place.expression} if {free} else {other}"
-
-    def _item_into_results(self):
-        """Return the source that computes an item and takes its results to their places."""
-        results = self._results()
-        if fills_arrays(self.function, results):
-            places = iter(f"results[{k}][k]" for k in range(len(results)))
-            into = source_of(mapped(lambda _: next(places), self.structure))
-            return [self._call("k", f", out={into}")]
-        stores = [f"results[{k}][k] = {leaf.expression}" for k, leaf in enumerate(results)]
-        return [f"item = {self._call('k')}", *stores]
-
-    def _block(self):
-        """Return the loop over items, serial or shared among threads."""
-        lines = ["for k in range(first, last):"]
-        if calls_library(self.function, self.items):
-            lines += ["    one_by_one()"]
-        lines += [f"    {line}" for line in self._item_into_results()]
-        body = Body(lines, self.names)
-        block = part(function_of("block", "arguments, results, first, last", body))
-        if not self.parallel:
-            return part(lambda arguments, results, count: block(arguments, results, 0, count))
-
-        def shared(arguments, results, count):
-            threads = get_num_threads()
-            for thread in prange(threads):
-                block(
-                    arguments,
-                    results,
-                    count * thread // threads,
-                    count * (thread + 1) // threads,
-                )
-
-        return numba.njit(shared, parallel=True, **OPTIONS)
-
-
-def item_kind(kind, axis):
-    """Return the type of the items of an argument along an axis."""
-    if axis is None:
-        return kind
-    if isinstance(kind, types.BaseTuple):
-        return types.Tuple([item_kind(item, axis) for item in kind.types])
-    if kind.ndim == 1:
-        return kind.dtype
-    layout = "C" if kind.layout == "C" and axis == 0 else "A"
-    return types.Array(
-        kind.dtype, kind.ndim - 1, layout, readonly=not kind.mutable, aligned=kind.aligned
-    )
-
-
-# What LLVM computes itself, many at a time: square roots, absolute values, roundings, ...
-OWN_MATHEMATICS = re.compile(r"llvm\.(sqrt|fabs|fma|floor|ceil|trunc|rint|copysign|m[ai][xn])")
-
-
-def fills_arrays(function, leaves_of_result):
-    """Return whether a function is a derivative that stores all its results in arrays given."""
-    transform = DRIVERS.get(function)
-    return (
-        transform is not None
-        and transform.stores_results
-        and all(leaf.is_array for leaf in leaves_of_result)
-    )
-
-
-def calls_library(function, kinds):
-    """Return whether a compiled function calls a library for single numbers.
-
-    A loop over such calls gains nothing as vector code, and loses a quarter of its speed by taking
-    vectors apart for the calls and putting their results together.
-    """
-    if numba.config.USING_SVML:  # then the library knows vectors
-        return False
-    code = overload_of(function, kinds).library.get_llvm_str()
-    called = re.findall(r"call [^@\n]*(?:double|float) @([\w.]+)", code)
-    return any(not OWN_MATHEMATICS.match(name) for name in called)
 
 
 class Targeted(Transform):
@@ -300,9 +60,10 @@ class Vmap(Targeted):
         _, item_hint = self.hint(arguments)
         return False, item_hint
 
-    def written_by(self, kinds):
+    def written(self, kinds):
         axes = axes_of(self.in_axes, kinds)
-        return super().written_by(tuple(map(item_kind, kinds, axes)))
+        items = [item_kind(*pair) for pair in zip(kinds, axes, strict=True)]
+        return written_arguments(self.function, tuple(items))
 
     def implementation(self, kinds, out, hint):
         axes = axes_of(self.in_axes, kinds)
@@ -377,7 +138,9 @@ def vmap(
     callable
         A function of the same arguments, with items side by side, that returns the results stacked
         along a new first axis. Many items are shared among Numba's threads. With ``out=``, the
-        results are stored there.
+        results are stored there. `f` is called once for each item. An argument that it gets whole
+        and writes to is for each item as the caller left it, and holds in the end what the call for
+        the last one leaves.
 
     Raises
     ------

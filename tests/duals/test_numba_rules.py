@@ -255,14 +255,18 @@ def test_literal_powers(n):
     def power(x):
         return x**n, np.power(x, n)
 
-    for x in (1.3, -0.7, 0.0, -0.0, 2.0):
-        x = Dual(Dual(x, 1.0), Dual(1.0, 0.0))
+    of_numpy = numba.njit(lambda x: np.power(x, n))
+    for number in (1.3, -0.7, 0.0, -0.0, 2.0):
+        x = Dual(Dual(number, 1.0), Dual(1.0, 0.0))
+        if number == 0.0 and n < 0:  # as the operator and the ufunc do for a number
+            for base in (x, number):
+                with pytest.raises(ZeroDivisionError, match=r"^division by zero$"):
+                    power(base)
+            assert np.isinf(primal(of_numpy(x)))
+            continue
         result = power(x)
         assert_same(result[0], result[1])
-        if x == 0.0 and n < 0:
-            assert np.isinf(primal(result[0]))
-        else:
-            assert_same(result[0], x**n, 8 * abs(n) + 8)
+        assert_same(result[0], x**n, 8 * abs(n) + 8)
 
 
 def test_the_value_of_a_power_is_that_of_the_function():

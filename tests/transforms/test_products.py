@@ -83,3 +83,9 @@ def test_jvp_of_a_gradient_is_hvp():
 def test_errors(primals, tangents, error, message):
     with pytest.raises(error, match=message):
         numgrad.jvp(rosenbrock, primals, tangents)
+
+
+def test_no_direction():
+    for jit in (True, False):
+        with pytest.raises(TypeError, match="every tangent is None"):
+            numgrad.jvp(lambda x, y: x * y, (1.0, 2.0), (None, None), jit=jit)

@@ -133,6 +133,33 @@ def test_nothing_is_allocated_from_python(allocations):
     assert allocations(gradient, x, out) == baseline
 
 
+@numba.njit
+def marks(x, seen):
+    total = 0.0
+    for i in range(x.size):
+        if not seen[i]:
+            total += x[i] ** 2
+            seen[i] = True
+    return total
+
+
+marks_gradient = numgrad.grad(marks)
+
+
+@numba.njit
+def again(x, seen, out, calls):
+    for _ in range(calls):
+        seen[:] = False
+        marks_gradient(x, seen, out)
+
+
+def test_nothing_is_allocated_for_what_is_put_back(allocations):
+    x, seen, out = np.arange(40.0), np.zeros(40, np.bool_), np.zeros(40)
+    baseline = allocations(again, x, seen, out, 0)
+    assert allocations(again, x, seen, out, CALLS) == baseline
+    assert_array_equal(out, 2.0 * x)
+
+
 def test_nothing_is_allocated_for_tuples(allocations):
     assert allocations(of_tuples, CALLS) == 0
     assert allocations(tuple_gradient, 2.0, (3.0, 4.0)) == 0

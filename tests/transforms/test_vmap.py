@@ -102,6 +102,23 @@ def test_no_items():
     assert numgrad.vmap(product)(np.empty(0), np.empty(0)).shape == (0,)
     with pytest.raises(ValueError, match="no items"):
         numgrad.vmap(rotate)(np.empty((0, 3)))
+    with pytest.raises(ValueError, match="no items"):
+        numgrad.vmap(numgrad.jacobian(rotate))(np.empty((0, 3)))
+
+
+def test_no_items_of_known_shape():
+    """The derivatives of a number have the shape of what they are taken by."""
+    none = np.empty((0, 5))
+    assert numgrad.vmap(numgrad.grad(rosenbrock))(none).shape == (0, 5)
+    assert numgrad.vmap(numgrad.grad(rosenbrock))(none, out=none) is none
+    assert numgrad.vmap(numgrad.grad(rosenbrock), in_axes=1)(none.T).shape == (0, 5)
+    assert numgrad.vmap(numgrad.hessian(rosenbrock))(none).shape == (0, 5, 5)
+    values, gradients = numgrad.vmap(numgrad.value_and_grad(rosenbrock))(none)
+    assert values.shape == (0,)
+    assert gradients.shape == (0, 5)
+    weighted = njit(lambda x, w: (x[0] * w).sum())
+    by_both = numgrad.vmap(numgrad.jacobian(weighted, argnums=(0, 1)), in_axes=(0, None))
+    assert [each.shape for each in by_both(none, np.ones(3))] == [(0, 5), (0, 3)]
 
 
 @pytest.mark.parametrize(
