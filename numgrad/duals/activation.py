@@ -8,10 +8,18 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
-from numgrad.duals.allocations import astype, compiled_only, replaces
+from numgrad.duals.allocations import astype, compiled_only
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of, with_partials
+from numgrad.duals.numba_type import (
+    IMAG,
+    REAL,
+    is_complex,
+    is_dual,
+    number_of,
+    real_of,
+    with_partials,
+)
 
 FLOATING = types.Float | types.Complex
 
@@ -161,12 +169,12 @@ def _dtype_of(array):
 
 
 def real_part(numbers):
-    """Return the attribute ``real``: of an array of duals a copy, which can't be written to."""
+    """Return the attribute ``real``: of an array of duals a view, as of an array of numbers."""
     compiled_only()
 
 
 def imaginary_part(numbers):
-    """Return the attribute ``imag``: of an array of duals a copy, which can't be written to."""
+    """Return the attribute ``imag``: a view too, or zeros beside real numbers."""
     compiled_only()
 
 
@@ -196,52 +204,72 @@ def is_array_of_duals(kind):
     return isinstance(kind, types.Array) and is_dual(kind.dtype)
 
 
-COPIES = (real_part, imaginary_part)  # of arrays that hold complex duals
-
-
-def is_copied(kind):
-    """Return whether the real or imaginary part of a value is a copy of it, not a view."""
-    return is_array_of_duals(kind) and kind.ndim > 0 and is_complex(kind.dtype.number)
-
-
 @overload(real_part, strict=False)
 def _real_part(numbers):
-    if is_array_of_duals(numbers) and numbers.ndim == 0:
-        return lambda numbers: np.real(numbers)
-    if is_array_of_duals(numbers) and is_complex(numbers.dtype.number):
-        return lambda numbers: as_constant(np.real(numbers))
-    if is_array_of_duals(numbers):
-        return lambda numbers: numbers
-    return lambda numbers: numbers.real
+    return real_view(numbers) or (lambda numbers: numbers.real)
 
 
 @overload(imaginary_part, strict=False)
 def _imaginary_part(numbers):
-    if is_array_of_duals(numbers) and numbers.ndim == 0:
-        return lambda numbers: np.imag(numbers)
-    if is_array_of_duals(numbers):
-        return lambda numbers: as_constant(np.imag(numbers))
-    return lambda numbers: numbers.imag
+    return imaginary_view(numbers) or (lambda numbers: numbers.imag)
 
 
-@replaces(np.real)
-def np_real(dual, val):
-    compiled_only()
+def real_view(numbers):
+    """Return what gives the real part of an array of duals, or None for anything else."""
+    if not is_array_of_duals(numbers):
+        return None
+    if is_complex(numbers.dtype.number):
+        return lambda numbers: real_half(numbers)
+    return lambda numbers: unchanged(numbers)
 
 
-@overload(np_real, strict=False)
-def _np_real(dual, val):
-    return lambda dual, val: real_part(val)
+def imaginary_view(numbers):
+    """Return what gives the imaginary part of an array of duals, or None for anything else."""
+    if not is_array_of_duals(numbers):
+        return None
+    if is_complex(numbers.dtype.number):
+        return lambda numbers: imaginary_half(numbers)
+    return lambda numbers: as_constant(np.zeros_like(numbers))
 
 
-@replaces(np.imag)
-def np_imag(dual, val):
-    compiled_only()
+@intrinsic
+def real_half(typingctx, array):
+    """Return the real parts of complex duals, where they lie."""
+    return half_of(array, REAL)
 
 
-@overload(np_imag, strict=False)
-def _np_imag(dual, val):
-    return lambda dual, val: imaginary_part(val)
+@intrinsic
+def imaginary_half(typingctx, array):
+    """Return the imaginary parts of complex duals, where they lie."""
+    return half_of(array, IMAG)
+
+
+def half_of(array, half):
+    """Return the signature of a view of one part of complex duals, and what emits it."""
+    result = array.copy(dtype=real_of(array.dtype), layout="A")
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        size = context.get_abi_sizeof(context.get_data_type(result.dtype))
+        replaced = {
+            "data": cgutils.gep(builder, source.data, 0, half),
+            "itemsize": context.get_constant(types.intp, size),
+        }
+        cgutils.copy_struct(view, source, replaced)
+        return impl_ret_borrowed(context, builder, result, view._getvalue())
+
+    return result(array), codegen
+
+
+@overload(np.real, strict=False)
+def _np_real(val):
+    return real_view(val)
+
+
+@overload(np.imag, strict=False)
+def _np_imag(val):
+    return imaginary_view(val)
 
 
 @overload(memory, strict=False)

@@ -14,8 +14,16 @@ from numba.extending import intrinsic, overload
 
 from numgrad.duals.conversions import converted
 from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
-from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of
+from numgrad.duals.numba_lowering import call
+from numgrad.duals.numba_rules import OPTIONS, part
+from numgrad.duals.numba_type import (
+    complex_of_parts,
+    complex_parts,
+    is_complex,
+    is_dual,
+    number_of,
+    real_of,
+)
 
 
 def check(kinds):
@@ -91,10 +99,11 @@ def matrix_by_matrix(zero, a, b, out):
 LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_matrix}
 
 
-# A dual lies in memory as plain numbers, its value and its partials, so an array of them is a
-# matrix of numbers; a matrix of floats times that one is the product of values and all partials.
+# A dual lies in memory as floats, its value and its partials, so an array of them is a matrix of
+# floats; a matrix of floats times that one is the product of values and all partials. A complex
+# dual is the same twice, for its two parts: with A = R + I i, A b is R b + i (I b).
 
-LARGE = 256  # floats, from where on BLAS is worth its call
+LARGE = 256  # numbers, from where on BLAS is worth its call
 
 
 def is_for_blas(plain, duals, number):
@@ -105,8 +114,8 @@ def is_for_blas(plain, duals, number):
 
 @intrinsic
 def rows_of_numbers(typingctx, duals):
-    """Return the memory of an array of duals as rows of numbers."""
-    numbers = types.Array(number_of(duals.dtype), 2, "C")
+    """Return the memory of an array of duals as rows of floats."""
+    numbers = types.Array(number_of(real_of(duals.dtype)), 2, "C")
 
     def codegen(context, builder, sig, arguments):
         source = context.make_array(duals)(context, builder, arguments[0])
@@ -131,6 +140,42 @@ def rows_of_numbers(typingctx, duals):
     return numbers(duals), codegen
 
 
+def multiply_rows(matrix, duals, out):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(multiply_rows, jit_options=OPTIONS, strict=False)
+def _multiply_rows(matrix, duals, out):
+    """Multiply a matrix of numbers by duals in rows."""
+    if not is_complex(matrix.dtype):
+        return lambda matrix, duals, out: np.dot(
+            matrix, rows_of_numbers(duals), rows_of_numbers(out)
+        )
+
+    def multiply_parts(matrix, duals, out):
+        rows = rows_of_numbers(duals)
+        np.dot(np.ascontiguousarray(matrix.real), rows, rows_of_numbers(out))
+        turned = np.empty_like(out)
+        np.dot(np.ascontiguousarray(matrix.imag), rows, rows_of_numbers(turned))
+        for index, number in np.ndenumerate(turned):
+            out[index] += times_i(number)
+
+    return multiply_parts
+
+
+@intrinsic
+def times_i(typingctx, number):
+    """Return a complex number times i: its parts change places, and one its sign."""
+
+    def codegen(context, builder, sig, arguments):
+        real, imag = complex_parts(builder, number, arguments[0])
+        kind = real_of(number)
+        _, negative = call(context, builder, operator.neg, [kind], [imag])
+        return complex_of_parts(builder, number, [negative, real])
+
+    return number(number), codegen
+
+
 def with_blas(loop):
     """Return the product of a matrix of floats and duals: by a loop, or by BLAS if it is large."""
 
@@ -138,7 +183,7 @@ def with_blas(loop):
         if a.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
-        np.dot(a, rows_of_numbers(b), rows_of_numbers(out))
+        multiply_rows(a, b, out)
         return out
 
     return part(multiply)
@@ -151,7 +196,7 @@ def with_blas_from_right(loop, ndim):
         if b.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.size, b.shape[0])
-        np.dot(b.T, rows_of_numbers(a), rows_of_numbers(out))
+        multiply_rows(b.T, a, out)
         return out
 
     def multiply_matrix(zero, a, b, out):
@@ -160,7 +205,7 @@ def with_blas_from_right(loop, ndim):
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
         for i in range(a.shape[0]):
-            np.dot(b.T, rows_of_numbers(a[i]), rows_of_numbers(out[i]))
+            multiply_rows(b.T, a[i], out[i])
         return out
 
     return part(multiply_vector if ndim == 1 else multiply_matrix)
