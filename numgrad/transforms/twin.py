@@ -24,7 +24,6 @@ from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import FixupArgs, LiteralUnroll, ReconstructSSA
-from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
@@ -37,7 +36,7 @@ from numgrad.duals.rules import TABLE
 from numgrad.targets import cuda
 from numgrad.transforms import callees, cfuncs, classes, gufuncs
 from numgrad.transforms.activity import GIVING, Activity
-from numgrad.transforms.errors import DifferentiationError, explained, located
+from numgrad.transforms.errors import DifferentiationError, explained
 from numgrad.transforms.source import Body, function_of
 
 _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -348,9 +347,6 @@ class CarryDerivatives(FunctionPass):
     def _attribute(self, block, statement, activity):
         """Let an attribute that Numba refuses for arrays of duals be what a function returns."""
         stand_in = attribute_of(activity, statement)
-        if stand_in in activation.COPIES and activity.may_go_stale(statement):
-            stand_in = refusing(stand_in, self.state.func_id.func_name, statement)
-            self.registered = True
         func, named = self._constant(block, activity, stand_in.__name__, stand_in, statement.loc)
         call = activity.nodes.Expr.call(func, [statement.value.value], (), statement.loc)
         self._set(activity.ir, statement, call)
@@ -506,24 +502,6 @@ def attribute_of(activity, statement):
     if not is_read or activity.value_of(statement.target) is not None:
         return None
     return activation.ATTRIBUTES.get(value.attr)
-
-
-def refusing(stand_in, name, statement):
-    """Return what reads a part of a number, but not of an array that is written to meanwhile."""
-    loc, part = statement.loc, statement.value.attr
-
-    def read(numbers):
-        raise NotImplementedError("compiled code only")
-
-    @overload(read, strict=False)
-    def typed(numbers):
-        if activation.is_copied(numbers):
-            reason = f"The array is written to while its part .{part}, a copy here, is in use."
-            advice = f"Take .{part} anew where it is needed after the array has changed."
-            raise located(name, loc.filename, loc.line, reason, advice)
-        return lambda numbers: stand_in(numbers)
-
-    return read
 
 
 def is_number_class(function):
