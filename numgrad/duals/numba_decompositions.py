@@ -34,7 +34,6 @@ from numgrad.duals.numba_matrices import (
     lifted,
     more_steps,
     numbers_in,
-    real_of,
     scaled,
     set_values,
     side_by_side,
@@ -43,7 +42,7 @@ from numgrad.duals.numba_matrices import (
 )
 from numgrad.duals.numba_products import singular_values
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_dual
+from numgrad.duals.numba_type import is_dual, real_of
 
 
 @apart

@@ -257,7 +257,7 @@ def complex_of_parts(builder, kind, parts):
 def load_complex(builder, kind, places, align):
     """Return the complex number, or the dual of one, whose parts lie in two places.
 
-    Each number is loaded by itself: registers have the partials of complex duals so, not in vectors.
+    Each number is loaded by itself, since registers have no vectors of partials of complex duals.
     """
     if not is_dual(kind):
         return cgutils.pack_struct(builder, [builder.load(each, align=align) for each in places])

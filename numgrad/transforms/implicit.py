@@ -273,8 +273,9 @@ def corrected_array(x, slopes, residual, element, number):
 def solve_in_place(matrix, rows):
     """Put the solution of linear equations in the place of their right sides.
 
-    A row is the memory of a dual, first its value, which is 0, then all its derivatives; or one
-    complex dual. By elimination with partial pivoting: NumPy's solver would ask for SciPy, and take Numba five
+    A row is the memory of a real dual, first its value, which is 0, then all its derivatives; or
+    it is one complex dual, whose value is 0.
+    By elimination with partial pivoting: NumPy's solver would ask for SciPy, and take Numba five
     seconds. Zeros below the diagonal are passed over, so a banded Jacobian costs little.
     """
     size, width = rows.shape
