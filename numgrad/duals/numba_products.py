@@ -15,7 +15,7 @@ from numba.extending import intrinsic, overload
 from numgrad.duals.conversions import converted
 from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
 from numgrad.duals.numba_lowering import call
-from numgrad.duals.numba_rules import OPTIONS, part
+from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import (
     complex_of_parts,
     complex_parts,
@@ -101,7 +101,8 @@ LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_m
 
 # A dual lies in memory as floats, its value and its partials, so an array of them is a matrix of
 # floats; a matrix of floats times that one is the product of values and all partials. A complex
-# dual is the same twice, for its two parts: with A = R + I i, A b is R b + i (I b).
+# dual is the same twice, for its two parts: with A = R + I i, A b = R b + I (i b) is the product
+# of floats [R I] with b above i b.
 
 LARGE = 256  # numbers, from where on BLAS is worth its call
 
@@ -140,27 +141,62 @@ def rows_of_numbers(typingctx, duals):
     return numbers(duals), codegen
 
 
-def multiply_rows(matrix, duals, out):
+def in_floats(matrix):
     raise NotImplementedError("compiled code only")
 
 
-@overload(multiply_rows, jit_options=OPTIONS, strict=False)
-def _multiply_rows(matrix, duals, out):
-    """Multiply a matrix of numbers by duals in rows."""
+@overload(in_floats, strict=False)
+def _in_floats(matrix):
+    """Return a matrix as one of floats: the real parts, and beside them the imaginary parts."""
     if not is_complex(matrix.dtype):
-        return lambda matrix, duals, out: np.dot(
-            matrix, rows_of_numbers(duals), rows_of_numbers(out)
-        )
+        return lambda matrix: matrix
+    number = matrix.dtype.underlying_float
 
-    def multiply_parts(matrix, duals, out):
-        rows = rows_of_numbers(duals)
-        np.dot(np.ascontiguousarray(matrix.real), rows, rows_of_numbers(out))
-        turned = np.empty_like(out)
-        np.dot(np.ascontiguousarray(matrix.imag), rows, rows_of_numbers(turned))
-        for index, number in np.ndenumerate(turned):
-            out[index] += times_i(number)
+    def side_by_side(matrix):
+        rows, columns = matrix.shape
+        result = np.empty((rows, 2 * columns), number)
+        for i in range(rows):
+            for k in range(columns):
+                result[i, k] = matrix[i, k].real
+                result[i, columns + k] = matrix[i, k].imag
+        return result
 
-    return multiply_parts
+    return side_by_side
+
+
+def to_multiply(duals):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(to_multiply, strict=False)
+def _to_multiply(duals):
+    """Return what a matrix of floats is multiplied by: duals, and below them duals times i."""
+    if not is_complex(number_of(duals.dtype)):
+        return lambda duals: rows_of_numbers(duals)
+    stack = stacked_numbers if duals.ndim == 1 else stacked_rows
+    number = duals.dtype
+    return lambda duals: rows_of_numbers(stack(duals, number))
+
+
+@part
+def stacked_numbers(duals, number):
+    count = duals.size
+    result = np.empty(2 * count, number)
+    for k in range(count):
+        result[k] = duals[k]
+        result[count + k] = times_i(duals[k])
+    return result
+
+
+@part
+def stacked_rows(duals, number):
+    rows, columns = duals.shape
+    result = np.empty((2 * rows, columns), number)
+    for i in range(rows):
+        for j in range(columns):
+            result[i, j] = duals[i, j]
+            result[rows + i, j] = times_i(duals[i, j])
+    return result
 
 
 @intrinsic
@@ -183,7 +219,7 @@ def with_blas(loop):
         if a.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
-        multiply_rows(a, b, out)
+        np.dot(in_floats(a), to_multiply(b), rows_of_numbers(out))
         return out
 
     return part(multiply)
@@ -196,7 +232,7 @@ def with_blas_from_right(loop, ndim):
         if b.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.size, b.shape[0])
-        multiply_rows(b.T, a, out)
+        np.dot(in_floats(b.T), to_multiply(a), rows_of_numbers(out))
         return out
 
     def multiply_matrix(zero, a, b, out):
@@ -204,8 +240,9 @@ def with_blas_from_right(loop, ndim):
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
+        matrix = in_floats(b.T)
         for i in range(a.shape[0]):
-            multiply_rows(b.T, a[i], out[i])
+            np.dot(matrix, to_multiply(a[i]), rows_of_numbers(out[i]))
         return out
 
     return part(multiply_vector if ndim == 1 else multiply_matrix)

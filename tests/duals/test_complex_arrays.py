@@ -121,14 +121,10 @@ def product_of_parts(x):
 
 
 def test_second_derivatives():
-    slopes = numgrad.grad(product_of_parts)
-    assert_allclose(slopes(POINT), differences(product_of_parts.py_func, POINT), rtol=1e-9)
-    expected = differences(slopes, POINT)
-    assert_allclose(numgrad.hessian(product_of_parts)(POINT), expected, rtol=1e-9)
-    many = np.linspace(0.3, 0.9, 23)  # several passes
-    assert_allclose(
-        numgrad.hessian(product_of_parts)(many), differences(slopes, many), rtol=1e-8, atol=1e-8
-    )
+    x, slopes = np.linspace(0.3, 0.9, 23), numgrad.grad(product_of_parts)  # several passes
+    assert_allclose(slopes(x), differences(product_of_parts, x), rtol=1e-9, atol=1e-9)
+    hessian = numgrad.hessian(product_of_parts)(x)
+    assert_allclose(hessian, differences(slopes, x), rtol=1e-8, atol=1e-8)
 
 
 @njit
