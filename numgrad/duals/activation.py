@@ -10,6 +10,7 @@ from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
 from numgrad.duals.allocations import astype, compiled_only
 from numgrad.duals.conversions import converted, primal_of
+from numgrad.duals.numba_lowering import call, return_type
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import (
     IMAG,
@@ -168,80 +169,45 @@ def _dtype_of(array):
     return lambda array: array.dtype
 
 
-def real_part(numbers):
-    """Return the attribute ``real``: of an array of duals a view, as of an array of numbers."""
-    compiled_only()
-
-
-def imaginary_part(numbers):
-    """Return the attribute ``imag``: a view too, or zeros beside real numbers."""
-    compiled_only()
-
-
-def memory(array):
-    """Return the attribute ``ctypes``: of an array of duals the array, for its own kind of use."""
-    compiled_only()
-
-
-ATTRIBUTES = {
-    "dtype": dtype_of,
-    "real": real_part,
-    "imag": imaginary_part,
-    "ctypes": memory,
-}
+# Parts of complex numbers. What lies in an array is a view, which a kernel too can make: there no
+# function returns an array that it wasn't given, so these are none.
 
 
 @intrinsic
-def as_constant(typingctx, array):
-    """Return an array that can't be written to."""
-    result = array.copy(readonly=True)
-    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, result, arguments[0]
+def real_part(typingctx, numbers):
+    """Return the attribute ``real``: of an array of duals a view, as of an array of numbers."""
+    if not is_array_of_duals(numbers):
+        return attribute(typingctx, numbers, "real")
+    if is_complex(numbers.dtype.number):
+        return half_of(numbers, REAL)
+    return numbers(numbers), lambda context, builder, sig, arguments: impl_ret_borrowed(
+        context, builder, numbers, arguments[0]
     )
 
 
-def is_array_of_duals(kind):
-    return isinstance(kind, types.Array) and is_dual(kind.dtype)
-
-
-@overload(real_part, strict=False)
-def _real_part(numbers):
-    return real_view(numbers) or (lambda numbers: numbers.real)
-
-
-@overload(imaginary_part, strict=False)
-def _imaginary_part(numbers):
-    return imaginary_view(numbers) or (lambda numbers: numbers.imag)
-
-
-def real_view(numbers):
-    """Return what gives the real part of an array of duals, or None for anything else."""
-    if not is_array_of_duals(numbers):
-        return None
-    if is_complex(numbers.dtype.number):
-        return lambda numbers: real_half(numbers)
-    return lambda numbers: unchanged(numbers)
-
-
-def imaginary_view(numbers):
-    """Return what gives the imaginary part of an array of duals, or None for anything else."""
-    if not is_array_of_duals(numbers):
-        return None
-    if is_complex(numbers.dtype.number):
-        return lambda numbers: imaginary_half(numbers)
-    return lambda numbers: as_constant(np.zeros_like(numbers))
-
-
 @intrinsic
-def real_half(typingctx, array):
-    """Return the real parts of complex duals, where they lie."""
-    return half_of(array, REAL)
+def imaginary_part(typingctx, numbers):
+    """Return the attribute ``imag``: a view too, or zeros that can't be written to."""
+    if not is_array_of_duals(numbers):
+        return attribute(typingctx, numbers, "imag")
+    if is_complex(numbers.dtype.number):
+        return half_of(numbers, IMAG)
+    zeros = return_type(typingctx, np.zeros_like, [numbers])
+
+    def codegen(context, builder, sig, arguments):
+        return call(context, builder, np.zeros_like, [numbers], arguments)[1]
+
+    return zeros.copy(readonly=True)(numbers), codegen
 
 
-@intrinsic
-def imaginary_half(typingctx, array):
-    """Return the imaginary parts of complex duals, where they lie."""
-    return half_of(array, IMAG)
+def attribute(typingctx, owner, name):
+    """Return the signature of reading an attribute, and what emits it."""
+    result = typingctx.resolve_getattr(owner, name)
+
+    def codegen(context, builder, sig, arguments):
+        return context.get_getattr(owner, name)(context, builder, owner, arguments[0], name)
+
+    return None if result is None else (result(owner), codegen)
 
 
 def half_of(array, half):
@@ -264,12 +230,29 @@ def half_of(array, half):
 
 @overload(np.real, strict=False)
 def _np_real(val):
-    return real_view(val)
+    return (lambda val: real_part(val)) if is_array_of_duals(val) else None
 
 
 @overload(np.imag, strict=False)
 def _np_imag(val):
-    return imaginary_view(val)
+    return (lambda val: imaginary_part(val)) if is_array_of_duals(val) else None
+
+
+def memory(array):
+    """Return the attribute ``ctypes``: of an array of duals the array, for its own kind of use."""
+    compiled_only()
+
+
+ATTRIBUTES = {
+    "dtype": dtype_of,
+    "real": real_part,
+    "imag": imaginary_part,
+    "ctypes": memory,
+}
+
+
+def is_array_of_duals(kind):
+    return isinstance(kind, types.Array) and is_dual(kind.dtype)
 
 
 @overload(memory, strict=False)
