@@ -266,7 +266,7 @@ def _partition(a, kth):
     def partition(a, kth):
         places, result = np.argpartition(values_of(a), kth), np.empty_like(a)
         for index in np.ndindex(a.shape):
-            result[index] = a[index[:-1] + (places[index],)]
+            result[index] = a[(*index[:-1], places[index])]
         return result
 
     return partition
