@@ -9,10 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
 
-NAMES = (
-    "exp log log10 sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh phase".split()
-)
-SOURCE = ", ".join(f"cmath.{name}(z)" for name in NAMES)
+UNARY = "exp log log10 sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh phase"
+SOURCE = ", ".join(f"cmath.{name}(z)" for name in UNARY.split())
 SOURCE += ", *cmath.polar(z), cmath.rect(x, y), cmath.log(z, 2.5 + 1j), cmath.log(3.0 + 0j, z)"
 SOURCE += ", cmath.isnan(z), cmath.isfinite(z), cmath.isinf(z)"
 
