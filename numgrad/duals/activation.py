@@ -2,18 +2,23 @@
 
 import numpy as np
 from numba import carray, farray, types
+from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from numgrad.duals.allocations import compiled_only, replaces
+from numgrad.duals.allocations import compiled_only
 from numgrad.duals.conversions import converted, primal_of
 from numgrad.duals.layouts import allocated_like
+from numgrad.duals.numba_lowering import call, return_type
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import (
+    IMAG,
+    REAL,
     is_complex,
     is_dual,
     number_of,
+    real_of,
     with_partials,
     without_derivatives,
 )
@@ -160,14 +165,73 @@ def _dtype_of(array):
     return lambda array: array.dtype
 
 
-def real_part(numbers):
-    """Return the attribute ``real``: of an array of duals a copy, which can't be written to."""
-    compiled_only()
+# Parts of complex numbers. What lies in an array is a view, which a kernel too can make: there no
+# function returns an array that it wasn't given, so these are none.
 
 
-def imaginary_part(numbers):
-    """Return the attribute ``imag``: of an array of duals a copy, which can't be written to."""
-    compiled_only()
+@intrinsic
+def real_part(typingctx, numbers):
+    """Return the attribute ``real``: of an array of duals a view, as of an array of numbers."""
+    if not is_array_of_duals(numbers):
+        return attribute(typingctx, numbers, "real")
+    if is_complex(numbers.dtype.number):
+        return half_of(numbers, REAL)
+    return numbers(numbers), lambda context, builder, sig, arguments: impl_ret_borrowed(
+        context, builder, numbers, arguments[0]
+    )
+
+
+@intrinsic
+def imaginary_part(typingctx, numbers):
+    """Return the attribute ``imag``: a view too, or zeros that can't be written to."""
+    if not is_array_of_duals(numbers):
+        return attribute(typingctx, numbers, "imag")
+    if is_complex(numbers.dtype.number):
+        return half_of(numbers, IMAG)
+    zeros = return_type(typingctx, np.zeros_like, [numbers])
+
+    def codegen(context, builder, sig, arguments):
+        return call(context, builder, np.zeros_like, [numbers], arguments)[1]
+
+    return zeros.copy(readonly=True)(numbers), codegen
+
+
+def attribute(typingctx, owner, name):
+    """Return the signature of reading an attribute, and what emits it."""
+    result = typingctx.resolve_getattr(owner, name)
+
+    def codegen(context, builder, sig, arguments):
+        return context.get_getattr(owner, name)(context, builder, owner, arguments[0], name)
+
+    return None if result is None else (result(owner), codegen)
+
+
+def half_of(array, half):
+    """Return the signature of a view of one part of complex duals, and what emits it."""
+    result = array.copy(dtype=real_of(array.dtype), layout="A")
+
+    def codegen(context, builder, sig, arguments):
+        source = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        size = context.get_abi_sizeof(context.get_data_type(result.dtype))
+        replaced = {
+            "data": cgutils.gep(builder, source.data, 0, half),
+            "itemsize": context.get_constant(types.intp, size),
+        }
+        cgutils.copy_struct(view, source, replaced)
+        return impl_ret_borrowed(context, builder, result, view._getvalue())
+
+    return result(array), codegen
+
+
+@overload(np.real, strict=False)
+def _np_real(val):
+    return (lambda val: real_part(val)) if is_array_of_duals(val) else None
+
+
+@overload(np.imag, strict=False)
+def _np_imag(val):
+    return (lambda val: imaginary_part(val)) if is_array_of_duals(val) else None
 
 
 def memory(array):
@@ -183,65 +247,8 @@ ATTRIBUTES = {
 }
 
 
-@intrinsic
-def as_constant(typingctx, array):
-    """Return an array that can't be written to."""
-    result = array.copy(readonly=True)
-    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, result, arguments[0]
-    )
-
-
 def is_array_of_duals(kind):
     return isinstance(kind, types.Array) and is_dual(kind.dtype)
-
-
-COPIES = (real_part, imaginary_part)  # of arrays that hold complex duals
-
-
-def is_copied(kind):
-    """Return whether the real or imaginary part of a value is a copy of it, not a view."""
-    return is_array_of_duals(kind) and kind.ndim > 0 and is_complex(kind.dtype.number)
-
-
-@overload(real_part, strict=False)
-def _real_part(numbers):
-    if is_array_of_duals(numbers) and numbers.ndim == 0:
-        return lambda numbers: np.real(numbers)
-    if is_array_of_duals(numbers) and is_complex(numbers.dtype.number):
-        return lambda numbers: as_constant(np.real(numbers))
-    if is_array_of_duals(numbers):
-        return lambda numbers: numbers
-    return lambda numbers: numbers.real
-
-
-@overload(imaginary_part, strict=False)
-def _imaginary_part(numbers):
-    if is_array_of_duals(numbers) and numbers.ndim == 0:
-        return lambda numbers: np.imag(numbers)
-    if is_array_of_duals(numbers):
-        return lambda numbers: as_constant(np.imag(numbers))
-    return lambda numbers: numbers.imag
-
-
-@replaces(np.real)
-def np_real(dual, val):
-    compiled_only()
-
-
-@overload(np_real, strict=False)
-def _np_real(dual, val):
-    return lambda dual, val: real_part(val)
-
-
-@replaces(np.imag)
-def np_imag(dual, val):
-    compiled_only()
-
-
-@overload(np_imag, strict=False)
-def _np_imag(dual, val):
-    return lambda dual, val: imaginary_part(val)
 
 
 @overload(memory, strict=False)

@@ -4,7 +4,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from numgrad.duals import rules
-from numgrad.duals.numba_type import is_dual, number_of, open_dual
+from numgrad.duals.numba_type import is_dual, number_of, open_dual, with_partials
 
 
 @intrinsic
@@ -40,6 +40,26 @@ def primal_of(typingctx, number):
         return value
 
     return number_of(number)(number), codegen
+
+
+@intrinsic
+def with_primal(typingctx, number, value):
+    """Return a number with its derivatives, in the precision of another value, which it takes."""
+    result = with_partials(number, value) if is_dual(number) else value
+
+    def replaced(builder, kind, number, value):
+        if not is_dual(kind):
+            return value
+        lower = builder.extract_value(number, 0)
+        return builder.insert_value(number, replaced(builder, kind.value, lower, value), 0)
+
+    def codegen(context, builder, sig, arguments):
+        if not is_dual(number):
+            return arguments[1]
+        converted = context.cast(builder, arguments[0], number, result)
+        return replaced(builder, result, converted, arguments[1])
+
+    return result(number, value), codegen
 
 
 @overload(rules.primal)

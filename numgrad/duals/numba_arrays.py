@@ -17,11 +17,14 @@ from numgrad.duals.layouts import layout_of_elementwise
 from numgrad.duals.numba_lowering import OF_ARRAYS, call, return_type
 from numgrad.duals.numba_type import is_dual
 
+VIEWS = (np.real, np.imag)  # which make no new array
+
 
 def is_elementwise(function):
-    """Return whether a function takes arrays too."""
+    """Return whether a function makes a new array of one, element by element."""
     module = getattr(function, "__module__", None)
-    return isinstance(function, np.ufunc) or module in ("numpy", "_operator")
+    is_numpy = module in ("numpy", "_operator") and function not in VIEWS
+    return isinstance(function, np.ufunc) or is_numpy
 
 
 def has_array(kinds):

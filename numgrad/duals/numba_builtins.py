@@ -87,7 +87,7 @@ def complex_of(typingctx, x, y):
         parts = zip(*(unpack(builder, kind, each) for each in partials), strict=True)
         value, *parts = (join(context, builder, kind.value, each) for each in (values, *parts))
         joined = with_partials(kind, number_of(result))
-        return make_dual(context, builder, joined, value, pack(context, builder, joined, parts))
+        return make_dual(context, builder, joined, value, pack(builder, joined, parts))
 
     def codegen(context, builder, sig, arguments):
         pair = [
@@ -177,6 +177,6 @@ def dual_of_parts(typingctx, value, partials):
             context.cast(builder, part, kind, number)
             for part, kind in zip(parts, kinds, strict=True)
         ]
-        return make_dual(context, builder, dual, value, pack(context, builder, dual, parts))
+        return make_dual(context, builder, dual, value, pack(builder, dual, parts))
 
     return dual(value, partials), codegen

@@ -35,8 +35,7 @@ from numgrad.duals.numba_matrices import (
     inverse_of,
     lifted,
     more_steps,
-    real_of,
-    rows_of,
+    numbers_in,
     scaled,
     set_values,
     side_by_side,
@@ -45,7 +44,7 @@ from numgrad.duals.numba_matrices import (
 )
 from numgrad.duals.numba_products import singular_values
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_dual
+from numgrad.duals.numba_type import is_dual, real_of
 
 
 @apart
@@ -194,21 +193,28 @@ def divide(numerators, divisors, tolerance):
     proportion to the largest of the same partial.
     """
     share = 64.0 * numerators.shape[0] * np.finfo(divisors.dtype).eps
-    numbers, width = rows_of(numerators), 0
-    width = numbers.shape[1] // numerators.shape[1]
+    numbers = numbers_in(numerators)
+    rows, columns, _, width = numbers.shape
     sizes = np.zeros(width, divisors.dtype)
-    for i in range(numbers.shape[0]):
-        for c in range(numbers.shape[1]):
-            sizes[c % width] = max(sizes[c % width], np.abs(numbers[i, c]))
+    for i in range(rows):
+        for j in range(columns):
+            for c in range(width):
+                sizes[c] = max(sizes[c], size_of(numbers[i, j, :, c]))
     for i in range(numerators.shape[0]):
         for j in range(numerators.shape[1]):
             if np.abs(divisors[i, j]) > tolerance:
                 numerators[i, j] = numerators[i, j] / divisors[i, j]
                 continue
-            for c in range(j * width, (j + 1) * width):
-                is_zero = np.abs(numbers[i, c]) <= share * sizes[c - j * width]
-                numbers[i, c] = 0.0 if is_zero else np.nan
+            for c in range(width):
+                is_zero = size_of(numbers[i, j, :, c]) <= share * sizes[c]
+                numbers[i, j, :, c] = 0.0 if is_zero else np.nan
     return numerators
+
+
+@part
+def size_of(parts):
+    """Return the absolute value of a number whose parts are given."""
+    return np.abs(parts[0]) if parts.size == 1 else np.hypot(parts[0], parts[1])
 
 
 # Eigenvalues: with G = V^H A V less its values and F = 1 - V^H V, the next order is V' = V E and

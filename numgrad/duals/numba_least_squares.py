@@ -16,7 +16,6 @@ from numgrad.duals.numba_matrices import (
     lifted,
     more_steps,
     precision_of,
-    real_of,
     rows_of,
     set_values,
     subtract,
@@ -24,7 +23,7 @@ from numgrad.duals.numba_matrices import (
 )
 from numgrad.duals.numba_products import singular_values
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import number_of
+from numgrad.duals.numba_type import number_of, real_of
 
 # Pseudo-inverses. With X = A^+ and X0 = A0^+, while the rank is the same (P. Wedin, "Perturbation
 # theory for pseudo-inverses", 1973),

@@ -26,13 +26,13 @@ from numgrad.duals.numba_matrices import (
     are_matrices,
     check_square,
     clear_values,
+    columns_of,
     difference,
     dot,
     inverse_of,
     lifted,
     more_steps,
     precision_of,
-    rows_of,
     set_values,
     subtract,
     undefined,
@@ -127,7 +127,7 @@ def _solve(a, b):
             check_equations(a, b)
             factors, pivots = factorised(np.ascontiguousarray(a))
             x = lifted(b, number)
-            substitute(factors, pivots, rows_of(x))
+            substitute(factors, pivots, columns_of(x))
             return ordered(x)
 
         return solve_numbers
@@ -138,9 +138,9 @@ def _solve(a, b):
         check_equations(a, b)
         factors, pivots = factorised(values(a))
         x0 = lifted(values(b), primal)
-        substitute(factors, pivots, rows_of(x0))
+        substitute(factors, pivots, columns_of(x0))
         x = difference(b, dot(a, x0), number)
-        substitute(factors, pivots, rows_of(x))
+        substitute(factors, pivots, columns_of(x))
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
         return ordered(x)
@@ -164,7 +164,7 @@ def no_step(count, a, b, x, factors, pivots, number):
 def steps_to_solution(count, a, b, x, factors, pivots, number):
     for _ in range(count):
         step = difference(b, dot(a, x), number)
-        substitute(factors, pivots, rows_of(step))
+        substitute(factors, pivots, columns_of(step))
         add(x, step)
 
 

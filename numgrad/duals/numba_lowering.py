@@ -150,7 +150,7 @@ def lower_tangents(context, builder, this, argument):
         returned = call(context, builder, this.callee, this.kinds, [value, partial])[1]
         result, tangent = cgutils.unpack_tuple(builder, returned, 2)
         tangents.append(context.cast(builder, tangent, this.returned[1], this.result.value))
-    partials = pack(context, builder, this.result, tangents)
+    partials = pack(builder, this.result, tangents)
     return make_dual(context, builder, this.result, result, partials)
 
 
@@ -233,7 +233,7 @@ def total(context, builder, dual, terms):
                 call(context, builder, operator.add, kinds, pair)[1]
                 for pair in zip(first, term, strict=True)
             ]
-        return pack(context, builder, dual, first)
+        return pack(builder, dual, first)
     for term in others:
         first = builder.fadd(first, term, flags=CONTRACT)
     return first

@@ -5,12 +5,14 @@ from numba import types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
+from numgrad.duals.conversions import primal_of
 from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_apart import apart, overload_apart
 from numgrad.duals.numba_definitions import are_arrays
 from numgrad.duals.numba_products import rows_of_numbers
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import in_precision, is_complex, is_dual, number_of
+from numgrad.duals.numba_type import is_complex, is_dual, number_of
+from numgrad.duals.parts import depth_of, set_primal
 
 FLOATING = types.Float | types.Complex
 
@@ -26,25 +28,14 @@ def are_matrices(*kinds):
     )
 
 
-def levels_of(number):
-    """Return how often duals are nested in a type."""
-    return 1 + levels_of(number.value) if is_dual(number) else 0
-
-
 def more_steps(number):
     """Return how many steps follow the first."""
-    return levels_of(number) - 1
+    return depth_of(number) - 1
 
 
 def precision_of(number):
     """Return the distance from 1 to the next number."""
     return float(np.finfo(as_dtype(number_of(number))).eps)
-
-
-def real_of(number):
-    """Return the type of the real part of a number."""
-    kind = number_of(number)
-    return in_precision(number, kind.underlying_float if is_complex(kind) else kind)
 
 
 # Between matrices of duals and of numbers
@@ -64,9 +55,9 @@ def _values(array):
     def numbers(array):
         result = np.empty(array.shape, number)
         if array.size > 0:
-            source, target = rows_of_numbers(line_of(np.ascontiguousarray(array))), line_of(result)
+            source, target = line_of(np.ascontiguousarray(array)), line_of(result)
             for k in range(target.size):
-                target[k] = source[k, 0]
+                target[k] = primal_of(source[k])
         return result
 
     return numbers
@@ -87,9 +78,9 @@ def lifted(array, number):
 def set_values(array, numbers):
     """Give duals other values, their derivatives stay."""
     if array.size > 0:
-        target, source = rows_of_numbers(line_of(array)), line_of(numbers)
+        target, source = line_of(array), line_of(numbers)
         for k in range(source.size):
-            target[k, 0] = source[k]
+            set_primal(target, k, source[k])
     return array
 
 
@@ -97,9 +88,9 @@ def set_values(array, numbers):
 def clear_values(array):
     """Leave of duals only what carries derivatives."""
     if array.size > 0:
-        target = rows_of_numbers(line_of(array))
-        for k in range(target.shape[0]):
-            target[k, 0] = 0
+        target = line_of(array)
+        for k in range(target.size):
+            set_primal(target, k, 0)
     return array
 
 
@@ -162,8 +153,9 @@ def undefined(number):
     """Return zero with derivatives that don't exist."""
     result = np.zeros(1, number)
     numbers = rows_of_numbers(result)
-    for k in range(1, numbers.shape[1]):
+    for k in range(numbers.shape[1]):
         numbers[0, k] = np.nan
+    set_primal(result, 0, 0)
     return result[0]
 
 
@@ -185,6 +177,45 @@ def _rows_of(array):
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))
     return lambda array: array
+
+
+def columns_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(columns_of, strict=False)
+def _columns_of(array):
+    """Return an array as a matrix whose columns can be scaled and added by themselves.
+
+    Those are of numbers where the factors are real; a complex factor needs both parts of a number.
+    """
+    if not (is_dual(array.dtype) and is_complex(number_of(array.dtype))):
+        return lambda array: rows_of(array)
+    if array.ndim == 1:
+        return lambda array: array.reshape((array.size, 1))
+    return lambda array: array
+
+
+@part
+def numbers_in(matrix):
+    """Return the numbers of a matrix of duals by row, column, part of a complex one, and partial.
+
+    The value comes first, then the partials.
+    """
+    rows, columns = matrix.shape
+    numbers, parts = rows_of_numbers(matrix), parts_of(matrix)
+    return numbers.reshape((rows, columns, parts, numbers.shape[1] // (columns * parts)))
+
+
+def parts_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(parts_of, strict=False)
+def _parts_of(array):
+    """Return how many real numbers a number is."""
+    count = 2 if is_complex(number_of(array.dtype)) else 1
+    return lambda array: count
 
 
 @apart

@@ -15,8 +15,16 @@ from numba.extending import intrinsic, overload
 from numgrad.duals.conversions import converted
 from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_definitions import are_arrays, common, define, is_given
+from numgrad.duals.numba_lowering import call
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of
+from numgrad.duals.numba_type import (
+    complex_of_parts,
+    complex_parts,
+    is_complex,
+    is_dual,
+    number_of,
+    real_of,
+)
 
 
 def check(kinds):
@@ -92,10 +100,12 @@ def matrix_by_matrix(zero, a, b, out):
 LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_matrix}
 
 
-# A dual lies in memory as plain numbers, its value and its partials, so an array of them is a
-# matrix of numbers; a matrix of floats times that one is the product of values and all partials.
+# A dual lies in memory as floats, its value and its partials, so an array of them is a matrix of
+# floats; a matrix of floats times that one is the product of values and all partials. A complex
+# dual is the same twice, for its two parts: with A = R + I i, A b = R b + I (i b) is the product
+# of floats [R I] with b above i b.
 
-LARGE = 256  # floats, from where on BLAS is worth its call
+LARGE = 256  # numbers, from where on BLAS is worth its call
 
 
 def is_for_blas(plain, duals, number):
@@ -106,8 +116,8 @@ def is_for_blas(plain, duals, number):
 
 @intrinsic
 def rows_of_numbers(typingctx, duals):
-    """Return the memory of an array of duals as rows of numbers."""
-    numbers = types.Array(number_of(duals.dtype), 2, "C")
+    """Return the memory of an array of duals as rows of floats."""
+    numbers = types.Array(number_of(real_of(duals.dtype)), 2, "C")
 
     def codegen(context, builder, sig, arguments):
         source = context.make_array(duals)(context, builder, arguments[0])
@@ -132,6 +142,77 @@ def rows_of_numbers(typingctx, duals):
     return numbers(duals), codegen
 
 
+def in_floats(matrix):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(in_floats, strict=False)
+def _in_floats(matrix):
+    """Return a matrix as one of floats: the real parts, and beside them the imaginary parts."""
+    if not is_complex(matrix.dtype):
+        return lambda matrix: matrix
+    number = matrix.dtype.underlying_float
+
+    def side_by_side(matrix):
+        rows, columns = matrix.shape
+        result = np.empty((rows, 2 * columns), number)
+        for i in range(rows):
+            for k in range(columns):
+                result[i, k] = matrix[i, k].real
+                result[i, columns + k] = matrix[i, k].imag
+        return result
+
+    return side_by_side
+
+
+def to_multiply(duals):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(to_multiply, strict=False)
+def _to_multiply(duals):
+    """Return what a matrix of floats is multiplied by: duals, and below them duals times i."""
+    if not is_complex(number_of(duals.dtype)):
+        return lambda duals: rows_of_numbers(duals)
+    stack = stacked_numbers if duals.ndim == 1 else stacked_rows
+    number = duals.dtype
+    return lambda duals: rows_of_numbers(stack(duals, number))
+
+
+@part
+def stacked_numbers(duals, number):
+    count = duals.size
+    result = np.empty(2 * count, number)
+    for k in range(count):
+        result[k] = duals[k]
+        result[count + k] = times_i(duals[k])
+    return result
+
+
+@part
+def stacked_rows(duals, number):
+    rows, columns = duals.shape
+    result = np.empty((2 * rows, columns), number)
+    for i in range(rows):
+        for j in range(columns):
+            result[i, j] = duals[i, j]
+            result[rows + i, j] = times_i(duals[i, j])
+    return result
+
+
+@intrinsic
+def times_i(typingctx, number):
+    """Return a complex number times i: its parts change places, and one its sign."""
+
+    def codegen(context, builder, sig, arguments):
+        real, imag = complex_parts(builder, number, arguments[0])
+        kind = real_of(number)
+        _, negative = call(context, builder, operator.neg, [kind], [imag])
+        return complex_of_parts(builder, number, [negative, real])
+
+    return number(number), codegen
+
+
 def with_blas(loop):
     """Return the product of a matrix of floats and duals: by a loop, or by BLAS if it is large."""
 
@@ -139,7 +220,7 @@ def with_blas(loop):
         if a.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
-        np.dot(a, rows_of_numbers(np.ascontiguousarray(b)), rows_of_numbers(out))
+        np.dot(in_floats(a), to_multiply(np.ascontiguousarray(b)), rows_of_numbers(out))
         return out
 
     return part(multiply)
@@ -152,7 +233,7 @@ def with_blas_from_right(loop, ndim):
         if b.size < LARGE:
             return loop(zero, a, b, out)
         check_lengths(a.size, b.shape[0])
-        np.dot(b.T, rows_of_numbers(np.ascontiguousarray(a)), rows_of_numbers(out))
+        np.dot(in_floats(b.T), to_multiply(np.ascontiguousarray(a)), rows_of_numbers(out))
         return out
 
     def multiply_matrix(zero, a, b, out):
@@ -160,9 +241,9 @@ def with_blas_from_right(loop, ndim):
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
-        rows = np.ascontiguousarray(a)
+        matrix, rows = in_floats(b.T), np.ascontiguousarray(a)
         for i in range(a.shape[0]):
-            np.dot(b.T, rows_of_numbers(rows[i]), rows_of_numbers(out[i]))
+            np.dot(matrix, to_multiply(rows[i]), rows_of_numbers(out[i]))
         return out
 
     return part(multiply_vector if ndim == 1 else multiply_matrix)

@@ -8,7 +8,8 @@ import numpy as np
 from numba import types
 from numba.np import arraymath
 
-from numgrad.duals.conversions import primal_of
+from numgrad.duals.allocations import elements_of
+from numgrad.duals.conversions import converted, converted_like, primal_of
 from numgrad.duals.layouts import line_of
 from numgrad.duals.numba_definitions import (
     are_arrays,
@@ -17,6 +18,7 @@ from numgrad.duals.numba_definitions import (
     is_given,
 )
 from numgrad.duals.numba_rules import part
+from numgrad.duals.numba_shapes import values_of
 from numgrad.duals.numba_type import is_complex, is_dual, number_of
 
 # Sums and products
@@ -53,7 +55,11 @@ def is_whole(a, axis):
 
 @define(np.sum, arraymath.array_sum)
 def _sum(a, axis=None, dtype=None):
-    if not are_arrays(a) or is_given(dtype) or not is_whole(a, axis):
+    if is_given(dtype):
+        return of_other_numbers(np.sum, a, dtype)
+    if is_dual(a):
+        return lambda a, axis=None, dtype=None: a
+    if not are_arrays(a) or not is_whole(a, axis):
         return None  # Numba's own sums along an axis take duals
     if not is_given(axis):
         return lambda a, axis=None, dtype=None: total(a)
@@ -65,9 +71,34 @@ def _sum(a, axis=None, dtype=None):
     return along
 
 
+def of_other_numbers(function, a, dtype):
+    """Return what reduces numbers after each has become one of another type, as Numba has it."""
+    if not (is_dual(a) or (are_arrays(a) and is_dual(a.dtype))):
+        return None
+    number = elements_of(types.TypeRef(a.dtype if are_arrays(a) else a), dtype, None)
+    if not is_dual(number):  # whole numbers have no derivatives
+        return lambda a, axis=None, dtype=None: function(values_of(a), axis, dtype)
+    if is_dual(a):
+        return lambda a, axis=None, dtype=None: converted(a, number)
+    return lambda a, axis=None, dtype=None: function(in_type(a, number), axis)
+
+
+@part
+def in_type(a, number):
+    result = np.empty(a.shape, number)
+    for index, each in np.ndenumerate(a):
+        result[index] = converted(each, number)
+    return result
+
+
 @define(np.prod, arraymath.array_prod)
 def _prod(a):
-    return (lambda a: product(a)) if are_arrays(a) else None
+    return itself(a) or ((lambda a: product(a)) if are_arrays(a) else None)
+
+
+def itself(a):
+    """Return what a reduction of one number gives: the number; None for anything else."""
+    return (lambda a: a) if is_dual(a) else None
 
 
 @part
@@ -77,6 +108,8 @@ def mean(a):
 
 @define(np.mean, arraymath.array_mean)
 def _mean(a):
+    if is_dual(a):
+        return lambda a: a + converted_like(a, 0)
     return (lambda a: mean(a)) if are_arrays(a) else None
 
 
@@ -108,6 +141,8 @@ def _var(a):
 
 @define(np.std, arraymath.array_std)
 def _std(a):
+    if is_dual(a):
+        return lambda a: np.std(primal_of(a))
     return (lambda a: np.sqrt(variance(a))) if are_arrays(a) else None
 
 
@@ -136,7 +171,11 @@ def running_product(a):
 
 @define(np.cumsum, arraymath.array_cumsum)
 def _cumsum(a, axis=None, dtype=None):
-    if not are_arrays(a) or is_given(dtype) or not is_whole(a, axis):
+    if is_given(dtype):
+        return of_other_numbers(np.cumsum, a, dtype)
+    if is_dual(a):
+        return lambda a, axis=None, dtype=None: a
+    if not are_arrays(a) or not is_whole(a, axis):
         return None
     if not is_given(axis):
         return lambda a, axis=None, dtype=None: running_total(a)
@@ -194,12 +233,12 @@ def position_of_highest(a):
 
 @define(np.min, np.amin, arraymath.npy_min)
 def _min(a):
-    return (lambda a: a.ravel()[position_of_lowest(a)]) if is_real(a) else None
+    return itself(a) or ((lambda a: a.ravel()[position_of_lowest(a)]) if is_real(a) else None)
 
 
 @define(np.max, np.amax, arraymath.npy_max)
 def _max(a):
-    return (lambda a: a.ravel()[position_of_highest(a)]) if is_real(a) else None
+    return itself(a) or ((lambda a: a.ravel()[position_of_highest(a)]) if is_real(a) else None)
 
 
 @define(np.ptp)

@@ -370,6 +370,7 @@ def register_table():
     register(imag_of, np.imag)
     rules.listeners.append(register_function)
     from numgrad.duals import (  # noqa: F401
+        numba_cmath,
         numba_decompositions,
         numba_least_squares,
         numba_linear_algebra,

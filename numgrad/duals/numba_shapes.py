@@ -14,6 +14,7 @@ from numgrad.duals.numba_definitions import (
     common,
     define,
     is_given,
+    item,
 )
 from numgrad.duals.numba_lowering import return_type
 from numgrad.duals.numba_rules import Entry, part
@@ -125,6 +126,29 @@ def _broadcast_to(array, shape):
     return lambda array, shape: np.broadcast_to(alone(array, number), shape)
 
 
+@define(np.broadcast_arrays)
+def _broadcast_arrays(*args):
+    """Return views that can't be written to, as Numba has it: in a list, if they are of one type.
+
+    Otherwise in a tuple, since an array of duals in the place of one of floats would be a copy.
+    """
+    count, types_of_items = len(args), list(map(item, args))
+    views = ", ".join(f"np.broadcast_to(a{k}, shape)" for k in range(count))
+    lines = [
+        "def broadcast_arrays(*args):",
+        *(
+            f"a{k} = args[{k}]" if are_arrays(kind) else f"a{k} = alone(args[{k}], item_{k})"
+            for k, kind in enumerate(args)
+        ),
+        f"shape = np.broadcast_shapes({', '.join(f'a{k}.shape' for k in range(count))})",
+        f"return [{views}]" if len(set(types_of_items)) == 1 else f"return ({views},)",
+    ]
+    names = {"np": np, "alone": alone}
+    names |= {f"item_{k}": kind for k, kind in enumerate(types_of_items)}
+    exec("\n    ".join(lines), names)
+    return names["broadcast_arrays"]
+
+
 @define(np.extract)
 def _extract(condition, arr):
     if not are_arrays(condition, arr):
@@ -230,6 +254,26 @@ def _argsort(a, kind="quicksort"):
     if isinstance(kind, types.StringLiteral) and kind.literal_value in ("mergesort", "stable"):
         return lambda a, kind="quicksort": np.argsort(values_of(a), kind="mergesort")
     return lambda a, kind="quicksort": np.argsort(values_of(a))
+
+
+@define(np.argpartition)
+def _argpartition(a, kth):
+    return (lambda a, kth: np.argpartition(values_of(a), kth)) if are_arrays(a) else None
+
+
+@define(np.partition)
+def _partition(a, kth):
+    """Return the numbers in the order of argpartition, which Numba's own partition has too."""
+    if not are_arrays(a):
+        return None
+
+    def partition(a, kth):
+        places, result = np.argpartition(values_of(a), kth), np.empty_like(a)
+        for index in np.ndindex(a.shape):
+            result[index] = a[(*index[:-1], places[index])]
+        return result
+
+    return partition
 
 
 @define(np.searchsorted)

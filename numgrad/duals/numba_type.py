@@ -3,6 +3,9 @@
 In registers the partials are one LLVM vector, so that one instruction serves them all; in memory
 they are plain numbers, since a vector there would ask for an alignment that arrays don't have. A
 single partial is a number in both, which lets LLVM turn loops over elements into vector code.
+
+A complex number lies in memory as two real ones, which makes its parts views of it. So does a
+complex dual, as two real duals: the real part with its partials, then the imaginary part with its.
 """
 
 from llvmlite import ir
@@ -147,6 +150,12 @@ def in_precision(value, number):
     return number
 
 
+def real_of(value):
+    """Return the type of the real part of values, duals or not."""
+    number = number_of(value)
+    return in_precision(value, number.underlying_float if is_complex(number) else number)
+
+
 def with_partials(dual, number):
     """Return the dual type with the precision of a number; an integer has none."""
     if is_dual(number) or not isinstance(number, types.Float | types.Complex):
@@ -207,13 +216,106 @@ class PartialsModel(models.PrimitiveModel):
         return builder.load(pointer, align=self.fe_type.number.bitwidth // 8)
 
 
-@register_model(DualType)
 class DualModel(models.StructModel):
     """The value and the partials."""
 
     def __init__(self, manager, dual):
         members = [("value", dual.value), ("partials", partials_type(dual))]
         super().__init__(manager, dual, members)
+
+
+class ComplexDualModel(DualModel):
+    """The value and the partials in registers; in memory the real part and the imaginary part."""
+
+    def __init__(self, manager, dual):
+        super().__init__(manager, dual)
+        self.part = manager.lookup(real_of(dual))
+
+    def get_data_type(self):
+        return ir.LiteralStructType([self.part.get_data_type()] * 2)
+
+    def as_data(self, builder, value):
+        parts = complex_parts(builder, self.fe_type, value)
+        return cgutils.pack_struct(builder, [self.part.as_data(builder, part) for part in parts])
+
+    def from_data(self, builder, value):
+        parts = [
+            self.part.from_data(builder, builder.extract_value(value, half))
+            for half in (REAL, IMAG)
+        ]
+        return complex_of_parts(builder, self.fe_type, parts)
+
+    def load_from_data_pointer(self, builder, ptr, align=None):
+        places = [cgutils.gep_inbounds(builder, ptr, 0, half) for half in (REAL, IMAG)]
+        return load_complex(builder, self.fe_type, places, align)
+
+    def as_return(self, builder, value):
+        return self.as_data(builder, value)
+
+    def from_return(self, builder, value):
+        return self.from_data(builder, value)
+
+
+REAL, IMAG = 0, 1  # where the parts of a complex number lie
+
+
+@register_model(DualType)
+def model_of(manager, dual):
+    """Return how duals of a type lie in registers and in memory."""
+    model = ComplexDualModel if is_complex(dual.number) else DualModel
+    return model(manager, dual)
+
+
+def complex_parts(builder, kind, number):
+    """Return the parts of a complex number in registers; those of a dual are real duals."""
+    if not is_dual(kind):
+        return [builder.extract_value(number, half) for half in (REAL, IMAG)]
+    numbers = numbers_of(builder, kind, number)
+    pairs = [complex_parts(builder, kind.value, each) for each in numbers]
+    real = real_of(kind)
+    return [dual_of_numbers(builder, real, part) for part in zip(*pairs, strict=True)]
+
+
+def complex_of_parts(builder, kind, parts):
+    """Return the complex number, or the dual of one, that has two parts."""
+    if not is_dual(kind):
+        return cgutils.pack_struct(builder, parts)
+    real = real_of(kind)
+    pairs = zip(*(numbers_of(builder, real, part) for part in parts), strict=True)
+    numbers = [complex_of_parts(builder, kind.value, pair) for pair in pairs]
+    return dual_of_numbers(builder, kind, numbers)
+
+
+def load_complex(builder, kind, places, align):
+    """Return the complex number, or the dual of one, whose parts lie in two places.
+
+    Each number is loaded by itself, since registers have no vectors of partials of complex duals.
+    """
+    if not is_dual(kind):
+        return cgutils.pack_struct(builder, [builder.load(each, align=align) for each in places])
+    paths = [(0, 1)] if kind.count == 1 else [(0, 1, lane) for lane in range(kind.count)]
+    numbers = [
+        load_complex(
+            builder,
+            kind.value,
+            [cgutils.gep_inbounds(builder, each, *path) for each in places],
+            align,
+        )
+        for path in ((0, 0), *paths)
+    ]
+    return dual_of_numbers(builder, kind, numbers)
+
+
+def numbers_of(builder, dual, number):
+    """Return the value and the partials of a dual as a list."""
+    value, partials = cgutils.unpack_tuple(builder, number, 2)
+    return [value, *unpack(builder, dual, partials)]
+
+
+def dual_of_numbers(builder, dual, numbers):
+    """Return the dual of its value and its partials, given as a list."""
+    value, *partials = numbers
+    return cgutils.pack_struct(builder, [value, pack(builder, dual, partials)])
 
 
 make_attribute_wrapper(DualType, "value", "value")
@@ -236,12 +338,12 @@ def open_dual(context, builder, dual, value):
     return proxy.value, proxy.partials
 
 
-def pack(context, builder, dual, partials):
+def pack(builder, dual, partials):
     """Return a list of partials as they lie in a dual."""
     if dual.count == 1:
         return partials[0]
     if not has_vector(dual):
-        return context.make_tuple(builder, partials_type(dual), partials)
+        return cgutils.pack_array(builder, partials)
     vector = ir.Constant(ir.VectorType(partials[0].type, dual.count), ir.Undefined)
     for lane, partial in enumerate(partials):
         vector = builder.insert_element(vector, partial, int32(lane))
@@ -278,7 +380,7 @@ def cast_dual(context, builder, source, dual, value):
         context.cast(builder, part, source.value, dual.value)
         for part in (value, *unpack(builder, source, partials))
     )
-    return make_dual(context, builder, dual, value, pack(context, builder, dual, partials))
+    return make_dual(context, builder, dual, value, pack(builder, dual, partials))
 
 
 @lower_cast(types.Array, DualType)
@@ -332,7 +434,7 @@ def unbox_dual(dual, python_dual, c):
     c.pyapi.decref(pattern)
     c.pyapi.decref(parts)
     value, *partials = values
-    partials = pack(c.context, c.builder, dual, partials)
+    partials = pack(c.builder, dual, partials)
     return NativeValue(make_dual(c.context, c.builder, dual, value, partials), is_error=failed)
 
 

@@ -351,8 +351,8 @@ def sech(x):            y = special.sech(x); return y, -y * np.tanh(x)
 @smooth_rule(np.arcsinh, math.asinh)                           # x * x could overflow
 def arcsinh(x):         return np.arcsinh(x), 1.0 / np.hypot(1.0, x)
 
-@rule(np.arccosh, math.acosh)
-def arccosh(x):         return np.arccosh(x), 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))
+@rule(np.arccosh, math.acosh)                                  # - (-1.0): see one_minus_square
+def arccosh(x):         return np.arccosh(x), 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x - (-1.0)))
 
 @rule(np.arctanh, math.atanh)
 def arctanh(x):         return np.arctanh(x), 1.0 / special.one_minus_square(x)
@@ -474,4 +474,4 @@ def z_sign(z, dz):
     return u, (dz - u * np.real(np.conjugate(u) * dz)) / d
 
 @tangent_rule(np.arcsinh, math.asinh)                   # np.hypot is for real numbers
-def z_arcsinh(z, dz):   return np.arcsinh(z), dz / np.sqrt(1.0 + z * z)
+def z_arcsinh(z, dz):   return np.arcsinh(z), dz / np.sqrt(z * z - (-1.0))

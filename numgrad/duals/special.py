@@ -187,8 +187,12 @@ def sinc_derivative(n, x):
 
 @formula
 def one_minus_square(x):
-    """Return 1 - x**2 without cancellation near +-1; its rule, without any near 0."""
-    return (1.0 - x) * (1.0 + x)
+    """Return 1 - x**2 without cancellation near +-1; its rule, without any near 0.
+
+    Subtracting -1 keeps the sign of an imaginary part that is 0, by which a number lies on one side
+    of a branch cut or the other; adding 1 would not.
+    """
+    return (-x - (-1.0)) * (x - (-1.0))
 
 
 @formula

@@ -40,7 +40,6 @@ def seeded(typingctx, dual, number, lane):
             one = context.cast(builder, ir.Constant(ir.IntType(64), 1), types.int64, dual.value)
             zero = context.get_constant_null(dual.value)
             partials = pack(
-                context,
                 builder,
                 dual,
                 [

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.duals.numba_products import rows_of_numbers
+from numgrad.duals.numba_matrices import columns_of
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
+from numgrad.duals.parts import set_primal
 from numgrad.duals.rules import primal
 from numgrad.transforms import state
 from numgrad.transforms.callees import DRIVERS
@@ -151,7 +152,8 @@ class Lifting:
             correct = self._name(corrected_number, "correct")
             return f"{correct}({unknown}, slopes, {residual})"
         correct, element = self._name(corrected_array, "correct"), self._name(kind.dtype, "element")
-        return f"{correct}({unknown}, slopes, {residual}, {element})"
+        number = self._name(number_of(kind.dtype), "number")
+        return f"{correct}({unknown}, slopes, {residual}, {element}, {number})"
 
     def _add_primal(self, position, kind):
         """Add the source of an argument without its derivatives."""
@@ -282,22 +284,23 @@ def corrected_number(x, slope, residual):
 
 
 @part
-def corrected_array(x, slopes, residual, element):
+def corrected_array(x, slopes, residual, element, number):
     """Return a root with the derivatives that its equations give it."""
     if x.shape != residual.shape:
         raise ValueError("implicit_root: the residual has not the shape of the root")
     result = allocate(x.shape, element)
     steps = flat(result)
-    for k, number in enumerate(residual.flat):
-        steps[k] = number
-    rows = rows_of_numbers(steps)
-    matrix, entries = allocate((steps.size, steps.size), rows), flat(slopes)
+    for k, each in enumerate(residual.flat):
+        steps[k] = each
+        set_primal(steps, k, 0)
+    matrix, entries = allocate((steps.size, steps.size), number), flat(slopes)
     elements = flat(matrix)
     for k in range(elements.size):
         elements[k] = entries[k]
-    solve_in_place(matrix, rows)
-    for k, number in enumerate(x.flat):
-        steps[k] = number - steps[k]
+    solve_in_place(matrix, columns_of(steps))
+    for k, each in enumerate(x.flat):
+        set_primal(steps, k, 0)
+        steps[k] = each - steps[k]
     return result
 
 
@@ -305,11 +308,13 @@ def corrected_array(x, slopes, residual, element):
 def solve_in_place(matrix, rows):
     """Put the solution of linear equations in the place of their right sides.
 
-    A row is the memory of a dual: first its value, which is to be 0, then all its derivatives.
+    A row is the memory of a real dual, first its value, which is 0, then all its derivatives; or
+    it is one complex dual, whose value is 0.
     By elimination with partial pivoting: NumPy's solver would ask for SciPy, and take Numba five
     seconds. Zeros below the diagonal are passed over, so a banded Jacobian costs little.
     """
     size, width = rows.shape
+    first = min(1, width - 1)
     for k in range(size):
         bring_pivot(matrix, rows, k)
         for i in range(k + 1, size):
@@ -317,16 +322,15 @@ def solve_in_place(matrix, rows):
             if factor != 0.0:
                 for j in range(k + 1, size):
                     matrix[i, j] -= factor * matrix[k, j]
-                for j in range(1, width):
+                for j in range(first, width):
                     rows[i, j] -= factor * rows[k, j]
     for k in range(size - 1, -1, -1):
-        rows[k, 0] = 0.0
-        for j in range(1, width):
+        for j in range(first, width):
             rows[k, j] /= matrix[k, k]
         for i in range(k):
             factor = matrix[i, k]
             if factor != 0.0:
-                for j in range(1, width):
+                for j in range(first, width):
                     rows[i, j] -= factor * rows[k, j]
 
 

@@ -97,6 +97,12 @@ np.add(x, v, 0.0 * x)
 np.linspace(x[0], x[1], 5)
 np.arange(x[0], x[0] + 2.2, 0.5)
 np.array([[x[0], 1.0], [x[1], x[2]]])
+np.sum(x[0]) * np.mean(x[2]) + np.prod(x[1]) * np.max(x[3]) - np.min(x[4]) + np.std(x[5])
+np.sum(x, dtype=np.complex128)
+np.cumsum(x, dtype=np.complex128)
+np.partition(x, 2)[2] * x
+x[np.argpartition(x, 4)[4]] * x
+np.broadcast_arrays(x, v)[0] * np.broadcast_arrays(x[0], x, x[1:2])[2]
 """
 
 MATRIX = """
@@ -136,6 +142,8 @@ x[np.array([True, False, True])]
 x - np.mean(x)
 x / np.sum(x * x, axis=0)
 np.hypot(x, v, x.copy())
+np.partition(x, 2)[:, 2]
+np.sum(x, axis=1, dtype=np.complex128)
 """
 
 CUBE = """
@@ -395,3 +403,53 @@ def test_new_arrays_that_take_derivatives():
         assert_array_equal(tangent, [0.0, 5.0, 0.0])
     assert_array_equal(tangents[5], [[0.0, 0.0, 0.0], [7.0, 0.0, 0.0]])
     assert_array_equal(tangents[6], [[0.0, 7.0], [0.0, 0.0]])
+
+
+@njit
+def in_single(x):
+    return x.sum(dtype=np.float32), np.cumsum(x, dtype=np.float32), np.sum(x, 0, np.float32)
+
+
+def test_sums_in_another_type():
+    """Each number becomes one of the type before it is added, as in the function itself."""
+    x = np.linspace(0.1, 1.7, 7)
+    values = numgrad.jvp(in_single, (x,), (x,))
+    for value, tangent, expected in zip(*values, in_single(x), strict=True):
+        assert_array_equal(value, expected)
+        assert_array_equal(tangent, expected)  # sums are linear
+
+    whole = njit(lambda x: x.sum(dtype=np.int64) * x[0])
+    assert_allclose(numgrad.grad(whole)(np.array([1.7, 2.9])), [3.0, 0.0])
+
+
+def test_partitions_among_equal_numbers():
+    """The order that is left among equal numbers is Numba's own."""
+    x = np.array([1.0, 0.0, 1.0, 3.0, 1.0, 0.0, 2.0, 1.0, -1.0])
+    places, tangent = njit(lambda x: np.argpartition(x, 4))(x), np.arange(9.0)
+    both = njit(lambda x: (np.partition(x, 4), x[np.argpartition(x, 4)]))
+    for values, tangents in zip(*numgrad.jvp(both, (x,), (tangent,)), strict=True):
+        assert_array_equal(values, x[places])
+        assert_array_equal(tangents, tangent[places])
+
+
+def test_broadcast_arrays_are_views():
+    """What is written to an array is seen in all that was broadcast from it before."""
+
+    @njit
+    def seen(x):
+        a, b = np.zeros((2, 3)), np.ones(3)
+        wide, constant = np.broadcast_arrays(a[0], b)
+        a[0] = x * x
+        b[1] = 5.0
+        return wide * constant
+
+    @njit
+    def mixed(x):
+        b = np.ones(3)
+        wide, constant = np.broadcast_arrays(x, b)
+        b[1] = 5.0
+        return wide * constant
+
+    x = np.array([0.3, 0.7, 1.1])
+    assert_allclose(numgrad.jacobian(seen)(x), np.diag(2 * x * [1.0, 5.0, 1.0]))
+    assert_allclose(numgrad.jacobian(mixed)(x), np.diag([1.0, 5.0, 1.0]))

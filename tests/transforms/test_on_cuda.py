@@ -127,6 +127,29 @@ def along_a_local_array(x, results):
         _, results[i] = numgrad.jvp(rosenbrock, (point,), (tangent,))
 
 
+@njit
+def of_parts(z):
+    real, imag = z.real, z.imag
+    for k in range(z.size):
+        imag[k] *= real[k]
+    z[0] = z[0] * z[1]
+    return real[0] * imag[1] + imag[0]
+
+
+def along_a_complex_array(x, results):
+    i = cuda.grid(1)
+    if i < x.size:
+        point, tangent = cuda.local.array(2, np.complex128), cuda.local.array(2, np.complex128)
+        point[0], point[1] = complex(x[i], 2.0), complex(3.0, x[i])
+        tangent[0], tangent[1] = complex(1.0, 0.5), complex(0.0, 1.0)
+        _, results[i] = numgrad.jvp(of_parts, (point,), (tangent,))
+
+
+def slope_along_a_complex_array(x):
+    point, tangent = np.array([x + 2.0j, 3.0 + 1j * x]), np.array([1.0 + 0.5j, 1.0j])
+    return numgrad.jvp(of_parts, (point,), (tangent,))[1]
+
+
 KERNELS = [
     (first, slopes_of_wave),
     (second, lambda x: curvature(x)),
@@ -135,6 +158,7 @@ KERNELS = [
     (of_a_tuple, weighed),
     (of_a_local_array, weighed),
     (along_a_local_array, weighed),
+    (along_a_complex_array, slope_along_a_complex_array),
     (with_value, by_hand),
     (second_of_a_tuple, weighed_hessian),
 ]

@@ -400,17 +400,6 @@ def test_types_are_those_of_values():
         assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
 
 
-def test_parts_of_complex_arrays_are_copies():
-    @njit
-    def f(x):
-        z = x * 1.0j
-        z.imag[0] = 2.0
-        return z[0].imag
-
-    with pytest.raises(numgrad.DifferentiationError):
-        numgrad.grad(f)(np.array([0.3, 0.7]))
-
-
 @njit("float64(float64, int64)")
 def power(x, n):
     return x**n
@@ -458,28 +447,3 @@ def test_plain_functions_call_plain_functions():
     """Compiled for the user as the function itself is, whether or not they carry derivatives."""
     assert numgrad.value_and_grad(plain_caller)(3.0, 2) == (13.0, 6.0)
     assert_array_equal(numgrad.vmap(plain_caller, in_axes=(0, None))(np.arange(3.0), 2), [4, 5, 8])
-
-
-def test_stale_parts_of_complex_arrays_are_refused():
-    """What is read from an array before it changes would be a view of it without derivatives."""
-
-    @njit
-    def fresh(x):
-        z, total = np.zeros(2, dtype=np.complex128), 0.0
-        for k in range(2):
-            z[k] = x[k] * 1.0j
-            total += z.imag.sum()
-        part = z.imag
-        return total + part[0]
-
-    assert_allclose(numgrad.grad(fresh)(np.array([0.3, 0.7])), [3.0, 1.0])
-
-    @njit
-    def stale(x):
-        z = x * 1.0j
-        part = z.imag
-        z[0] = 0.0
-        return part.sum()
-
-    with pytest.raises(numgrad.DifferentiationError, match=r"written to while its part \.imag"):
-        numgrad.grad(stale)(np.array([0.3, 0.7]))
