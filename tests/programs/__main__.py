@@ -11,10 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.programs.checking import KINDS, Outcome
-from tests.programs.generating import program, runs
+from tests.programs.generating import GROUPS, program, runs
 from tests.programs.running import Child, signature
 from tests.programs.shrinking import shrunk
-from tests.programs.statements import GROUPS
 
 FAILURES = ("unnamed", "error", "wrong", "crashed")
 

@@ -63,7 +63,7 @@ class Place(NamedTuple):
     assignable: bool = False
 
 
-class Unfit(Exception):
+class Unfit(Exception):  # noqa: N818
     """Nothing in scope fits here: another production is tried."""
 
 
@@ -106,6 +106,10 @@ class Builder:
     def emit(self, line: str) -> None:
         self.lines.append("    " * (self.depth + 1) + line)
 
+    def write(self, *ways: str) -> None:
+        """Write one of several lines."""
+        self.emit(self.choice(ways))
+
     def let(self, prefix: str, text: str, argtype: Any) -> str:
         """Assign an expression to a new variable."""
         name = self.fresh(prefix)
@@ -116,6 +120,8 @@ class Builder:
     @contextmanager
     def block(self, head: str, *, loop: bool = False, **names: Any) -> Any:
         """Indent what is written inside; the names that it defines end with it."""
+        if loop and self.loops > 1:  # it would take long, and be rough
+            raise Unfit
         outer = self.scope
         self.emit(head)
         self.scope = {**outer, **names}
@@ -143,7 +149,7 @@ class Builder:
         return True
 
     def places(self) -> list[Place]:
-        """Return all that can be named: variables, and what lies in tuples, lists and dictionaries."""
+        """Return all that can be named: variables, and what lies in them."""
         found = []
         pending = [Place(n, t, n not in self.frozen) for n, t in self.scope.items()]
         while pending:

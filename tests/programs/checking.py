@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections import namedtuple
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -76,7 +77,7 @@ def differences(f: Any, make: Any) -> tuple[Any, Any]:
 
     An entry is nan where no two steps agree: a kink or a jump is too near.
     """
-    x, *others = make()
+    x = make()[0]
     base, columns, gaps = flat(f(*make())), [], []
     for place in np.ndindex(np.shape(x)):
         estimates = []
@@ -89,7 +90,7 @@ def differences(f: Any, make: Any) -> tuple[Any, Any]:
                     total += c * flat(f(*moved))
             estimates.append(total / h)
         best, gap = np.full(base.shape, np.nan), np.full(base.shape, LARGEST_GAP)
-        for a, b in zip(estimates, estimates[1:], strict=False):
+        for a, b in pairwise(estimates):
             d = np.abs(a - b) / (1.0 + np.abs(a))
             best, gap = np.where(d < gap, a, best), np.minimum(d, gap)
         columns.append(best)
@@ -128,7 +129,7 @@ def checked(text: str, way: str) -> Outcome:
         return Outcome("invalid", str(raised)[:2000], way)
     # a sum of threads, products by BLAS and reassociated operations round in their own order
     exact = not re.search("fastmath|prange", text)
-    single = raised is not None or np.ndim(value) == 0 and not isinstance(value, tuple | complex)
+    single = raised is not None or isinstance(value, int | float)
     transform = (numgrad.value_and_grad if single else numgrad.jacobian)(f, jit=not plain)
     given = make()
     result, error = outcome_of_call(transform, given)

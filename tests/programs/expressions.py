@@ -193,7 +193,7 @@ def fresh(p: Builder, shape: tuple[int, ...]) -> tuple[str, Array]:
 
 
 def views(place: Place, p: Builder) -> Iterator[tuple[str, Array]]:
-    """Yield ways to look at an array, whole or in part, of which some are copies for some orders."""
+    """Yield ways to look at an array, whole or in part; some are copies for some orders."""
     a, t = place.text, place.type
     n = t.shape[0]
     contiguous = t.order in "CF" if t.rank == 1 else t.order == "C"

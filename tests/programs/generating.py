@@ -6,11 +6,13 @@ import warnings
 
 import numpy as np
 
+from tests.programs import containers, functions, states  # noqa: F401 - they add statements
 from tests.programs.building import BOOL, COMPLEX, FLOAT, INT, Array, Builder
 from tests.programs.checking import MEANT, flat, load
 from tests.programs.expressions import element, number, view
-from tests.programs.statements import GROUPS, body
+from tests.programs.statements import STATEMENTS, body
 
+GROUPS = sorted({"reductions", *(group for group, _, _ in STATEMENTS)} - {"plain"})
 SLOW = {"threads": 0.06, "dicts": 0.12}  # to compile; the others take part in half of the programs
 OPTIONS = ["", "", "", "(boundscheck=True)", '(error_model="numpy")', "(fastmath=True)"]
 INPUTS = [  # how the first argument is made, of four numbers or of forty

@@ -51,7 +51,7 @@ def changed(tree: ast.AST, edit: Callable[[ast.AST], Any]) -> ast.AST:
 
 def without_statements(tree: ast.AST) -> Iterator[ast.AST]:
     """Leave out runs of statements: halves, quarters, and one by one."""
-    for k, (node, name, inside) in enumerate(bodies(tree)):
+    for k, (_, name, inside) in enumerate(bodies(tree)):
         kept = 1 if name == "body" else 0
         length = len(inside)
         while length >= 1:
