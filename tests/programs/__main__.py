@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.programs.checking import KINDS, Outcome
+from tests.programs.checking import KINDS, WAYS, Outcome
 from tests.programs.generating import GROUPS, program, runs
 from tests.programs.running import Child, signature
 from tests.programs.shrinking import shrunk
@@ -25,13 +25,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=60, help="how many programs")
     parser.add_argument("--groups", help=f"statements of these alone, of {', '.join(GROUPS)}")
     parser.add_argument("--size", type=int, default=6, help="statements of a program")
-    parser.add_argument("--shrink", action="store_true", help="print the smallest that still fails")
+    parser.add_argument(
+        "--shrink",
+        type=int,
+        nargs="?",
+        const=200,
+        default=0,
+        metavar="TRIES",
+        help="print the smallest that still fails, found in so many tries",
+    )
     parser.add_argument("--also", default="", help="shrink these kinds too: refused, rounded")
+    parser.add_argument("--ways", default=",".join(WAYS), help="compiled, plain, or both")
     parser.add_argument("--print", action="store_true", help="print every program")
     return parser.parse_args()
 
 
-def smallest(child: Child, text: str, outcome: Outcome) -> str:
+def smallest(child: Child, text: str, outcome: Outcome, tries: int) -> str:
     """Return the smallest program found that fails in the same way."""
 
     def fails(candidate: str) -> bool:
@@ -40,7 +49,7 @@ def smallest(child: Child, text: str, outcome: Outcome) -> str:
         found = child.check(candidate, (outcome.way,))
         return any(signature(each) == signature(outcome) for each in found)
 
-    return shrunk(text, fails)
+    return shrunk(text, fails, tries)
 
 
 def main() -> int:
@@ -60,7 +69,7 @@ def main() -> int:
         if options.print:
             print(text)
         start = time.perf_counter()
-        outcomes = child.check(text)
+        outcomes = child.check(text, tuple(options.ways.split(",")))
         seconds = time.perf_counter() - start
         worst = max(outcomes, key=lambda outcome: KINDS.index(outcome.kind))
         programs[worst.kind] += 1
@@ -74,7 +83,7 @@ def main() -> int:
             if outcome.kind in (*FAILURES, *options.also.split(",")):
                 print(f"    {signature(outcome)}\n    {outcome.reason[:600]}")
                 if options.shrink and found[signature(outcome)] <= 3:
-                    print(smallest(child, text, outcome))
+                    print(smallest(child, text, outcome, options.shrink))
     child.stop()
     print("\nprograms: " + ", ".join(f"{n} {kind}" for kind, n in programs.most_common()))
     print("ways:     " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())))

@@ -155,7 +155,10 @@ def operand(p: Builder, shape: tuple[int, ...]) -> str:
 def fresh(p: Builder, shape: tuple[int, ...]) -> tuple[str, Array]:
     """Return an expression of new memory of that shape, and its type."""
     made = Array(shape)
-    options = [f"np.zeros({shape})", f"np.ones({shape})", f"np.full({shape}, {stored(p)})"]
+    options = [f"np.zeros({shape})", f"np.ones({shape})", f"np.full({shape}, {p.constant()})"]
+    if p.chance(0.5):  # what holds no derivatives yet
+        return p.choice(options), made
+    options.append(f"np.full({shape}, {stored(p)})")
     if len(shape) == 1:
         (n,) = shape
         options += [

@@ -10,7 +10,7 @@ from tests.programs import containers, functions, states  # noqa: F401 - they ad
 from tests.programs.building import BOOL, COMPLEX, FLOAT, INT, Array, Builder
 from tests.programs.checking import MEANT, flat, load
 from tests.programs.expressions import element, number, view
-from tests.programs.statements import STATEMENTS, body
+from tests.programs.statements import STATEMENTS, body, let_array
 
 GROUPS = sorted({"reductions", *(group for group, _, _ in STATEMENTS)} - {"plain"})
 SLOW = {"threads": 0.06, "dicts": 0.12}  # to compile; the others take part in half of the programs
@@ -60,6 +60,8 @@ def drawn(source: random.Random, groups: frozenset[str] | None, size: int) -> st
     others = [q for q in FURTHER if p.chance(0.2)]
     p.scope.update((name, argtype) for name, _, argtype in others)
     parameters = ", ".join(p.scope)
+    for _ in range(p.below(3)):
+        let_array(p)
     body(p, size)
     p.emit(f"return {result(p)}")
     option = "(parallel=True)" if "threads" in groups and p.chance(0.9) else p.choice(OPTIONS)
@@ -80,7 +82,7 @@ def result(p: Builder) -> str:
             case Array(_, _, dtype, _):
                 text = element(p, place)
                 text = f"abs({text})" if dtype == COMPLEX else text
-                text = f"np.sum({place.text})" if dtype == FLOAT and p.chance(0.2) else text
+                text = f"np.sum({place.text})" if dtype == FLOAT and p.chance(0.3) else text
             case "float" | "int":
                 text = place.text
             case _:

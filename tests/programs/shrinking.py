@@ -8,45 +8,61 @@ from typing import Any
 BODIES = ("body", "orelse", "handlers", "finalbody")
 
 
-def shrunk(text: str, fails: Callable[[str], bool], tries: int = 300) -> str:
-    """Return a program made simpler, step by step, as long as it fails."""
+def shrunk(text: str, fails: Callable[[str], bool], tries: int) -> str:
+    """Return a program made simpler, step by step, as long as it fails; bold steps come first."""
     seen = {text}
-    progress = True
-    while progress:
-        progress = False
-        for candidate in simpler(text):
-            if candidate in seen:
-                continue
-            if len(seen) > tries:
-                return text
-            seen.add(candidate)
-            if fails(candidate):
-                text, progress = candidate, True
-                break
+
+    def fails_too(candidate: str) -> bool:
+        if candidate in seen or len(seen) > tries:
+            return False
+        seen.add(candidate)
+        return fails(candidate)
+
+    before = None
+    while text != before:
+        before = text
+        for change in (without_function, without_statements, unwrapped, without_parameter, inner):
+            k = 0
+            while k < len(simpler := [written(tree) for tree in change(ast.parse(text))]):
+                if fails_too(simpler[k]):
+                    text = simpler[k]  # the next one stands at k now
+                else:
+                    k += 1
     return text
 
 
-def simpler(text: str) -> Iterator[str]:
-    """Yield programs that are simpler, the boldest first."""
-    tree = ast.parse(text)
-    for change in (without_statements, unwrapped, without_parameter, simpler_expressions):
-        for each in change(tree):
-            yield ast.unparse(each) + "\n"
+def written(tree: ast.AST) -> str:
+    return ast.unparse(tree) + "\n"
 
 
 def bodies(tree: ast.AST) -> Iterator[tuple[ast.AST, str, list[Any]]]:
-    """Yield every list of statements, the outermost first."""
-    for node in ast.walk(tree):
+    """Yield every list of statements of the functions, the outermost first."""
+    for node in walked(tree):
         for name in BODIES:
             inside = getattr(node, name, None)
             if isinstance(inside, list) and inside:
                 yield node, name, inside
 
 
+def walked(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node of the functions, but none of the arguments' values."""
+    yield from (n for each in tree.body if each.name != "arguments" for n in ast.walk(each))  # type: ignore[attr-defined]
+
+
 def changed(tree: ast.AST, edit: Callable[[ast.AST], Any]) -> ast.AST:
     other = copy.deepcopy(tree)
     edit(other)
     return other
+
+
+def without_function(tree: ast.AST) -> Iterator[ast.AST]:
+    """Leave out a function that nothing calls any more."""
+    for k in range(len(tree.body) - 2):  # type: ignore[attr-defined]
+
+        def edit(other: ast.AST, k=k) -> None:
+            del other.body[k]  # type: ignore[attr-defined]
+
+        yield changed(tree, edit)
 
 
 def without_statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -79,7 +95,7 @@ def unwrapped(tree: ast.AST) -> Iterator[ast.AST]:
                     body[position : position + 1] = body[position].body
 
                 yield changed(tree, edit)
-    for k, node in enumerate(ast.walk(tree)):
+    for k, node in enumerate(walked(tree)):
         if isinstance(node, ast.FunctionDef) and any(
             isinstance(d, ast.Call) for d in node.decorator_list
         ):
@@ -91,7 +107,7 @@ def unwrapped(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def nth(tree: ast.AST, k: int) -> Any:
-    for position, node in enumerate(ast.walk(tree)):
+    for position, node in enumerate(walked(tree)):
         if position == k:
             return node
     raise IndexError(k)
@@ -110,15 +126,13 @@ def without_parameter(tree: ast.AST) -> Iterator[ast.AST]:
         yield changed(tree, edit)
 
 
-def simpler_expressions(tree: ast.AST) -> Iterator[ast.AST]:
+def inner(tree: ast.AST) -> Iterator[ast.AST]:
     """Replace an expression by one inside it, or by a number."""
-    for k, node in enumerate(ast.walk(tree)):
+    for k, node in enumerate(walked(tree)):
         if not isinstance(node, ast.BinOp | ast.Call | ast.IfExp | ast.UnaryOp | ast.BoolOp):
             continue
-        inner = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
-        if isinstance(node, ast.Call):
-            inner = inner[1:]
-        for replacement in [*inner, ast.Constant(1.0)]:
+        parts = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+        for replacement in [ast.Constant(1.0), *parts[isinstance(node, ast.Call) :]]:
 
             def edit(other: ast.AST, k=k, replacement=replacement) -> None:
                 target = nth(other, k)
