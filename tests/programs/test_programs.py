@@ -14,6 +14,7 @@ from tests.programs.generating import program
 def test_program(seed):
     text = program(seed)
     for outcome in check(text):
-        assert outcome.kind in ("right", "rounded", "invalid", "refused"), (
-            f"{outcome.kind}, {outcome.way}: {outcome.reason}\n\n{text}"
-        )
+        good = ["right", "invalid", "refused"]
+        if outcome.way == "plain":
+            good.append("rounded")  # NumPy adds many numbers pairwise, traced ones one by one
+        assert outcome.kind in good, f"{outcome.kind}, {outcome.way}: {outcome.reason}\n\n{text}"
