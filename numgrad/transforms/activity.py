@@ -44,7 +44,7 @@ from numgrad.transforms.aliases import (
     write_all,
 )
 from numgrad.transforms.effects import give_item, share_items
-from numgrad.transforms.inference import Inferred, inferred
+from numgrad.transforms.inference import inferred
 
 # Attributes that are numbers or types, whatever the values of an array are.
 WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
@@ -65,6 +65,7 @@ class Activity:
         self.shapes = {}
         self.new = set()  # variables of memory that is new, as an allocation's is
         self.outside = set()  # variables of memory that others may have, from arguments to fields
+        self.draws = False  # whether random numbers, from a generator that all share
         self.active = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
@@ -456,6 +457,8 @@ def arguments_written(function, kinds):
     return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
 
 
-def unknown_types(function_ir):
-    """Return what is known of a function where no types are."""
-    return Inferred(function_ir, None, {}, {})
+def draws_randomly(function, kinds):
+    """Return whether a function draws from generators of random numbers that all share."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    return summary is None or summary.draws

@@ -121,6 +121,7 @@ def relate_compiled(call):
 
 def relate_source(call, dispatcher, kinds, given):
     summary = None if kinds is None else type(call.activity).of(dispatcher, kinds)
+    call.activity.draws |= summary is None or summary.draws
     if summary is None:
         return unknown(call, [*given, *call.keywords.values()])
     arguments = fold_shapes(dispatcher, given, call.keywords)
@@ -190,6 +191,7 @@ def relate_transform(call):
     kinds = None if call.signature is None else call.signature.args
     combine(call.target, *call.operands)
     arguments = fold_shapes(driver, call.given, call.keywords)
+    call.activity.draws |= kinds is None or DRIVERS[driver].draws(DRIVERS[driver].inputs(kinds))
     writes, outputs = DRIVERS[driver].positions_written(kinds)
     for k in (*writes, *outputs):
         combine(arguments[k], *arguments)
@@ -232,6 +234,8 @@ def relate_known(call):
         return None
     if function is np.imag and is_real(call.activity.type_of(call.expr.args[0].name)):
         return pure(call)
+    if function in effects.RANDOM:
+        call.activity.draws = True
     if function in effects.FUNCTIONS:
         return apply(effects.FUNCTIONS[function], target, operands)
     if isinstance(function, DUFunc | GUFunc):

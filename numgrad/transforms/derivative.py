@@ -58,10 +58,9 @@ class Derivative(Targeted, Jacobian):
             k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
         ]
 
-    def written(self, kinds):
+    def passed_on(self, kinds):
         arrays = self._arrays(kinds)
-        points = [kind.dtype if k in arrays else kind for k, kind in enumerate(kinds)]
-        return super().written(tuple(points))
+        return tuple(kind.dtype if k in arrays else kind for k, kind in enumerate(kinds))
 
     def inputs_of_results(self, kinds):
         return None if self._arrays(kinds) else super().inputs_of_results(kinds)

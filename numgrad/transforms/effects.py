@@ -103,6 +103,15 @@ def named(module, names):
     return [getattr(module, name) for name in names if hasattr(module, name)]
 
 
+# Functions that draw from a generator that all share
+RANDOM = frozenset(
+    function
+    for module in (np.random, random)
+    for name, function in vars(module).items()
+    if name[0].islower() and callable(function)
+)
+
+
 def of_functions():
     """Return the table of functions, by the functions themselves."""
     table = dict.fromkeys(named(np, FRESH_FUNCTIONS), FRESH)
@@ -113,10 +122,8 @@ def of_functions():
     table |= {
         each: FRESH for each in vars(np).values() if isinstance(each, np.ufunc)
     }  # of an output that is given see `output_of`
-    for module in (np.random, random):
-        names = [name for name in dir(module) if name[0].islower()]
-        table |= {each: FRESH for each in named(module, names) if callable(each)}
-        table[module.shuffle] = Effects(writes=(0,))
+    table |= dict.fromkeys(RANDOM, FRESH)
+    table |= dict.fromkeys((np.random.shuffle, random.shuffle), Effects(writes=(0,)))
     table |= dict.fromkeys(named(np, VIEWS_OF_FIRST), Effects(shares=(0,)))
     for name in ("as_strided", "sliding_window_view"):
         table[getattr(np.lib.stride_tricks, name)] = Effects(shares=(0,))
@@ -146,7 +153,7 @@ def output_of(function):
     """Return the position of the argument that a function of NumPy writes its result to."""
     if isinstance(function, np.ufunc):
         return function.nin
-    if getattr(function, "__module__", "").startswith("numpy"):
+    if (getattr(function, "__module__", None) or "").startswith("numpy"):
         return OUTPUTS.get(getattr(function, "__name__", None))
     return None
 

@@ -38,7 +38,10 @@ class LaterJacobian(Jacobian):
         return LaterPasses, self.function
 
     def written(self, kinds):
-        return frozenset(k + 1 for k in super().written(kinds[1:]))
+        return frozenset(k + 1 for k in super().written(kinds))
+
+    def passed_on(self, kinds):
+        return kinds[1:]
 
     def implementation(self, kinds, out, hint):  # noqa: ARG002 - Python doesn't call it
         passes = self.passes(kinds[1:], out)

@@ -9,6 +9,12 @@ from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
 from numgrad.transforms.errors import DifferentiationError
 from numgrad.transforms.guarded import guarded
+from numgrad.transforms.randomness import (
+    ALL_GENERATORS,
+    keep,
+    put_back_generators,
+    states_size,
+)
 from numgrad.transforms.structure import argument
 
 
@@ -75,6 +81,10 @@ class CallersMemory:
         self.state = []
 
     def _saved(self, k, expression, kind):
+        if kind is ALL_GENERATORS:
+            size = f"({self.name(states_size, 'states_size')}(),)"
+            states = self.working_array(size, self.name(types.uint8, "element"))
+            return [f"saved{k} = {states}", f"{self.name(keep, 'keep')}(saved{k})"]
         if not state.can_be_saved(kind):
             position = int(re.search(r"\d+", expression)[0]) - 1
             message = self.name(state.told_of(self.function, position, kind), "message")
@@ -87,7 +97,10 @@ class CallersMemory:
     def put_back(self, indent):
         """Let all that the function may write in the caller's memory be as it was at first."""
         for k, (expression, kind) in enumerate(self.state):
-            if state.can_be_saved(kind):
+            if kind is ALL_GENERATORS:
+                put_back = self.name(put_back_generators, "put_back")
+                self.add(f"{put_back}(saved{k})", indent=indent)
+            elif state.can_be_saved(kind):
                 put_back = self.name(state.put_back, "put_back")
                 self.add(f"{put_back}({expression}, saved{k})", indent=indent)
 

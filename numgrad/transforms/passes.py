@@ -23,6 +23,7 @@ from numgrad.transforms.memory import CallersMemory
 from numgrad.transforms.optionals import or_none, settled
 from numgrad.transforms.overloads import overload_of, return_type
 from numgrad.transforms.positions import position_of_output
+from numgrad.transforms.randomness import ALL_GENERATORS
 from numgrad.transforms.scratch import scratch
 from numgrad.transforms.sized import local_like
 from numgrad.transforms.source import Body
@@ -37,7 +38,7 @@ from numgrad.transforms.structure import (
 )
 from numgrad.transforms.twin import twin_of
 from numgrad.transforms.widths import count_for, counts_for_arrays
-from numgrad.transforms.written import written_arguments
+from numgrad.transforms.written import draws, written_arguments
 
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
@@ -114,7 +115,7 @@ class Passes(CallersMemory):
 
     def _state(self):
         """Return the sources and types of what the function may write in the caller's memory."""
-        return [
+        found = [
             held
             for position in sorted(self.written)
             for held in state.held_in(
@@ -123,6 +124,10 @@ class Passes(CallersMemory):
                 floats=self.writes_numbers and position not in self.argnums,
             )
         ]
+        kinds = (*(kind for _, kind in self.leading), *self.kinds)
+        if not cuda.in_kernel() and draws(self.function, kinds):
+            found.append(("", ALL_GENERATORS))
+        return found
 
     def _alike(self):
         """Return the positions of numbers in ``*args`` where one of them carries derivatives.

@@ -17,7 +17,6 @@ from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
 from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
-from numgrad.transforms.written import written_arguments
 
 NO_DIRECTION = (
     "jvp: every tangent is None, so that there is no direction; pass a tangent for what is moved"
@@ -183,8 +182,10 @@ class Jvp(Transform):
 
     def written(self, kinds):
         """Return whether the tuple of primals is written to: a derivative tells no more of them."""
-        primals, _ = kinds
-        return frozenset([0] if written_arguments(self.function, tuple(primals)) else [])
+        return frozenset([0] if super().written(kinds) else [])
+
+    def passed_on(self, kinds):
+        return tuple(kinds[0])
 
     def implementation(self, kinds, out, hint):
         primals, tangents = kinds

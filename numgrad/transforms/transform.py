@@ -34,7 +34,7 @@ from numgrad.transforms.callees import DRIVERS, hashable
 from numgrad.transforms.errors import explained
 from numgrad.transforms.source import Body, function_of
 from numgrad.transforms.twin import function_of_element, plain, twin_of
-from numgrad.transforms.written import written_arguments
+from numgrad.transforms.written import draws, written_arguments
 
 MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
 
@@ -171,7 +171,19 @@ class Transform:
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
-        return written_arguments(self.function, kinds)
+        return written_arguments(self.function, self.passed_on(kinds))
+
+    def passed_on(self, kinds):
+        """Return the types with which the function is called for arguments of some types."""
+        return kinds
+
+    def inputs(self, kinds):
+        """Return the types of the user's arguments among those of a driver's parameters."""
+        return Header(self).split(kinds)[0]
+
+    def draws(self, kinds):
+        """Return whether a call may draw random numbers."""
+        return draws(self.function, self.passed_on(kinds))
 
     @property
     def writes_numbers(self):

@@ -10,7 +10,6 @@ from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.transforms.mapping import Mapping, item_kind
 from numgrad.transforms.structure import is_integer
 from numgrad.transforms.transform import Transform, made, register
-from numgrad.transforms.written import written_arguments
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
@@ -60,10 +59,9 @@ class Vmap(Targeted):
         _, item_hint = self.hint(arguments)
         return False, item_hint
 
-    def written(self, kinds):
+    def passed_on(self, kinds):
         axes = axes_of(self.in_axes, kinds)
-        items = [item_kind(*pair) for pair in zip(kinds, axes, strict=True)]
-        return written_arguments(self.function, tuple(items))
+        return tuple(item_kind(*pair) for pair in zip(kinds, axes, strict=True))
 
     def implementation(self, kinds, out, hint):
         axes = axes_of(self.in_axes, kinds)

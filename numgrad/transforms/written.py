@@ -3,7 +3,7 @@
 from numba import types
 
 from numgrad.duals.numba_type import without_derivatives
-from numgrad.transforms.activity import arguments_written
+from numgrad.transforms.activity import arguments_written, draws_randomly
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.state import can_be_saved, is_immutable
 
@@ -18,6 +18,13 @@ def written_arguments(function, kinds):
     return frozenset(
         k for k in (*written, *objects) if k < len(kinds) and not is_immutable(kinds[k])
     )
+
+
+def draws(function, kinds):
+    """Return whether a function may draw random numbers from generators that all share."""
+    if function in DRIVERS:
+        return DRIVERS[function].draws(kinds)
+    return draws_randomly(function, tuple(map(without_derivatives, kinds)))
 
 
 def has_methods(kind):
