@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.core.typing import npydecl
-from numba.np import npyimpl
+from numba.core.typing import npydecl, signature
+from numba.np import arrayobj, npyimpl
 
 from numgrad.duals.layouts import layout_of_elementwise
 from numgrad.duals.numba_lowering import OF_ARRAYS, call, return_type
@@ -90,7 +90,8 @@ def accept_duals():
     """Let duals into Numba's own code for arrays.
 
     Its loops have a list of the numbers that may stand beside an array, and its operators that
-    assign fail where they should give way to others. Neither can be extended from outside.
+    assign fail where they should give way to others. What asks whether an array is contiguous takes
+    a number to be as large in memory as in registers. None can be extended from outside.
     """
     prepare, operators = npyimpl._prepare_argument, npydecl.NumpyRulesInplaceArrayOperator
     generic = operators.generic
@@ -107,5 +108,13 @@ def accept_duals():
             else generic(self, kinds, keywords)
         )
 
+    def is_contiguous(checker, context, builder, kind, value):
+        array = context.make_array(kind)(context, builder, value)
+        lengths = types.UniTuple(types.intp, kind.ndim)
+        sig = signature(types.boolean, lengths, lengths, types.intp)
+        given = [array.shape, array.strides, array.itemsize]
+        return context.compile_internal(builder, checker, sig, given)
+
+    arrayobj._call_contiguous_check = is_contiguous
     npyimpl._prepare_argument = prepare_argument
     operators.generic = give_way

@@ -32,6 +32,7 @@ _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _sources: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 UFUNC_OPTIONS = ("fastmath", "error_model")
+OF_UFUNCS = {"error_model": "numpy"}  # with which Numba compiles the function of one element
 
 # Packages whose own functions have rules, or are refused: their overloads are left as they are.
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
@@ -47,7 +48,7 @@ def elementwise(ufunc, carrier_of):
 def _elementwise_of(ufunc, carrier_of):
     given = ufunc.targetoptions
     options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
-    function = numba.njit(ufunc._dispatcher.py_func, **options)
+    function = numba.njit(ufunc._dispatcher.py_func, **OF_UFUNCS | options)
     if ufunc in TABLE:  # the rule is one of numbers
         TABLE[function] = TABLE[ufunc]
     twin = carrier_of(function)

@@ -47,6 +47,7 @@ _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
+_elements: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # these, by their ufuncs
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
 _locked_twins: dict[Any, Any] = {}  # by function and dual: they are few
@@ -173,13 +174,15 @@ def carrying(typingctx, function):
 
 def function_of_element(ufunc):
     """Return a ufunc of Numba's as a function of one element; given arrays it is the ufunc."""
-    function = plain(ufunc._dispatcher.py_func)
-    if ufunc in TABLE:
-        TABLE[function] = TABLE[ufunc]
-    if function not in UFUNCS:
+    if ufunc not in _elements:
+        function = numba.njit(
+            ufunc._dispatcher.py_func, pipeline_class=PlainCompiler, **callees.OF_UFUNCS
+        )
         function._compiler = ElementCompiler(function, ufunc, Compiler)
-        UFUNCS[function] = ufunc
-    return function
+        UFUNCS[_elements.setdefault(ufunc, function)] = ufunc
+    if ufunc in TABLE:
+        TABLE[_elements[ufunc]] = TABLE[ufunc]
+    return _elements[ufunc]
 
 
 class ElementCompiler(_FunctionCompiler):

@@ -259,3 +259,21 @@ def test_arguments_written_under_other_names():
         point = np.linspace(0.1, 1.0, 40)
         expected = differences(lambda p, alone=alone: alone(p.copy()), point)
         assert_allclose(gradient, expected, rtol=1e-7, err_msg=line)
+
+
+@njit
+def contiguous_rows(x):
+    """The rows may be views of anything by their type; that they are contiguous is seen in time."""
+    for row in x:
+        a = np.ascontiguousarray(row)
+        a[0] = 2.0 * x[1, 1]
+    return (x * x).sum()
+
+
+def test_rows_that_turn_out_to_be_contiguous():
+    x = np.arange(1.0, 5.0).reshape(2, 2)
+    assert_array_equal(numgrad.grad(contiguous_rows)(x.copy()), [[0.0, 4.0], [0.0, 72.0]])
+    strided = np.zeros((2, 4))[:, ::2]
+    strided[...] = x
+    assert_array_equal(numgrad.grad(contiguous_rows)(strided), 2.0 * x)
+    assert_array_equal(strided, x)
