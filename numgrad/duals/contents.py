@@ -11,11 +11,11 @@ import dis
 import enum
 import hashlib
 import inspect
+import os
 import sys
 import sysconfig
 from functools import cache, singledispatch
 from itertools import islice
-from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -441,17 +441,19 @@ def is_ours(function):
 @cache
 def is_known_file(file):
     """Return whether a file is part of Python or of a known package."""
-    path = Path(file).resolve()
-    library = Path(sysconfig.get_path("stdlib")).resolve()
+    path = os.path.realpath(file)
+    (library,) = folders_of((sysconfig.get_path("stdlib"),))
     outside = {"site-packages", "dist-packages"}
-    if path.is_relative_to(library) and not outside & set(path.relative_to(library).parts):
+    if path.startswith(library) and outside.isdisjoint(path.removeprefix(library).split(os.sep)):
         return True
-    return any(path.is_relative_to(folder) for folder in folders_of_packages())
-
-
-def folders_of_packages():
     files = [getattr(sys.modules.get(name), "__file__", None) for name in KNOWN]
-    return tuple(Path(file).resolve().parent for file in files if file)
+    return path.startswith(folders_of(tuple(os.path.dirname(each) for each in files if each)))
+
+
+@cache
+def folders_of(paths):
+    """Return folders without links, as the paths of what is in them begin."""
+    return tuple(os.path.join(os.path.realpath(path), "") for path in paths)
 
 
 def mangled(names):
