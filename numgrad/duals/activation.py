@@ -9,7 +9,7 @@ from numba.extending import intrinsic, overload
 
 from numgrad.duals.allocations import compiled_only
 from numgrad.duals.conversions import converted, primal_of
-from numgrad.duals.layouts import allocated_like
+from numgrad.duals.layouts import allocated_like, as_constant
 from numgrad.duals.numba_lowering import call, return_type
 from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import (
@@ -46,11 +46,13 @@ def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
         elements = with_partials(dual.instance_type, value.dtype)
 
+        closed = unchanged if value.mutable else as_constant
+
         def convert(dual, value):
             result = allocated_like(value, elements)
             for index, number in np.ndenumerate(value):
                 result[index] = number
-            return result
+            return closed(result)
 
         return convert
     return lambda dual, value: unchanged(value)

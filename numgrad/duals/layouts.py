@@ -72,3 +72,12 @@ def layout_of_elementwise(function, kinds):
         layouts = layouts if are_arrays else [first]
         return "F" if first == "F" and set(layouts) == {"F"} else "C"
     return "F" if "F" in layouts and "C" not in layouts else "C"
+
+
+@intrinsic
+def as_constant(typingctx, array):
+    """Return an array that can't be written to."""
+    result = array.copy(readonly=True)
+    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
+        context, builder, result, arguments[0]
+    )

@@ -160,7 +160,8 @@ def transfer(summary, arguments, target):
             for other in outside[place] if reached is not place else ():
                 for each in outside[reached]:
                     other.flow(each)
-    return any(place.is_memory and place.find() not in given for place in places(summary.returned))
+    memory = [place for place in places(summary.returned) if place.is_memory]
+    return True if any(place.find() not in given for place in memory) else None
 
 
 def counterparts(inner, outer):
@@ -198,7 +199,7 @@ def relate_transform(call):
         write_all(arguments[k])
     for k in outputs:
         share(call.target, arguments[k])
-    return not any(places(arguments[k]) for k in outputs)
+    return None if any(places(arguments[k]) for k in outputs) else True
 
 
 # Known functions
@@ -273,7 +274,7 @@ def store_results(call, outputs):
         combine(output, *call.operands)
         write_all(output)
         share(call.target, output)
-    return not any(map(places, outputs))
+    return None if any(map(places, outputs)) else True
 
 
 def apply(known, target, operands):
@@ -286,7 +287,7 @@ def apply(known, target, operands):
     shared = [operands[k] for k in known.shares if k < len(operands)]
     for operand in shared:
         share(target, operand)
-    return not any(map(places, shared))
+    return None if any(map(places, shared)) else True
 
 
 def relate_overload(call):

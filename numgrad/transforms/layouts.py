@@ -9,7 +9,6 @@ those of the original share one, as broadcast ones do.
 
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
@@ -110,15 +109,6 @@ def lying_like(typingctx, array, steps, memory):
         return made._getvalue()
 
     return result(array, steps, memory), codegen
-
-
-@intrinsic
-def as_constant(typingctx, array):
-    """Return an array that can't be written to."""
-    result = array.copy(readonly=True)
-    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, result, arguments[0]
-    )
 
 
 # Elements by their number in C order, in which inputs are numbered, wherever they lie in memory

@@ -5,6 +5,7 @@ from math import prod
 
 from numba import types
 
+from numgrad.duals.layouts import as_constant
 from numgrad.targets import cuda
 from numgrad.transforms import chunks, layouts, state
 from numgrad.transforms.errors import DifferentiationError
@@ -124,7 +125,7 @@ class CallersMemory:
             f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
         )
         if not (leaf.kind.mutable or cuda.in_kernel()):
-            self.add(f"{name}_dual = {self.name(layouts.as_constant, 'as_constant')}({name}_dual)")
+            self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
 
     def _guarded(self):
         """Return the source of the call, which leaves the caller's arrays right if it raises."""

@@ -2,8 +2,8 @@
 
 The function is what it was but for this: compiled functions that it calls are replaced by their
 twins; memory that is active is made of duals where it is allocated; and where types must be the
-same, as in a list, constants become duals. What an active place is found out before
-(`numgrad.transforms.activity`); no variable changes from floats to duals after its birth.
+same, as in a list, constants become duals. Which places are active is found out before
+(`numgrad.transforms.activity`); no memory changes from floats to duals after its birth.
 """
 
 from numba import types
@@ -89,6 +89,7 @@ class Rewriting:
             return None
         if isinstance(value, self.nodes.Arg):
             return self._pattern_of_argument(activity.shape(name), self.state.args[value.index])
+        is_constant = isinstance(value, self.nodes.Global | self.nodes.FreeVar)
         is_new, is_outside = name in activity.new, name in activity.outside
         is_named = isinstance(activity.type_of(name), types.BaseNamedTuple)
         is_list = isinstance(activity.type_of(name), types.List)
@@ -101,7 +102,8 @@ class Rewriting:
                 return is_new and is_list and not place.is_memory
             if not place.is_memory:
                 return is_named
-            return (is_new and not is_dual) or (is_outside and not place.find().is_written)
+            is_unwritten = is_constant or not place.find().is_written
+            return (is_new and not is_dual) or (is_outside and is_unwritten)
 
         return pattern_of(activity.shape(name), becomes_dual)
 
@@ -114,14 +116,20 @@ class Rewriting:
         )
 
     def _pattern_of_argument(self, shape, kind):
-        """Return which parts of an argument become duals: those that came without derivatives."""
+        """Return which parts of an argument become duals: those that came without derivatives.
+
+        A copy may stand for memory that nobody writes to while the function runs. The caller of a
+        generator may write to it before the function goes on.
+        """
         if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
             pairs = zip(shape, kind.types, strict=True)
             return tuple(self._pattern_of_argument(item, item_kind) for item, item_kind in pairs)
         if not isinstance(shape, Place) or dual_in(kind) is not None:
             return None
-        is_copied = shape.is_memory and not shape.find().is_written
-        return True if self.activity.carries(shape) and (is_copied or not shape.is_memory) else None
+        if not self.activity.carries(shape):
+            return None
+        may_change = shape.find().is_written or self.activity.ir.is_generator
+        return None if shape.is_memory and may_change else True
 
     def _is_computed_of_duals(self, value):
         """Return whether a new array holds duals by the rules, since an operand does."""

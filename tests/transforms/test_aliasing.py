@@ -277,3 +277,41 @@ def test_rows_that_turn_out_to_be_contiguous():
     strided[...] = x
     assert_array_equal(numgrad.grad(contiguous_rows)(strided), 2.0 * x)
     assert_array_equal(strided, x)
+
+
+TABLE = np.array([1.0, 2.0])
+
+
+def constant_beside_what_is_written(x):
+    u = np.zeros(2)
+    a = TABLE if x[0] > 0.0 else u
+    u[0] = x[1]
+    return (a * a).sum() * x[0] + u[0]
+
+
+@njit
+def sums(a, table, n):
+    b = a if n > 3 else table
+    for _ in range(3):
+        yield b.sum()
+
+
+def generator_whose_argument_changes(x):
+    table = np.ones(2)
+    total = 0.0
+    for each in sums(x, table, x.size - 1):
+        total += each * x[0]
+        table[0] += 1.0
+    return total
+
+
+def test_constants_stand_for_themselves():
+    f = njit(constant_beside_what_is_written)
+    assert_allclose(numgrad.grad(f)(X), differences(f, X), rtol=1e-8)
+    assert_allclose(numgrad.grad(f)(-X), differences(f, -X), rtol=1e-8)
+
+
+def test_arguments_of_a_generator_that_change():
+    f = njit(generator_whose_argument_changes)
+    for x in (X, X[:3]):
+        assert_allclose(numgrad.grad(f)(x), differences(f, x), rtol=1e-8)

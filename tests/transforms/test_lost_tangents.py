@@ -264,12 +264,6 @@ def buffer(x):
     return np.frombuffer(x)[1] ** 2  # lost
 
 
-def part_of_complex(x):
-    z = np.zeros(3, np.complex128)
-    z.real[0] = x[0]  # lost
-    return z[0].real ** 2
-
-
 def field_of_an_object(x):
     buffer = Holder().get()
     buffer[0] = x[0]  # lost
@@ -297,7 +291,6 @@ LOST = [
     bits,
     buffer,
     pairs,
-    part_of_complex,
     field_of_an_object,
     array_of_an_object,
     set_of_numbers,

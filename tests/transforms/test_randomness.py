@@ -1,4 +1,4 @@
-"""Random numbers are the same in all passes of a derivative, and drawn once as seen from outside."""
+"""Random numbers are the same in all passes of a derivative, and drawn once seen from outside."""
 
 import random
 
@@ -11,13 +11,13 @@ import numgrad
 
 @njit
 def seed(k):
-    np.random.seed(k)
+    np.random.seed(k)  # noqa: NPY002 - Numba has no other that all share
     random.seed(k)
 
 
 @njit
 def draw():
-    return np.random.random() + random.random()
+    return np.random.random() + random.random()  # noqa: NPY002
 
 
 @njit
