@@ -299,9 +299,14 @@ def arrays_in(shape, kind):
 
 
 def divided_memory(shapes, kinds):
-    """Return a variable of arrays of floats in memory that elsewhere holds duals, or None."""
+    """Return a variable of arrays of floats in memory that elsewhere holds duals, or None.
+
+    An argument itself may hold floats where the variable for it holds a copy.
+    """
     found = {}
     for name, shape in shapes.items():
+        if name.startswith("arg."):
+            continue
         for place, holds_duals in arrays_in(shape, kinds.get(name)):
             found.setdefault(place, {})[holds_duals] = name
     return next((each[False] for each in found.values() if len(each) == 2), None)

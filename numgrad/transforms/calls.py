@@ -292,6 +292,8 @@ def apply(known, target, operands):
 
 def relate_overload(call):
     """Relate what an overload of another package does, by its source; if not known, anything."""
+    if effects.is_fresh_here(call.function):
+        return pure(call)
     found = None if is_ours(call.function) else implementation_of(call)
     return unknown(call) if found is None else relate_source(call, *found, call.given)
 

@@ -89,7 +89,7 @@ slice str sum type hasattr issubclass callable
 """.split()
 
 FRESH_METHODS = """
-all allclose any argmax argmin argsort astype conj conjugate copy cumprod cumsum dot flatten item
+all any argmax argmin argsort astype conj conjugate copy cumprod cumsum dot flatten item
 max mean min nonzero prod repeat std sum take tobytes var
 """.split()
 
@@ -147,6 +147,20 @@ METHODS = {
     **dict.fromkeys(VIEWS_BY_METHODS, Effects(shares=(0,))),  # the object is the first argument
     **dict.fromkeys(WRITING_METHODS, Effects(writes=(0,))),
 }
+
+
+# Functions of numgrad's own for compiled code, whose results are new: an output is given by name
+FRESH_HERE = {
+    ("numgrad.fields.gradient", "gradient"),
+    ("numgrad.duals.number", "Dual"),
+    ("numgrad.duals.activation", "shown"),
+}
+
+
+def is_fresh_here(function):
+    """Return whether a function is one of numgrad's own whose result is new memory."""
+    where = getattr(function, "__module__", None), getattr(function, "__name__", None)
+    return where in FRESH_HERE
 
 
 def output_of(function):

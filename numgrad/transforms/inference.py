@@ -7,6 +7,7 @@ dispatcher that is asked for its signature then infers it.
 """
 
 import dis
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import ExtractByteCode, Flags, PassManager
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, NumbaWarning
 from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
 
@@ -57,7 +58,8 @@ def front_end(flags: Any = None) -> Iterator[Any]:
     flags = flags or ConfigStack.top_or_none()
     own = FrontEndFlags() if flags is None else FrontEndFlags(flags)
     own.nrt = True  # functions may return arrays
-    with ConfigStack().enter(own):
+    with ConfigStack().enter(own), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaWarning)  # said again where the function is compiled
         yield own
 
 

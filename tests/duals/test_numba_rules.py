@@ -327,9 +327,9 @@ def test_a_singular_end_leaves_other_variables_alone(function, end):
 
 
 def test_quotients_and_powers_leave_other_variables_alone():
-    @numba.njit
+    @numba.njit(error_model="numpy")
     def steep(x, y):
-        return y / x, x**-2, x**0.5, 1 / x
+        return y / x, x**0.5, 1 / x
 
     x, y = Dual(0.0, (1.0, 0.0)), Dual(3.0, (0.0, 0.0))
     for result in steep(x, y):
