@@ -93,6 +93,21 @@ for _function in rules.TABLE:
 # Put together, and picked
 
 
+@define(np.repeat)
+def _repeat(a, repeats):
+    """Repeat one number, which Numba knows to be one by its own types alone."""
+    if not is_dual(a) or not isinstance(repeats, types.Integer):
+        return None
+    number = a
+
+    def repeated(a, repeats):
+        result = np.empty(repeats, number)
+        result[:] = a
+        return result
+
+    return repeated
+
+
 @define(np.append)
 def _append(arr, values, axis=None):
     if is_given(axis):

@@ -48,6 +48,8 @@ WITHOUT_PLACE = (
     types.RecursiveCall,
     types.FunctionType,
     types.ClassType,
+    types.ExceptionClass,
+    types.ExceptionInstance,
 )
 
 # Types of objects whose fields keep the types they were declared with.

@@ -99,6 +99,7 @@ np.arange(x[0], x[0] + 2.2, 0.5)
 np.array([[x[0], 1.0], [x[1], x[2]]])
 np.sum(x[0]) * np.mean(x[2]) + np.prod(x[1]) * np.max(x[3]) - np.min(x[4]) + np.std(x[5])
 np.sum(x, dtype=np.complex128)
+np.repeat(x[1], 3) * x[:3]
 np.cumsum(x, dtype=np.complex128)
 np.partition(x, 2)[2] * x
 x[np.argpartition(x, 4)[4]] * x
