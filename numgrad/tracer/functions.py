@@ -152,10 +152,9 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
     if name in IN_DTYPE:
         inside, given = _in_dtype(function, inside, given)
     elements = whole(function(*inside, **given), inside)
-    if name in OF_OPERATORS:
-        elements = valued(elements, _value_by(function, arguments, keywords))
+    like = _value_by(function, arguments, keywords) if name in OF_OPERATORS else None
 
-    def made(each: Any) -> Any:
+    def made(each: Any, value: Any) -> Any:
         for source, copy in pairs:
             if not (isinstance(source, TracedArray) and is_array(each)):
                 continue
@@ -165,13 +164,14 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
                 if copy is not source.raw:  # of complex numbers
                     raise refusal(VIEW.format(name), COPY)
                 return source.taken(each, name, operands)
+        each = each if like is None else valued(each, value)
         known = [source.dtype for source in arrays_in(operands)]
         is_empty = is_array(each) and not each.size  # which doesn't tell its dtype
         return traced(each, name, operands, np.result_type(*known) if is_empty and known else None)
 
     if isinstance(elements, list | tuple):
-        return type(elements)(map(made, elements))
-    return made(elements)
+        return type(elements)(made(each, None) for each in elements)
+    return made(elements, like)
 
 
 def _in_dtype(

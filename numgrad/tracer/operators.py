@@ -100,7 +100,7 @@ RAISING = {
 
 
 # Those that round in other ways where operators call them, such as those of Python's numbers.
-BY_OPERATOR = {np.multiply: operator.mul, **RAISING}
+BY_OPERATOR = {np.multiply: operator.mul, np.absolute: abs, **RAISING}
 
 
 def operated(function: Any, left: Any, right: Any) -> Any:
@@ -132,7 +132,7 @@ def _binary(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def _unary(function: Any) -> Callable[..., Any]:
     def method(self: Traced) -> Any:
-        result = computed_by(function, (self,))
+        result = computed_by(function, (self,), BY_OPERATOR.get(function))
         return as_python(result) if is_python(self) else result
 
     return method

@@ -17,7 +17,7 @@ from numgrad.duals.rules import primal
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import Elements, is_array, values_of
 from numgrad.tracer.inside import values_in
-from numgrad.tracer.numbers import TracedNumber
+from numgrad.tracer.numbers import TracedNumber, held_by
 
 # What IEEE 754 rounds correctly, or doesn't round: whoever computes it gets the same real number.
 EXACT = frozenset(
@@ -100,16 +100,15 @@ def value_by(
 
 def rounded_by(function: Any, elements: Elements, operands: tuple[Any, ...]) -> Elements:
     """Return the elements of a function's result with the values that the function gives."""
-    if not _rounds(function, elements):
+    if not _rounds(function, elements, operands):
         return elements
     return valued(elements, value_by(function, operands))
 
 
-def _rounds(function: Any, elements: Elements) -> bool:
-    if isinstance(elements, tuple):
-        return any(_rounds(function, each) for each in elements)
-    if function in EXACT and not _is_complex(elements):
-        return False
+def _rounds(function: Any, elements: Elements, operands: tuple[Any, ...]) -> bool:
+    if function in EXACT:
+        inputs = map(held_by, operands) if function in (abs, np.absolute) else ()
+        return any(map(_is_complex, (elements, *inputs)))
     module = getattr(function, "__module__", None) or ""
     return isinstance(function, np.ufunc) or module.split(".")[0] in KNOWN
 
