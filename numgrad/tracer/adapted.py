@@ -177,6 +177,8 @@ def _of_math(function: Any) -> Any:
 
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
+        if function in (math.fsum, math.prod) and arguments:  # which may be given an iterator
+            arguments = (list(arguments[0]), *arguments[1:])
         if not has_traced(arguments):
             return function(*arguments, **keywords)
         _raise_as(function, arguments, keywords)
@@ -315,7 +317,7 @@ def _import(name: str, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _of_lists(function: Any) -> Any:
-    """Return one of NumPy's functions, which asks no list whether there are traced numbers in it."""
+    """Return one of NumPy's functions, which asks no list whether traced numbers are in it."""
 
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
