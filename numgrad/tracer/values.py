@@ -17,6 +17,7 @@ from numgrad.duals.rules import primal
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import Elements, is_array, values_of
 from numgrad.tracer.inside import values_in
+from numgrad.tracer.live import check_live
 from numgrad.tracer.numbers import TracedNumber, held_by
 
 # What IEEE 754 rounds correctly, or doesn't round: whoever computes it gets the same real number.
@@ -30,6 +31,7 @@ EXACT = frozenset(
         *(operator.neg, operator.pos, operator.abs),
     )
 )
+SIZES = (abs, operator.abs, np.absolute)  # which round those of complex numbers
 KNOWN = ("numpy", "math", "cmath", "_operator", "builtins", "scipy")
 
 
@@ -100,14 +102,35 @@ def value_by(
 
 def rounded_by(function: Any, elements: Elements, operands: tuple[Any, ...]) -> Elements:
     """Return the elements of a function's result with the values that the function gives."""
+    value = elements.value if type(elements) is Dual else None
+    is_real = type(value) is np.float64  # the usual number, for which this is quick
+    if is_real and function in EXACT and function not in SIZES:
+        return elements
     if not _rounds(function, elements, operands):
         return elements
-    return valued(elements, value_by(function, operands))
+    given = _numbers(operands) if is_real and not isinstance(function, np.ufunc) else None
+    if given is None:
+        return valued(elements, value_by(function, operands))
+    like = function(*given)
+    return elements if like == value and like != 0 else valued(elements, like)
+
+
+def _numbers(operands: tuple[Any, ...]) -> list[Any] | None:
+    """Return operands as numbers of Python's, if all are: no ufunc warns of those."""
+    given = []
+    for x in operands:
+        if type(x) is TracedNumber and x.is_python:
+            given.append(primal(check_live(x.elements)).item())
+        elif type(x) is float or type(x) is int:
+            given.append(x)
+        else:
+            return None
+    return given
 
 
 def _rounds(function: Any, elements: Elements, operands: tuple[Any, ...]) -> bool:
     if function in EXACT:
-        inputs = map(held_by, operands) if function in (abs, np.absolute) else ()
+        inputs: Any = map(held_by, operands) if function in SIZES else ()
         return any(map(_is_complex, (elements, *inputs)))
     module = getattr(function, "__module__", None) or ""
     return isinstance(function, np.ufunc) or module.split(".")[0] in KNOWN

@@ -19,7 +19,8 @@ v**3; abs(v) ** 1.3; 2.0**v; abs(v[3]) ** 1.7; v[3] ** 3; np.exp(v[::3]); np.sin
 REAL = """
 math.fsum(v); math.fsum(each.item() for each in v); sum([each.item() for each in v])
 math.hypot(v[1], v[2]); math.hypot(v[1], v[2], v[3]); math.dist((v[0], v[1]), (v[2], v[3]))
-np.sum(v.astype(np.float32)); math.exp(v[3]); math.sin(v[3].item()); math.lgamma(abs(v[3])); math.log(abs(v[4]), 3.0)
+np.sum(v.astype(np.float32)); math.exp(v[3]); math.sin(v[3].item()); math.lgamma(abs(v[3]))
+math.log(abs(v[4]), 3.0); v[3].item() ** 3; math.tanh(v[3].item()); np.sin(v[3].item())
 abs(v[3].item()) ** v[4].item(); divmod(v[3].item(), v[4].item()); np.logaddexp.reduce(v)
 np.hypot(v, 0.3); np.log1p(abs(v)); np.quantile(v, 0.3); np.arange(v[0], v[0] + 9.0, 0.1)
 """
