@@ -26,7 +26,7 @@ import numpy as np
 
 from numgrad.duals.rules import TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
-from numgrad.tracer.arrays import TracedArray
+from numgrad.tracer.arrays import TracedArray, fresh
 from numgrad.tracer.elements import is_dual, values_of
 from numgrad.tracer.numbers import (
     NO_RULE,
@@ -36,8 +36,9 @@ from numgrad.tracer.numbers import (
     has_traced,
     plain,
 )
-from numgrad.tracer.operators import as_python, computed_by, python_value
+from numgrad.tracer.operators import as_python, computed_by, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
+from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
 MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
@@ -176,6 +177,8 @@ def _of_math(function: Any) -> Any:
 
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
+        if function in (math.fsum, math.prod) and arguments:  # which may be given an iterator
+            arguments = (list(arguments[0]), *arguments[1:])
         if not has_traced(arguments):
             return function(*arguments, **keywords)
         _raise_as(function, arguments, keywords)
@@ -214,15 +217,43 @@ def _log(function: Any, x: Any, *base: Any) -> Any:
 
 
 def _hypot(_: Any, *sides: Any) -> Any:
-    return functools.reduce(np.hypot, sides, 0.0) if len(sides) != 2 else np.hypot(*sides)
+    if len(sides) == 2:
+        return computed_by(np.hypot, sides, math.hypot)
+    return _with_value(functools.reduce(np.hypot, sides, 0.0), math.hypot(*map(_as_float, sides)))
+
+
+def _dist(_: Any, p: Any, q: Any) -> Any:
+    length = _hypot(_, *(a - b for a, b in zip(p, q, strict=True)))
+    return _with_value(length, math.dist(_as_float(list(p)), _as_float(list(q))))
+
+
+def _fsum(_: Any, numbers: Any) -> Any:
+    numbers = list(numbers)
+    return _with_value(builtins.sum(numbers), math.fsum(map(_as_float, numbers)))
+
+
+def _sum(numbers: Any, /, start: Any = 0) -> Any:
+    """Return `sum`, which adds Python's numbers with less rounding from Python 3.12 on."""
+    numbers = list(numbers)
+    if not all(is_python(each) for each in (start, *numbers)):
+        return builtins.sum(numbers, start)
+    total = builtins.sum(numbers, start)
+    return _with_value(total, builtins.sum(map(_as_float, numbers), _as_float(start)))
+
+
+def _with_value(number: Any, value: Any) -> Any:
+    """Return a traced number with another value, that which the function itself gives."""
+    if not isinstance(number, TracedNumber):
+        return number
+    return TracedNumber(valued(number.elements, value), number.node, number.is_python)
 
 
 MATH: dict[Any, Any] = {
     math.log: _log,
     math.hypot: _hypot,
-    math.fsum: lambda _, numbers: sum(numbers),
+    math.fsum: _fsum,
     math.prod: lambda _, numbers, start=1: functools.reduce(operator.mul, numbers, start),
-    math.dist: lambda _, p, q: _hypot(_, *(a - b for a, b in zip(p, q, strict=True))),
+    math.dist: _dist,
 }
 
 
@@ -285,6 +316,22 @@ def _import(name: str, *arguments: Any, **keywords: Any) -> Any:
     return adapted(builtins.__import__(name, *arguments, **keywords))
 
 
+def _of_lists(function: Any) -> Any:
+    """Return one of NumPy's functions, which asks no list whether traced numbers are in it."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if any(isinstance(each, list | tuple) and has_traced(each) for each in arguments):
+            arguments = tuple(
+                fresh(each) if isinstance(each, list | tuple) and has_traced(each) else each
+                for each in arguments
+            )
+        return function(*arguments, **keywords)
+
+    return call
+
+
+SUMMING = (np.sum, np.prod, np.mean, np.var, np.std, np.average, np.dot, np.inner, np.vdot)
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
@@ -293,12 +340,15 @@ REPLACED: dict[Any, Any] = {
     isinstance: _is_instance,
     max: _extremum(max),
     min: _extremum(min),
+    sum: _sum,
+    **{function: _of_lists(function) for function in SUMMING},
 }
 _builtins = {
     **vars(builtins),
     "isinstance": _is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
+    "sum": _sum,
     "__import__": _import,
 }
 

@@ -11,6 +11,7 @@ from numgrad.tracer.arrays import TracedArray, traced
 from numgrad.tracer.elements import objects
 from numgrad.tracer.flat import FlatIterator
 from numgrad.tracer.numbers import elements_of, has_traced, plain
+from numgrad.tracer.values import value_by, valued
 from numgrad.tracer.views import AS_ARRAY, viewed
 
 
@@ -78,7 +79,7 @@ def arange(*arguments: Any, **keywords: Any) -> Any:
         return np.arange(*arguments, **keywords)
     start, stop, *step = arguments if len(arguments) > 1 else (0.0, *arguments)
     elements = pieces.arange(*map(elements_of, (start, stop, *step)))
-    return traced(elements, "arange", arguments)
+    return traced(valued(elements, value_by(np.arange, arguments)), "arange", arguments)
 
 
 def _array(function: Any) -> Any:

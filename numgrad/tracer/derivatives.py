@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from numgrad.tracer.elements import (
     objects,
 )
 from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.items import Whole
+from numgrad.tracer.layout import overlaps_itself
 from numgrad.tracer.numbers import Traced
 from numgrad.tracer.run import Run, check_is_real, check_returned
 from numgrad.transforms.positions import position_of_output, positions_of
@@ -136,6 +139,7 @@ class TracedJacobian(TracedTransform):
     maker = "jacobian"
     must_be_real = False
     with_value = False
+    of_numbers = False  # whether a whole number alone has the derivative 0, and not None
 
     @property
     def out_argnum(self) -> int | None:
@@ -169,6 +173,12 @@ class TracedJacobian(TracedTransform):
         if self.must_be_real:
             check_is_real(run.name, value)
         by = [run.inputs[position] for position in positions]
+        if self.of_numbers and isinstance(outputs, Leaf) and not outputs.is_array:
+            by_number = outputs if outputs.is_floating else Leaf(0.0, np.float64(0.0))
+            return (
+                Result(each_of(run.value, outputs.elements)),
+                _by_inputs(run, by_number, by, single),
+            )
         values = mapped(lambda leaf: Result(each_of(run.value, leaf.elements)), outputs)
         return values, mapped(lambda output: _by_inputs(run, output, by, single), outputs)
 
@@ -236,9 +246,22 @@ def fill(out: Any, results: Any) -> Any:
             raise ValueError(
                 f"out has not the shape of the result: {place.shape}, not {elements.shape}"
             )
+    arrays = [place.given for place in places]
+    _check_memory([each.raw if isinstance(each, TracedArray) else each for each in arrays])
     for place, result in zip(places, members, strict=True):
         place.given[...] = returned(result.elements, result.dtype)
     return out
+
+
+def _check_memory(arrays: list[Any]) -> None:
+    """Raise if results would overwrite each other."""
+    if any(map(overlaps_itself, arrays)):
+        raise ValueError(
+            "out has several elements in one place of memory, where results would overwrite each "
+            "other"
+        )
+    if any(np.shares_memory(a, b) for a, b in combinations(arrays, 2)):
+        raise ValueError("out holds arrays that share memory")
 
 
 def stored(out: Any, result: Any) -> Any:
@@ -255,6 +278,7 @@ class TracedGrad(TracedJacobian):
     summary = "the gradient"
     maker = "grad"
     must_be_real = True
+    of_numbers = True
 
 
 class TracedValueAndGrad(TracedGrad):
@@ -281,6 +305,7 @@ class TracedDerivative(TracedJacobian):
 
     summary = "the derivative"
     maker = "derivative"
+    of_numbers = True
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         arguments, keywords, out = self.bound(arguments, dict(keywords))
@@ -296,7 +321,12 @@ class TracedDerivative(TracedJacobian):
         shape = np.broadcast_shapes(*(arguments[k].shape for k in arrays))
         flat = {k: np.broadcast_to(arguments[k], shape).reshape(-1) for k in arrays}
 
+        whole_ones = [each for k, each in enumerate(arguments) if k not in flat]
+        shared = Whole(self.original, (*whole_ones, keywords))
+
         def point(index: int) -> Any:
+            if index:
+                shared.put_back()
             given = tuple(
                 flat[k][index] if k in flat else argument for k, argument in enumerate(arguments)
             )
@@ -360,10 +390,13 @@ class TracedVmap(TracedTransform):
         count = counts.pop()
         if not count and any(len(leaf.shape) > 1 for leaf, _ in members):
             raise ValueError("vmap: no items, so the shape of a result is not known")
-        results = [
-            self.of_item(tuple(_item(argument, axis, k) for argument, axis in pairs), keywords)
-            for k in range(count)
-        ]
+        shared = Whole(self.original, ([x for x, axis in pairs if axis is None], keywords))
+        results = []
+        for k in range(count):
+            if k:
+                shared.put_back()
+            items = tuple(_item(argument, axis, k) for argument, axis in pairs)
+            results.append(self.of_item(items, keywords))
         stacked = stack(results)
         return fill(out, stacked) if out is not None else mapped(plain, stacked)
 

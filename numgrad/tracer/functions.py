@@ -22,6 +22,7 @@ from numgrad.tracer.lines import OWN, whole
 from numgrad.tracer.numbers import NO_RULE, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
+from numgrad.tracer.values import value_by, valued
 from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
 from numgrad.tracer.writing import WRITING, nan_to_num, written_by
 
@@ -29,12 +30,17 @@ from numgrad.tracer.writing import WRITING, nan_to_num, written_by
 OF_OBJECTS = frozenset(
     """
     append block column_stack compress concatenate delete diagflat dstack extract hstack insert
-    repeat resize roll stack take take_along_axis tile tril triu vstack
-    convolve correlate cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
-    inner kron meshgrid outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
+    meshgrid repeat resize roll stack take take_along_axis tile tril triu vstack
     """.split()
 )
-# Those of them whose sums and products may have another dtype than the elements.
+# Those that add and multiply: their values are NumPy's, whatever the order of its additions.
+OF_OPERATORS = frozenset(
+    """
+    convolve correlate cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
+    inner kron outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
+    """.split()
+)
+# Those whose sums and products may have another dtype than the elements.
 IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
 # What looks at values alone.
 OF_VALUES = frozenset(
@@ -103,7 +109,7 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         )
     if name in OWN:
         return _written_out(function, name, arguments, keywords)
-    if name in OF_OBJECTS:
+    if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
     if has_rule(function):
         return computed_by(function, _positional(function, arguments, keywords))
@@ -146,8 +152,9 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
     if name in IN_DTYPE:
         inside, given = _in_dtype(function, inside, given)
     elements = whole(function(*inside, **given), inside)
+    like = _value_by(function, arguments, keywords) if name in OF_OPERATORS else None
 
-    def made(each: Any) -> Any:
+    def made(each: Any, value: Any) -> Any:
         for source, copy in pairs:
             if not (isinstance(source, TracedArray) and is_array(each)):
                 continue
@@ -157,13 +164,14 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
                 if copy is not source.raw:  # of complex numbers
                     raise refusal(VIEW.format(name), COPY)
                 return source.taken(each, name, operands)
+        each = each if like is None else valued(each, value)
         known = [source.dtype for source in arrays_in(operands)]
         is_empty = is_array(each) and not each.size  # which doesn't tell its dtype
         return traced(each, name, operands, np.result_type(*known) if is_empty and known else None)
 
     if isinstance(elements, list | tuple):
-        return type(elements)(map(made, elements))
-    return made(elements)
+        return type(elements)(made(each, None) for each in elements)
+    return made(elements, like)
 
 
 def _in_dtype(
@@ -198,18 +206,20 @@ def _written_out(
     except TypeError as error:
         given = ", ".join(keywords) or f"{len(arguments)} arguments"
         raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        like = function(
-            *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
-        )
+    like = _value_by(function, arguments, keywords)
     inside = [inside_of(argument) for argument in arguments]
     elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
     if not is_array(elements) or np.shape(like) != elements.shape:
-        return traced(whole(elements, inside), name, arguments)
+        return traced(valued(whole(elements, inside), like), name, arguments)
     result = np.empty_like(like, object, subok=False)
-    result[...] = elements
+    result[...] = valued(elements, like)
     return traced(result, name, arguments, like.dtype)
+
+
+def _value_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return value_by(function, arguments, keywords)
 
 
 def _of_copies(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -38,7 +38,7 @@ def along(
     shape = lines.shape[: len(others)]
     results = np.empty(shape, object)
     for index in np.ndindex(shape):
-        results[index] = function(lines[index].ravel())
+        results[index] = function(lines[(*index, ...)].ravel())
     if keepdims:
         return results.reshape([1 if k in axes else n for k, n in enumerate(elements.shape)])
     return results if shape else results[()]

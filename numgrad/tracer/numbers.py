@@ -142,7 +142,8 @@ class TracedNumber(Traced):
         return traced(cast(self.elements, dtype), "astype", (self, dtype))
 
     def item(self) -> Any:
-        return TracedNumber(self.elements, self.node, is_python=True)
+        precise = np.result_type(self.dtype, np.float64)  # as Python's numbers are
+        return TracedNumber(cast(self.elements, precise), self.node, is_python=True)
 
     def tolist(self) -> Any:
         return self.item()

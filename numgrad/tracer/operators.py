@@ -20,10 +20,14 @@ from numgrad.tracer.numbers import (
     plain,
 )
 from numgrad.tracer.places import refusal
+from numgrad.tracer.values import rounded_by
 
 
-def computed_by(function: Any, operands: tuple[Any, ...], name: str | None = None) -> Any:
-    """Return what a function of the table gives for traced numbers and others."""
+def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any:
+    """Return what a function of the table gives for traced numbers and others.
+
+    The value may be that of another way to call it: by an operator, or by a function of `math`.
+    """
     if function is np.matmul:
         return np.matmul(*operands)
     try:
@@ -32,10 +36,11 @@ def computed_by(function: Any, operands: tuple[Any, ...], name: str | None = Non
         if "no rule" not in str(error):
             raise
         raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
+    elements = rounded_by(by or function, elements, operands)
     dtype = None
     if is_array(elements) and not elements.size:  # which doesn't tell
         dtype = function(*map(plain, operands)).dtype
-    return traced(elements, name or function.__name__, operands, dtype)
+    return traced(elements, function.__name__, operands, dtype)
 
 
 def compared(function: Any, left: Any, right: Any) -> Any:
@@ -94,15 +99,19 @@ RAISING = {
 }
 
 
+# Those that round in other ways where operators call them, such as those of Python's numbers.
+BY_OPERATOR = {np.multiply: operator.mul, np.absolute: abs, **RAISING}
+
+
 def operated(function: Any, left: Any, right: Any) -> Any:
     """Return what an operator gives; of two numbers of Python's, one of Python's, or its error."""
     if not (is_python(left) and is_python(right)):
-        return computed_by(function, (left, right))
+        return computed_by(function, (left, right), BY_OPERATOR.get(function))
     if function in RAISING:
         value = RAISING[function](python_value(left), python_value(right))
         if isinstance(value, complex):  # (-8.0) ** 0.5
             left = computed_by(np.add, (left, 0j)) if isinstance(left, Traced) else complex(left)
-    return as_python(computed_by(function, (left, right)))
+    return as_python(computed_by(function, (left, right), BY_OPERATOR.get(function)))
 
 
 def _binary(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -123,7 +132,7 @@ def _binary(function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def _unary(function: Any) -> Callable[..., Any]:
     def method(self: Traced) -> Any:
-        result = computed_by(function, (self,))
+        result = computed_by(function, (self,), BY_OPERATOR.get(function))
         return as_python(result) if is_python(self) else result
 
     return method

@@ -193,7 +193,7 @@ def check_returned(name: str, value: Any) -> None:
 def check_is_real(name: str, value: Any) -> None:
     """Raise if a function returns anything but a real number."""
     leaf = None if isinstance(value, tuple) else leaf_of(value)
-    if leaf is None or leaf.is_array or dtype_of(leaf.elements).kind != "f":
+    if leaf is None or leaf.is_array or dtype_of(leaf.elements).kind not in "fiub":
         raise TypeError(
             f"grad needs a function that returns one real number, but {name} returns "
             f"{kind_of(value)}; take numgrad.jacobian of it"

@@ -37,6 +37,7 @@ def mean(a: Elements, axis: Any = None, dtype: Any = None, keepdims: bool = Fals
 
 
 def _sum(a: Elements, axis: Any, keepdims: bool) -> Elements:
+    a = a if is_array(a) else one(a)
     return constants(whole(np.sum(a, axis=axis, keepdims=keepdims), [a]))
 
 

@@ -11,6 +11,7 @@ from numgrad.tracer.lines import OWN, along, whole
 from numgrad.tracer.numbers import NO_RULE, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
+from numgrad.tracer.values import value_by, valued
 
 PRODUCTS = ("matmul", "vecdot", "vecmat", "matvec")
 
@@ -76,7 +77,7 @@ def ufunc_method(
         return _at(ufunc, inputs)
     if name in PRODUCTS and method == "__call__" and not keywords:
         inside = [objects(each) for each in map(inside_of, inputs)]
-        return traced(whole(ufunc(*inside), inside), name, inputs)
+        return traced(valued(whole(ufunc(*inside), inside), value_by(ufunc, inputs)), name, inputs)
     if not is_active(inputs) and not has_rule(ufunc):
         return getattr(ufunc, method)(*map(values_in, inputs), **keywords)
     if keywords.get("dtype") is not None and method == "__call__":
@@ -88,6 +89,7 @@ def ufunc_method(
         return computed_by(ufunc, inputs)
     elements_ufunc = _of_elements(ufunc)
     inside = [inside_of(each) for each in inputs]
+    like = value_by(getattr(ufunc, method), inputs, keywords)
     if method in ("reduce", "accumulate", "reduceat"):
         if keywords.pop("dtype", None) is not None:
             raise refusal(f"{name}.{method} with dtype has no derivative here.", NO_RULE)
@@ -99,7 +101,7 @@ def ufunc_method(
         elements = elements_ufunc.outer(*(objects(each) for each in inside), **keywords)
     else:
         raise refusal(f"{name}.{method} has no derivative here.", NO_RULE)
-    return traced(whole(elements, inside), f"{name}.{method}", inputs)
+    return traced(valued(whole(elements, inside), like), f"{name}.{method}", inputs)
 
 
 def _of_elements(ufunc: np.ufunc) -> Any:

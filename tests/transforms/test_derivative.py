@@ -122,32 +122,38 @@ def test_branches_are_decided_by_the_value():
     assert numgrad.derivative(f)(1.0) == 1.0
 
 
+@pytest.mark.parametrize("jit", [True, False])
 @pytest.mark.parametrize("constant", [3, True, np.int32(3)])
-def test_whole_numbers_have_derivative_0(constant):
+def test_whole_numbers_have_derivative_0(constant, jit):
     """Alone, as the result of a function of one; among others they have None, as in a Jacobian."""
 
     def f(x):
         return constant
 
-    assert numgrad.derivative(f)(2.0) == 0.0
-    assert type(numgrad.derivative(f)(2.0)) is float
-    assert_array_equal(numgrad.derivative(f)(np.ones((2, 3))), np.zeros((2, 3)))
-    assert numgrad.derivative(numgrad.derivative(f))(2.0) == 0.0
-    assert numgrad.derivative(f, argnums=(0,))(2.0) == (0.0,)
-    assert numgrad.grad(f)(2.0) == 0.0
-    value, slopes = numgrad.value_and_grad(f)(np.ones(2))
+    assert numgrad.derivative(f, jit=jit)(2.0) == 0.0
+    assert type(numgrad.derivative(f, jit=jit)(2.0)) is float
+    assert_array_equal(numgrad.derivative(f, jit=jit)(np.ones((2, 3))), np.zeros((2, 3)))
+    assert numgrad.derivative(numgrad.derivative(f, jit=jit), jit=jit)(2.0) == 0.0
+    assert numgrad.derivative(f, argnums=(0,), jit=jit)(2.0) == (0.0,)
+    assert numgrad.grad(f, jit=jit)(2.0) == 0.0
+    value, slopes = numgrad.value_and_grad(f, jit=jit)(np.ones(2))
     assert value == constant
     assert slopes.tolist() == [0.0, 0.0]
-    assert numgrad.hvp(f, np.ones(2), np.ones(2)).tolist() == [0.0, 0.0]
-    assert numgrad.jacobian(f)(2.0) is None
+    assert numgrad.hvp(f, np.ones(2), np.ones(2), jit=jit).tolist() == [0.0, 0.0]
+    assert numgrad.jacobian(f, jit=jit)(2.0) is None
 
 
-def test_whole_numbers_among_others():
+@pytest.mark.parametrize("jit", [True, False])
+def test_whole_numbers_among_others(jit):
     def f(x):
         return x * x, 3, None
 
-    assert numgrad.derivative(f)(2.0) == numgrad.jacobian(f)(2.0) == (4.0, None, None)
-    slopes, *others = numgrad.derivative(f)(np.ones(2))
+    assert (
+        numgrad.derivative(f, jit=jit)(2.0)
+        == numgrad.jacobian(f, jit=jit)(2.0)
+        == (4.0, None, None)
+    )
+    slopes, *others = numgrad.derivative(f, jit=jit)(np.ones(2))
     assert slopes.tolist() == [2.0, 2.0]
     assert others == [None, None]
-    assert numgrad.derivative(lambda x: (1, 2))(np.ones(2)) == (None, None)
+    assert numgrad.derivative(lambda x: (1, 2), jit=jit)(np.ones(2)) == (None, None)

@@ -350,14 +350,16 @@ def table_step(x, table):
     return x * x * table[0] + table[1]
 
 
-@pytest.mark.parametrize("count", [3, 40000])
-def test_whole_arguments_are_the_same_for_every_item(count):
+@pytest.mark.parametrize(("count", "jit"), [(3, True), (40000, True), (3, False)])
+def test_whole_arguments_are_the_same_for_every_item(count, jit):
     x = np.linspace(1.0, 2.0, count)
     for found, expected in (
-        (lambda table: numgrad.derivative(table_step)(x, table), 2.0 * x),
-        (lambda table: numgrad.vmap(table_step, in_axes=(0, None))(x, table), x * x),
+        (lambda table: numgrad.derivative(table_step, jit=jit)(x, table), 2.0 * x),
+        (lambda table: numgrad.vmap(table_step, in_axes=(0, None), jit=jit)(x, table), x * x),
         (
-            lambda table: numgrad.vmap(numgrad.derivative(table_step), in_axes=(0, None))(x, table),
+            lambda table: numgrad.vmap(
+                numgrad.derivative(table_step, jit=jit), in_axes=(0, None), jit=jit
+            )(x, table),
             2.0 * x,
         ),
     ):
