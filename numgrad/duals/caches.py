@@ -216,12 +216,17 @@ def warn_if_loaded(function):
     if in_numba.load.cache_info().currsize:
         _late_rules.append(function)
     if function in _loaded:
-        name = getattr(function, "__name__", function)
-        warnings.warn(
-            f"the rule for {name} comes after derivatives of functions that call it were compiled: "
-            "those go on without it. State rules before the first derivative is taken",
-            stacklevel=3,
-        )
+        warn_late(function)
+
+
+def warn_late(function):
+    """Warn that a rule is late; it is stated three calls up."""
+    name = getattr(function, "__name__", function)
+    warnings.warn(
+        f"the rule for {name} comes after derivatives of functions that call it were compiled: "
+        "those go on without it. State rules before the first derivative is taken",
+        stacklevel=4,
+    )
 
 
 rules.listeners.append(warn_if_loaded)

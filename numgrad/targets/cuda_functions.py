@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from numgrad.targets.cuda import loaded
+from numgrad.targets.front_end import front_of
 
 cuda = loaded()
 
@@ -88,14 +89,7 @@ def front_end_state(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Any
         )
         pipeline.state.func_id = FunctionIdentity.from_function(function)
         untyped_passes.ExtractByteCode().run_pass(pipeline.state)
-        front = PassManager("front end")
-        (manager,) = pipeline.define_pipelines()
-        for each in manager.passes:
-            front.passes.append(each)
-            if each[0] is NopythonTypeInference:
-                break
-        front.finalize()
-        front.run(pipeline.state)
+        front_of(pipeline, PassManager, NopythonTypeInference).run(pipeline.state)
     return pipeline.state
 
 

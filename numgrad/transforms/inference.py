@@ -25,6 +25,7 @@ from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
 
 from numgrad.targets import cuda
+from numgrad.targets.front_end import front_of
 
 
 class FrontEndFlags(Flags):  # type: ignore[misc]
@@ -91,25 +92,13 @@ def _infer(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
             state = pipeline.state
             state.func_id = FunctionIdentity.from_function(source)
             ExtractByteCode().run_pass(state)
-            front_of(pipeline).run(state)
+            front_of(pipeline, PassManager, NopythonTypeInference).run(state)
     return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
 
 
 def has_context_managers(function: Any) -> bool:
     """Return whether there is a ``with`` statement in a function."""
     return any(each.opname.endswith("_WITH") for each in dis.get_instructions(function))
-
-
-def front_of(pipeline: Any) -> Any:
-    """Return the passes of a pipeline up to type inference."""
-    front = PassManager("front end")
-    (manager,) = pipeline.define_pipelines()
-    for each in manager.passes:
-        front.passes.append(each)
-        if each[0] is NopythonTypeInference:
-            break
-    front.finalize()
-    return front
 
 
 def inferred_in_pass(state: Any, kinds: tuple[Any, ...]) -> Inferred:

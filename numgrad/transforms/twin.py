@@ -7,7 +7,6 @@ is called without any dual is the function itself.
 """
 
 import inspect
-import warnings
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -28,6 +27,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.duals import activation, allocations, containers, rules, views  # noqa: F401
 from numgrad.duals import numba_pointers as pointers
+from numgrad.duals.caches import warn_late
 from numgrad.duals.contents import Contents, NoDigestError
 from numgrad.duals.numba_arrays import has_array
 from numgrad.duals.numba_rules import stand_in
@@ -91,12 +91,7 @@ def warn_if_late(function):
     if isinstance(function, Dispatcher):
         _twins.pop(function, None)
     if is_compiled(function):
-        name = getattr(function, "__name__", function)
-        warnings.warn(
-            f"the rule for {name} comes after derivatives of functions that call it were compiled: "
-            "those go on without it. State rules before the first derivative is taken",
-            stacklevel=3,
-        )
+        warn_late(function)
 
 
 rules.listeners.append(warn_if_late)
