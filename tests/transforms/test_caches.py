@@ -328,8 +328,10 @@ def test_another_version_of_numgrad_finds_nothing(runs):
 def saved(tmp_path, monkeypatch):
     """Return a function that has Numba save a function, and says whether it may be loaded again."""
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
-    # what other tests told Numba of operators and types is no part of the functions here
+    # what other tests told Numba of operators, types and late rules is no part of this
     monkeypatch.setattr("numgrad.duals.caches.without_names", list)
+    monkeypatch.setattr("numgrad.duals.caches._late_rules", [])
+    monkeypatch.setattr("numgrad.duals.caches._first", caches.Memory())
 
     def saved(function, argument=1.5):
         function.enable_caching()
