@@ -11,13 +11,14 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.ir_utils import get_definition, guard
 
 from numgrad.duals import activation, allocations
-from numgrad.duals.numba_type import dual_in, with_partials
+from numgrad.duals.numba_type import dual_in
 from numgrad.targets import cuda
 from numgrad.transforms import classes, effects
 from numgrad.transforms.aliases import Container, Place
 from numgrad.transforms.callees import hashable, is_number_class
 from numgrad.transforms.calls import EXTREMES
 from numgrad.transforms.errors import WITHOUT_COMPILING, located
+from numgrad.transforms.patterns import has_duals, numbers_in, pattern_of, shadow_type
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
@@ -175,10 +176,7 @@ class Rewriting:
         shape, value = self.activity.shape(statement.target.name), statement.value
         if not isinstance(shape, tuple):
             return self._displayed(statement, None)
-        patterns = [
-            pattern_of(part, lambda place, _: not place.is_memory and self.activity.carries(place))
-            for part in shape
-        ]
+        patterns = [numbers_in(part, self.activity) for part in shape]
         return self._displayed(statement, *patterns) if value.items else []
 
     def _displayed(self, statement, *patterns):
@@ -224,8 +222,7 @@ class Rewriting:
         shape = self.activity.shape(container.name)
         if not isinstance(shape, Container):
             return None
-        carries = self.activity.carries
-        return pattern_of(shape.items, lambda place, _: not place.is_memory and carries(place))
+        return numbers_in(shape.items, self.activity)
 
     def _stored(self, statement, owner):
         """Let what is given to a comprehension, a list or a dictionary be a dual like the rest.
@@ -273,11 +270,10 @@ class Rewriting:
 
     def _evened(self, owner):
         """Return a variable for a tuple whose numbers are all duals, and the statements before."""
-        shape, carries = self.activity.shape(owner.name), self.activity.carries
+        shape = self.activity.shape(owner.name)
         if not isinstance(shape, tuple):
             return owner, []
-        pattern = pattern_of(shape, lambda place, _: not place.is_memory and carries(place))
-        return self._made_dual(owner, pattern)
+        return self._made_dual(owner, numbers_in(shape, self.activity))
 
     def _returned(self, statement):
         """Return a dual where another branch does.
@@ -285,10 +281,7 @@ class Rewriting:
         Of two functions that call each other, Numba types the inner one by those branches of the
         outer one that it can type already, and that must be the type of all of them.
         """
-        carries = self.activity.carries
-        pattern = pattern_of(
-            self.activity.returned, lambda place, _: not place.is_memory and carries(place)
-        )
+        pattern = numbers_in(self.activity.returned, self.activity)
         statement.value, before = self._made_dual(statement.value, pattern)
         return [*before, statement]
 
@@ -496,39 +489,3 @@ def called_without(activity):
                 continue  # it is the function
             others |= used
     return inactive - others
-
-
-def pattern_of(shape, becomes_dual, in_container=False):
-    """Return which parts of a value become duals: True, None for as they are, a tuple of these."""
-    if isinstance(shape, tuple):
-        return tuple(pattern_of(item, becomes_dual, in_container) for item in shape)
-    if isinstance(shape, Container):
-        items = pattern_of(shape.items, lambda place, _: becomes_dual(place, True))
-        return True if has_duals(items) else None
-    if isinstance(shape, Place):
-        return True if becomes_dual(shape, in_container) else None
-    return None
-
-
-def shadow_type(kind, shape, activity, dual):
-    """Return the type that a value has with derivatives where its places are active."""
-    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
-        kinds = [
-            shadow_type(item, part, activity, dual)
-            for item, part in zip(kind.types, shape, strict=True)
-        ]
-        if isinstance(kind, types.BaseNamedTuple):
-            return kind.from_types(kinds, kind.instance_class)
-        return types.Tuple(kinds)
-    if isinstance(shape, Container) and hasattr(kind, "dtype"):
-        return kind.copy(dtype=shadow_type(kind.dtype, shape.items, activity, dual))
-    if not isinstance(shape, Place) or not activity.carries(shape):
-        return kind
-    if isinstance(kind, types.Array):
-        return kind.copy(dtype=with_partials(dual, kind.dtype))
-    return with_partials(dual, kind)
-
-
-def has_duals(pattern):
-    """Return whether any part of a value becomes a dual."""
-    return any(map(has_duals, pattern)) if isinstance(pattern, tuple) else bool(pattern)
