@@ -15,7 +15,7 @@ from numba.extending import intrinsic, overload
 from numgrad.duals.conversions import converted
 from numgrad.duals.numba_definitions import are_arrays, common, define, is_given, line_of
 from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import is_complex, is_dual, number_of
+from numgrad.duals.numba_type import is_careful, is_complex, is_dual, number_of
 
 
 def check(kinds):
@@ -99,6 +99,8 @@ LARGE = 256  # floats, from where on BLAS is worth its call
 
 def is_for_blas(plain, duals, number):
     """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
+    if is_careful(number):
+        return False
     is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
     return is_plain and duals.dtype == number and duals.layout == "C"
 

@@ -85,6 +85,8 @@ class Derivation:
     returned: Any = ()  # the types of value and slopes, where that is not the result itself
     smooth: bool = False  # whether the slopes are known to be finite
     by_tangents: bool = False  # whether the callee takes a tangent and returns one
+    is_product: bool = False  # or a quotient
+    has_poles: bool = False  # whether finite arguments can have infinite slopes
 
 
 @cache
@@ -119,7 +121,17 @@ def derivation(typingctx, function, rule, kinds):
     if is_dual(dual.value):  # the slopes may have derivatives where the value has none
         value = typingctx.unify_pairs(value, dual.value) or value
     result = DualType(value, dual.count, dual.depth)
-    return Derivation(callee, values, dual, result, returned, smooth)
+    name = rule.functions[0]
+    return Derivation(
+        callee,
+        values,
+        dual,
+        result,
+        returned,
+        smooth,
+        is_product=name in (np.multiply, np.divide),
+        has_poles=not (smooth or name in rules.OVERFLOWING),
+    )
 
 
 def plain_derivation(typingctx, callee, kinds, dual):

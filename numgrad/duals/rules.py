@@ -43,6 +43,8 @@ TABLE: dict[Function, Rule] = {}
 ON_DEMAND: dict[Function, Rule] = {}  # entries that are loaded when one is met: scipy_functions
 COMPLEX_TABLE: dict[Function, Rule] = {}  # instead of those in TABLE where the value is complex
 UNKNOWN = ...  # the slope in an argument that no formula gives: a derivative by it is refused
+# No poles: where these have infinite slopes, numbers have grown beyond the largest.
+OVERFLOWING = (np.exp, np.exp2, np.expm1, np.sinh, np.cosh)
 listeners: list[Callable[[Function], None]] = []  # called with each function that gets an entry
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numba import types
 
 from numgrad.duals.numba_rules import part
+from numgrad.targets import cuda
 from numgrad.transforms import chunks
 from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
@@ -24,6 +25,10 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
+
+
+# Hints for the derivative at one of many points: what goes through the points looks for nan.
+AT_POINT, CAREFUL = "at a point", "at a point, with care"
 
 
 class Derivative(Targeted, Jacobian):
@@ -57,15 +62,19 @@ class Derivative(Targeted, Jacobian):
             k for k, kind in enumerate(kinds) if isinstance(kind, types.Array) and k not in whole
         ]
         if not arrays:
-            return self.passes(kinds, out).implementation()
-        at_point = self.driver("at a point")  # a driver of its own: one can't call itself
-        return OverArrays(at_point, kinds, arrays, out, hint == "parallel").implementation()
+            alone = hint not in (AT_POINT, CAREFUL)
+            passes = self.passes(kinds, out, careful=hint == CAREFUL, watched=alone)
+            return passes.implementation()
+        at_point = self.driver(AT_POINT)  # a driver of its own: one can't call itself
+        careful = None if cuda.in_kernel() else self.driver(CAREFUL)
+        parallel = hint == "parallel"
+        return OverArrays(at_point, careful, kinds, arrays, out, parallel).implementation()
 
 
 class OverArrays:
     """The source of a derivative at all points of arrays, broadcast together."""
 
-    def __init__(self, at_point, kinds, arrays, out, parallel):
+    def __init__(self, at_point, careful, kinds, arrays, out, parallel):
         self.arrays = arrays
         self.kinds = kinds
         self.ndim = max(kinds[k].ndim for k in arrays)
@@ -78,7 +87,9 @@ class OverArrays:
         axes = [0 if k in arrays else None for k in range(len(kinds))]
         flat_out = lines_of(out) if self.in_place else None
         new = chunks.allocate if out is None else scratch
-        self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel, new=new)
+        self.mapping = Mapping(
+            at_point, lines, axes, flat_out, parallel=parallel, new=new, careful=careful
+        )
         self.names = {
             "run": part(function_of("run", "arguments, out", self.mapping.implementation())),
             "flat": chunks.flat,

@@ -22,6 +22,7 @@ class LaterPasses(JacobianPasses):
     """The passes by the inputs from one on."""
 
     begin = "begin"
+    given = "(begin, arguments)"
 
 
 class LaterJacobian(Jacobian):

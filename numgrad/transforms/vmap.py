@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import numba
@@ -12,7 +12,7 @@ from numba import get_num_threads, prange, types
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
-from numgrad.transforms import chunks
+from numgrad.transforms import care, chunks
 from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.passes import check_place, overload_of, return_type
 from numgrad.transforms.scratch import scratch
@@ -35,8 +35,11 @@ PARALLEL_NUMBERS = 1 << 14
 class Mapping:
     """The source of a loop over items, for arguments of given types."""
 
-    def __init__(self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate):
+    def __init__(
+        self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate, careful=None
+    ):
         self.function = function if function in DRIVERS else twin_of(function)
+        self.careful = careful  # what to call for an item whose derivatives are nan
         self.kinds = kinds
         self.in_axes = in_axes
         self.parallel = parallel
@@ -204,10 +207,12 @@ class Mapping:
 
     def _block(self):
         """Return the loop over items, serial or shared among threads."""
-        lines = ["for k in range(first, last):"]
+        lines = ["lacking = False", "for k in range(first, last):"]
         if calls_library(self.function, self.items):
             lines += ["    one_by_one()"]
         lines += [f"    {line}" for line in self._item_into_results()]
+        if self.careful is not None:
+            lines += self._with_care()
         body = Body(lines, self.names)
         block = part(function_of("block", "arguments, results, first, last", body))
         if not self.parallel:
@@ -224,6 +229,47 @@ class Mapping:
                 )
 
         return numba.njit(shared, parallel=True, **OPTIONS)
+
+    def _with_care(self):
+        """Return the source that computes items again whose derivatives are nan, and end the loop.
+
+        The loop itself only takes down whether there are any, so that it can be vector code.
+        """
+        numbers = [leaf.expression for leaf in self._results()]
+        stored = [f"results[{k}][k]" for k in range(len(numbers))]
+        read = [
+            leaf.expression
+            for position in range(len(self.kinds))
+            for leaf in leaves(structure_of(self._item(position, "k"), self.items[position]))
+            if not leaf.is_array
+        ]
+        make = partial(careful_item, self.careful, tuple(self.kinds), tuple(self.in_axes))
+        self.names |= {"is_nan": care.is_nan, "again": care.late(make)}
+        lacks = " | ".join(f"is_nan({number})" for number in stored)
+        known = "".join(f" and not is_nan({number})" for number in read)
+        return [
+            *(f"    lacking = lacking | is_nan({number})" for number in numbers),
+            "if lacking:",
+            "    for k in range(first, last):",
+            f"        if ({lacks}){known}:",
+            f"            numbers = ({''.join(f'{number}, ' for number in stored)})",
+            "            numbers = again((arguments, k), numbers)",
+            *(f"            {number} = numbers[{k}]" for k, number in enumerate(stored)),
+        ]
+
+    def item_again(self):
+        """Return the body that fills the results of one item, given the arguments and its index."""
+        filled = "".join(
+            f"filled(results[{k}], {leaf.expression}), " for k, leaf in enumerate(self._results())
+        )
+        lines = ["arguments, k = given", f"item = {self._call('k')}", f"return ({filled})"]
+        return Body(lines, self.names | {"filled": care.filled})
+
+
+def careful_item(function, kinds, in_axes):
+    """Return the function that fills the results of an item by those of another function."""
+    mapping = Mapping(function, kinds, in_axes, None, parallel=False)
+    return part(function_of("again", "given, results", mapping.item_again()))
 
 
 # What LLVM computes itself, many at a time: square roots, absolute values, roundings, ...
