@@ -3,10 +3,12 @@
 Infinite numbers leave a nan where an infinite slope meets a tangent of 0, or the other way round:
 most of the time the derivative is known nevertheless. Products that look for that take several
 times as long (five times, for the gradient of Rosenbrock's function), and so the passes make plain
-ones and tell whether a partial is nan of which the value isn't. If so, all is computed again on
-careful duals (`numgrad.duals.numba_lowering`), by a function that is compiled when this happens
-first, and what was nan is taken from there.
+ones and tell whether a partial is nan. If so, all is computed again on careful duals
+(`numgrad.duals.numba_lowering`), by a function that is compiled when this happens first, and what
+was nan is taken from there.
 """
+
+import re
 
 import numpy as np
 from llvmlite import ir
@@ -16,37 +18,32 @@ from numba.extending import intrinsic
 
 from numgrad.duals.numba_lowering import has_nan
 from numgrad.duals.numba_rules import is_active, part
-from numgrad.duals.numba_type import has_vector, is_dual, open_dual, unpack
+from numgrad.duals.numba_type import has_vector, open_dual, unpack
 
 
 @intrinsic
 def lacks(typingctx, dual, number):
-    """Return whether a partial of a number is nan, and the number itself isn't."""
+    """Return whether a partial of a number is nan.
+
+    The value isn't looked at: where nobody wants it, LLVM leaves its computation out.
+    """
     dual = dual.instance_type
 
     def codegen(context, builder, sig, arguments):
         if not is_active(number, dual):
             return cgutils.false_bit
-        value, partials = open_dual(context, builder, number, arguments[1])
+        _, partials = open_dual(context, builder, number, arguments[1])
         if has_vector(number):
             unordered = builder.fcmp_unordered("uno", partials, partials)
             mask = builder.bitcast(unordered, ir.IntType(number.count))
-            lacking = builder.icmp_unsigned("!=", mask, mask.type(0))
-        else:
-            lacking = cgutils.false_bit
-            for partial in unpack(builder, number, partials):
-                nan = has_nan(context, builder, number.value, partial)
-                lacking = builder.or_(lacking, nan)
-        return builder.and_(lacking, is_number(context, builder, number.value, value))
+            return builder.icmp_unsigned("!=", mask, mask.type(0))
+        lacking = cgutils.false_bit
+        for partial in unpack(builder, number, partials):
+            nan = has_nan(context, builder, number.value, partial)
+            lacking = builder.or_(lacking, nan)
+        return lacking
 
     return types.boolean(types.TypeRef(dual), number), codegen
-
-
-def is_number(context, builder, kind, value):
-    """Return whether a value without its derivatives is no nan."""
-    while is_dual(kind):
-        (value, _), kind = open_dual(context, builder, kind, value), kind.value
-    return builder.not_(has_nan(context, builder, kind, value))
 
 
 @intrinsic
@@ -57,6 +54,15 @@ def is_nan(typingctx, number):
         return has_nan(context, builder, number, arguments[0])
 
     return types.boolean(number), codegen
+
+
+@part
+def any_nan(line):
+    """Return whether a number in an array, or any of its partials, is nan."""
+    found = False
+    for k in range(line.size):
+        found = found | is_nan(line[k])
+    return found
 
 
 @part
@@ -76,6 +82,16 @@ def fill(array, careful):
 def one_flag():
     """Return what threads may set."""
     return np.zeros(1, np.bool_)
+
+
+def is_arithmetic(compiled):
+    """Return whether a compiled function has nothing but sums and products of floats.
+
+    Infinite numbers then come from outside alone. At a point such a function is so short that a
+    caller's loop over points may be vector code, which a look at each result would prevent.
+    """
+    code = compiled.library.get_llvm_str()
+    return re.search(r"\bfdiv\b|call [^@\n]*(?:double|float)>? @", code) is None
 
 
 class Late:
@@ -130,15 +146,9 @@ def late(make):
 
 
 def call_late(context, builder, site, kinds, given):
-    """Emit a call by an address that is asked for once, under Python's lock."""
-    table = cgutils.add_global_variable(
-        builder.module, cgutils.intp_t, builder.module.get_unique_name("numgrad.late")
-    )
-    table.linkage, table.initializer = "internal", cgutils.intp_t(0)
-    known = builder.load(table)
-    with cgutils.if_zero(builder, known):
-        builder.store(asked(context, builder, site, kinds), table)
-    address = builder.load(table)
+    """Emit a call by an address that is asked for once."""
+    find = finder(context, builder, site, kinds)
+    address = builder.call(find, [])
     result = cgutils.alloca_once_value(builder, given[1])
     with builder.if_else(builder.icmp_signed(">", address, address.type(0))) as (there, nowhere):
         with there:
@@ -155,24 +165,43 @@ def call_late(context, builder, site, kinds, given):
     return builder.load(result)
 
 
-def asked(context, builder, site, kinds):
-    """Emit the question to Python where a function is; return its address, or -1."""
-    python = context.get_python_api(builder)
-    environment = context.get_env_manager(builder)
-    state = python.gil_ensure()
-    address = cgutils.alloca_once_value(builder, cgutils.intp_t(-1))
-    question = environment.read_const(environment.add_const((site, kinds)))
-    asking = python.unserialize(python.serialize_object(ask))
-    answer = python.call_function_objargs(asking, (question,))
-    with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
-        with answered:
-            builder.store(python.long_as_longlong(answer), address)
-            python.decref(answer)
-        with failed:
-            python.err_clear()
-    python.decref(asking)
-    python.gil_release(state)
-    return builder.load(address)
+def finder(context, caller, site, kinds):
+    """Write the function that returns an address, or -1: asked of Python once, under its lock.
+
+    It is a function of its own so that LLVM doesn't count it as part of its caller, which it may
+    want to inline.
+    """
+    module = caller.module
+    name = module.get_unique_name("numgrad.late")
+    known = cgutils.add_global_variable(module, cgutils.intp_t, f"{name}.address")
+    known.linkage, known.initializer = "internal", cgutils.intp_t(0)
+    function = ir.Function(module, ir.FunctionType(cgutils.intp_t, []), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "cold"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    with cgutils.if_zero(builder, builder.load(known)):
+        python = context.get_python_api(builder)
+        environment = builder.load(
+            context.declare_env_global(module, context.get_env_name(context.fndesc))
+        )
+        body = context.get_env_body(builder, environment)
+        constants = python.get_env_manager(context.environment, body, environment)
+        state = python.gil_ensure()
+        question = constants.read_const(constants.add_const((site, kinds)))
+        asking = python.unserialize(python.serialize_object(ask))
+        answer = python.call_function_objargs(asking, (question,))
+        builder.store(cgutils.intp_t(-1), known)
+        with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
+            with answered:
+                builder.store(python.long_as_longlong(answer), known)
+                python.decref(answer)
+            with failed:
+                python.err_clear()
+        python.decref(asking)
+        python.gil_release(state)
+    builder.ret(builder.load(known))
+    return function
 
 
 def ask(question):

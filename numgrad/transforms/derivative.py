@@ -8,7 +8,7 @@ from numba import types
 
 from numgrad.duals.numba_rules import part
 from numgrad.targets import cuda
-from numgrad.transforms import chunks
+from numgrad.transforms import care, chunks
 from numgrad.transforms.activity import effects_of
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.positions import positions_of
@@ -25,7 +25,6 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
-
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.
 AT_POINT, CAREFUL = "at a point", "at a point, with care"
@@ -64,6 +63,8 @@ class Derivative(Targeted, Jacobian):
         if not arrays:
             alone = hint not in (AT_POINT, CAREFUL)
             passes = self.passes(kinds, out, careful=hint == CAREFUL, watched=alone)
+            if passes.is_watched and passes.dual.count == 1 and care.is_arithmetic(passes.compiled):
+                passes.is_watched = False
             return passes.implementation()
         at_point = self.driver(AT_POINT)  # a driver of its own: one can't call itself
         careful = None if cuda.in_kernel() else self.driver(CAREFUL)

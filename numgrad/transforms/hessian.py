@@ -22,7 +22,9 @@ class LaterPasses(JacobianPasses):
     """The passes by the inputs from one on."""
 
     begin = "begin"
-    given = "(begin, arguments)"
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **{**options, "watched": False})  # the outer passes look
 
 
 class LaterJacobian(Jacobian):
@@ -51,6 +53,7 @@ class HessianPasses(JacobianPasses):
     """
 
     leading = (("start", types.intp),)
+    looks_back = True  # what a pass leaves undefined may be nan until it is mirrored
 
     def complete(self):
         mirrored = self.name(chunks.mirrored, "mirrored")

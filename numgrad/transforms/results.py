@@ -43,6 +43,7 @@ class Result:
 class JacobianPasses(Passes):
     """All passes over a function, and the results that they fill."""
 
+    looks_back = False  # whether to look for nan among results, and not at every pass
     begin = "0"  # the first input that counts; derivatives by those before it are left undefined
 
     def __init__(
@@ -90,6 +91,7 @@ class JacobianPasses(Passes):
     def implementation(self, *, value=False):
         """Return the body of a function of ``arguments`` and ``out``."""
         self._compute()
+        self._look_back()
         self.take_care(self._names())
         self.restore()
         if self.out is not None:
@@ -98,6 +100,13 @@ class JacobianPasses(Passes):
         else:
             result = source_of(mapped(lambda r: self.if_there(r.output, r.name), self.structure))
         return self.body(f"{self.values()}, {result}" if value else result)
+
+    def _look_back(self):
+        """Take down whether derivatives are lacking, where the passes themselves didn't."""
+        for result, name in zip(self.results, self._names(), strict=True):
+            if self.is_watched and (self.looks_back or not result.output.is_array):
+                test = care.any_nan if result.is_array else care.is_nan
+                self.add(f"lacking = lacking | {self.name(test, 'nan')}({name})")
 
     def _names(self):
         """Return the names of what is filled: arrays as one dimension, and numbers."""
@@ -217,9 +226,6 @@ class JacobianPasses(Passes):
 
     def _store(self, indent, *, first):
         """Take the partials of a pass to their places."""
-        numbers = {r.output.expression for r in self.results if not r.output.is_array}
-        for expression in sorted(numbers):
-            self.watch(expression, indent)
         for result in self.results:
             if result.by.leaf.is_array:
                 self._store_chunk(result, indent)
@@ -245,7 +251,8 @@ class JacobianPasses(Passes):
         name, output = f"{result.name}_outputs", result.output
         self.add(f"{name} = {self.flat(output.kind, output.expression)}", indent=indent)
         self.add(f"for row in range({name}.size):", indent=indent)
-        self.watch(f"{name}[row]", indent + 1)
+        if not self.looks_back:
+            self.watch(f"{name}[row]", indent + 1)
         return f"{name}[row]"
 
     def _store_column(self, result, indent):

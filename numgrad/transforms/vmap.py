@@ -237,21 +237,14 @@ class Mapping:
         """
         numbers = [leaf.expression for leaf in self._results()]
         stored = [f"results[{k}][k]" for k in range(len(numbers))]
-        read = [
-            leaf.expression
-            for position in range(len(self.kinds))
-            for leaf in leaves(structure_of(self._item(position, "k"), self.items[position]))
-            if not leaf.is_array
-        ]
         make = partial(careful_item, self.careful, tuple(self.kinds), tuple(self.in_axes))
         self.names |= {"is_nan": care.is_nan, "again": care.late(make)}
         lacks = " | ".join(f"is_nan({number})" for number in stored)
-        known = "".join(f" and not is_nan({number})" for number in read)
         return [
             *(f"    lacking = lacking | is_nan({number})" for number in numbers),
             "if lacking:",
             "    for k in range(first, last):",
-            f"        if ({lacks}){known}:",
+            f"        if {lacks}:",
             f"            numbers = ({''.join(f'{number}, ' for number in stored)})",
             "            numbers = again((arguments, k), numbers)",
             *(f"            {number} = numbers[{k}]" for k, number in enumerate(stored)),
