@@ -101,9 +101,12 @@ def derivation(typingctx, function, rule, kinds):
         body = rule.body if len(kinds) == rule.arity else folded(function, len(kinds))
         return plain_derivation(typingctx, compiled_body(body, kinds), kinds, dual)
     values = tuple(kind.value if is_active(kind, dual) else kind for kind in kinds)
+    if rule.kind == "tangent":
+        return tangent_derivation(typingctx, rule, dual)
     if rule.kind == "predicate":
         return plain_derivation(typingctx, function, values, dual)
     body, values, smooth = rule_for(function, rule, values)
+    smooth = smooth and not (rule.kinked and any(map(is_dual, values)))
     callee = compiled_body(body, values)
     returned = return_type(typingctx, callee, values)
     if returned is None:
@@ -147,7 +150,8 @@ def tangent_derivation(typingctx, rule, dual):
     returned = return_type(typingctx, callee, kinds)
     if returned is None:
         return None
-    result = DualType(returned[0], dual.count, dual.depth)
+    value = typingctx.unify_types(*returned)  # for one of them may have derivatives alone
+    result = DualType(value, dual.count, dual.depth)
     return Derivation(callee, kinds, dual, result, returned, by_tangents=True)
 
 
