@@ -70,9 +70,8 @@ def _by_slopes(
             f"{rule.name} of duals with {counts[0]} and {counts[1]} partials: numbers of one "
             "differentiation have as many partials each"
         )
-    is_smooth = rule.smooth and not rule.kinked
     terms = [
-        [dx if not is_smooth and _is_zero(dx) else f * dx for dx in partials]
+        [dx if _is_zero(dx) else f * dx for dx in partials]
         for f, partials in active
         if f is not None
     ]

@@ -178,6 +178,8 @@ def primal(x: Any) -> Any:
     return getattr(x, "primal", x)
 
 
+NAN = special.NAN  # a name of this module, which becomes single where numbers are
+
 # The table reads as a table: one line says which functions, the next what they are.
 # ruff: noqa: E702
 # fmt: off
@@ -218,10 +220,10 @@ def absolute(x):        return np.absolute(x), special.side(x)
 def copysign(x, y):     return np.copysign(x, y), special.side(x) * np.copysign(1.0, y), None
 
 @rule(special.side)                                     # abs has no second derivative at 0
-def side(x):            return special.side(x), special.NAN if x == 0.0 else 0.0
+def side(x):            return special.side(x), NAN if x == 0.0 else 0.0
 
 @rule(special.undefined)
-def undefined(x):       return special.undefined(x), special.NAN
+def undefined(x):       return special.undefined(x), NAN
 
 @rule(np.ldexp, math.ldexp)
 def ldexp(x, n):        i = int(primal(n)); return np.ldexp(x, i), np.ldexp(1.0, i), None
@@ -345,7 +347,7 @@ def hypot(x, y):
 @rule(special.direction)                                # r is hypot(x, y), and adds nothing
 def direction(x, y, r):
     c, s = special.direction(x, y, r), special.direction(y, x, r)
-    d = r if r != 0.0 else special.NAN
+    d = r if r != 0.0 else NAN
     return c, s * s / d, -c * s / d, None
 
 @rule(np.arctan2, math.atan2)
@@ -413,8 +415,8 @@ def difference(d, dd):  return special.difference(d), special.difference_of_slop
 
 @rule(special.difference_of_slopes)
 def difference_of_slopes(d, dd):
-    in_d = special.NAN if dd != 0.0 else 0.0  # slopes that agree do so on either side
-    return special.difference_of_slopes(d, dd), in_d, special.NAN
+    in_d = NAN if dd != 0.0 else 0.0  # slopes that agree do so on either side
+    return special.difference_of_slopes(d, dd), in_d, NAN
 
 @composite(np.maximum)
 def maximum(x, y):      return special.tied(x, y) if x == y else x if x > y or np.isnan(x) else y
