@@ -14,8 +14,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
+from numgrad.duals.in_numba import load
 from numgrad.duals.numba_lowering import has_nan
 from numgrad.duals.numba_rules import is_active, part
 from numgrad.duals.numba_type import has_vector, open_dual, unpack
@@ -102,6 +104,11 @@ class Late:
         self.kept = {}  # by the types of what it is given: code lives as long as this
 
     def __reduce__(self):
+        """Go along where Numba keeps a program on disk, if the function can be pickled."""
+        try:
+            dumps(self.make)
+        except Exception:  # whatever the user's function refers to
+            return Late, (nothing,)
         return Late, (self.make,)
 
     def address(self, *kinds):
@@ -117,12 +124,18 @@ class Late:
         return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
     def _compiled(self, kinds):
+        load()  # a program that Numba kept on disk has not needed anything yet
         function = self.make()
         function.compile(kinds)
         compiled = function.overloads[kinds]
         if compiled.signature.return_type != kinds[1]:
             raise TypeError(f"{compiled.signature.return_type} instead of {kinds[1]}")
         return compiled
+
+
+def nothing():
+    """Stand for what can't be kept."""
+    raise TypeError("it was left behind where the program was kept")
 
 
 def late(make):
@@ -180,26 +193,28 @@ def finder(context, caller, site, kinds):
     for attribute in ("noinline", "cold"):
         function.attributes.add(attribute)
     builder = ir.IRBuilder(function.append_basic_block())
+    environment = builder.load(
+        context.declare_env_global(module, context.get_env_name(context.fndesc))
+    )
     with cgutils.if_zero(builder, builder.load(known)):
-        python = context.get_python_api(builder)
-        environment = builder.load(
-            context.declare_env_global(module, context.get_env_name(context.fndesc))
-        )
-        body = context.get_env_body(builder, environment)
-        constants = python.get_env_manager(context.environment, body, environment)
-        state = python.gil_ensure()
-        question = constants.read_const(constants.add_const((site, kinds)))
-        asking = python.unserialize(python.serialize_object(ask))
-        answer = python.call_function_objargs(asking, (question,))
-        builder.store(cgutils.intp_t(-1), known)
-        with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
-            with answered:
-                builder.store(python.long_as_longlong(answer), known)
-                python.decref(answer)
-            with failed:
-                python.err_clear()
-        python.decref(asking)
-        python.gil_release(state)
+        address = cgutils.alloca_once_value(builder, cgutils.intp_t(-1))
+        with builder.if_then(cgutils.is_not_null(builder, environment)):
+            python = context.get_python_api(builder)
+            state = python.gil_ensure()
+            body = context.get_env_body(builder, environment)
+            constants = python.get_env_manager(context.environment, body, environment)
+            question = constants.read_const(constants.add_const((site, kinds)))
+            asking = python.unserialize(python.serialize_object(ask))
+            answer = python.call_function_objargs(asking, (question,))
+            with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
+                with answered:
+                    builder.store(python.long_as_longlong(answer), address)
+                    python.decref(answer)
+                with failed:
+                    python.err_clear()
+            python.decref(asking)
+            python.gil_release(state)
+        builder.store(builder.load(address), known)
     builder.ret(builder.load(known))
     return function
 

@@ -1,6 +1,9 @@
 """Where 0 meets infinity: the derivatives that are known, and nan for those that aren't."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import mpmath as mp
 import numpy as np
@@ -8,7 +11,6 @@ import pytest
 from numba import njit, prange
 
 import numgrad
-from numgrad.duals.numba_type import DualType
 from numgrad.transforms import care
 
 inf, nan = np.inf, np.nan
@@ -220,9 +222,40 @@ def test_finite_work_compiles_nothing_more():
         care.Late = original
 
 
-def test_what_is_compiled_late_can_be_kept_on_disk():
-    site = care.Late(dict)
-    site.kept["here"] = DualType
-    copy = pickle.loads(pickle.dumps(site))
-    assert copy.make is dict
-    assert not copy.kept
+PROGRAM = """
+import numpy as np
+import numgrad
+from numba import njit
+
+@njit
+def squares(x):
+    return np.sum(x * x)
+
+@njit(cache=True)
+def slopes(x):
+    return numgrad.grad(squares)(x)
+
+print(slopes(np.array([np.inf, 1.0])), sum(slopes.stats.cache_hits.values()))
+"""
+
+
+def test_in_a_program_kept_on_disk(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    outputs = [
+        subprocess.run(
+            [sys.executable, path], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert outputs == ["[inf  2.] 0\n", "[inf  2.] 1\n"]
+
+
+def test_what_cannot_be_pickled_is_left_behind():
+    def make():
+        return generator
+
+    generator = (k for k in range(3))
+    copy = pickle.loads(pickle.dumps(care.Late(make)))
+    assert copy.address(None, None) == 0
