@@ -108,16 +108,17 @@ class Late:
         try:
             dumps(self.make)
         except Exception:  # whatever the user's function refers to
-            return Late, (nothing,)
+            return Late, (None,)
         return Late, (self.make,)
 
     def address(self, *kinds):
         """Return where the function is, compiled for arguments of some types; or 0 if nowhere."""
         if kinds not in self.kept:
             try:
-                self.kept.setdefault(kinds, self._compiled(kinds))
+                compiled = None if self.make is None else self._compiled(kinds)
             except Exception:  # the derivative stays nan, which tells enough
-                self.kept[kinds] = None
+                compiled = None
+            self.kept.setdefault(kinds, compiled)
         compiled = self.kept[kinds]
         if compiled is None:
             return 0
@@ -128,14 +129,7 @@ class Late:
         function = self.make()
         function.compile(kinds)
         compiled = function.overloads[kinds]
-        if compiled.signature.return_type != kinds[1]:
-            raise TypeError(f"{compiled.signature.return_type} instead of {kinds[1]}")
-        return compiled
-
-
-def nothing():
-    """Stand for what can't be kept."""
-    raise TypeError("it was left behind where the program was kept")
+        return compiled if compiled.signature.return_type == kinds[1] else None
 
 
 def late(make):
