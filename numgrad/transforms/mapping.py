@@ -1,12 +1,15 @@
 """The loop over items that ``vmap`` makes, and ``derivative`` over arrays."""
 
 import re
+from functools import partial
 
 import numba
+import numpy as np
 from numba import get_num_threads, prange, types
 
 from numgrad.duals.numba_rules import OPTIONS, part
-from numgrad.transforms import chunks, layouts, state
+from numgrad.duals.numba_type import number_of
+from numgrad.transforms import care, chunks, layouts, state
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.overloads import overload_of, return_type
@@ -21,8 +24,11 @@ from numgrad.transforms.written import written_arguments
 class Mapping:
     """The source of a loop over items, for arguments of given types."""
 
-    def __init__(self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate):
+    def __init__(
+        self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate, careful=None
+    ):
         self.function = function if function in DRIVERS else twin_of(function)
+        self.careful = careful  # what to call for an item whose derivatives are nan
         self.kinds = kinds
         self.in_axes = in_axes
         self.names = {
@@ -56,6 +62,8 @@ class Mapping:
                 "same for each, and None for none or all of them"
             )
         self.places = None if out is None else self._checked_out(out)
+        if any(leaf.is_array for leaf in self._results()):
+            self.careful = None  # the function itself looks for nan in arrays
 
     def _check(self):
         if not any(leaf.is_array for leaf in self.mapped):
@@ -275,13 +283,12 @@ class Mapping:
         lines = ["for k in range(first, last):"]
         if self.state:
             lines += ["    if k > 0:"]
-            lines += [
-                f"        put_back({expression}, saved[{k}])"
-                for k, (expression, _) in enumerate(self.state)
-            ]
+            lines += [f"        {line}" for line in self._putting_back()]
         if calls_library(self.function, self.items):
             lines += ["    one_by_one()"]
         lines += [f"    {line}" for line in self._item_into_results()]
+        if self.careful is not None:
+            lines = self._with_care(lines)
         body = Body(lines, self.names)
         block = part(function_of("block", "arguments, results, saved, first, last", body))
         if not self.parallel:
@@ -299,6 +306,60 @@ class Mapping:
                 )
 
         return numba.njit(shared, parallel=True, **OPTIONS)
+
+    def _putting_back(self):
+        """Return the source that lets what items may write be as the caller left it."""
+        return [
+            f"put_back({expression}, saved[{k}])" for k, (expression, _) in enumerate(self.state)
+        ]
+
+    def _with_care(self, loop):
+        """Return a loop that computes items again whose derivatives are nan.
+
+        Unless the function writes, the loop only takes down whether there are any, so that it can
+        be vector code, and another follows.
+        """
+        numbers = [leaf.expression for leaf in self._results()]
+        stored = [f"results[{k}][k]" for k in range(len(numbers))]
+        make = partial(careful_item, self.careful, tuple(self.kinds), tuple(self.in_axes))
+        elements = [number_of(leaf.element) for leaf in self._results()]
+        single = all(element in (types.float32, types.complex64) for element in elements)
+        self.names |= {
+            "is_nan": care.is_nan,
+            "noted": care.noted,
+            "nothing": np.int32(0) if single else np.int64(0),
+            "again": care.late(make),
+        }
+        repeat = [
+            f"if {' | '.join(f'is_nan({number})' for number in stored)}:",
+            *(f"    {line}" for line in self._putting_back()),
+            f"    numbers = again((arguments, k), ({''.join(f'{number}, ' for number in stored)}))",
+            *(f"    {number} = numbers[{k}]" for k, number in enumerate(stored)),
+        ]
+        if self.state:
+            return [*loop, *(f"    {line}" for line in repeat)]
+        return [
+            "lacking = nothing",
+            *loop,
+            *(f"    lacking = noted(lacking, {number})" for number in numbers),
+            "if lacking != 0:",
+            "    for k in range(first, last):",
+            *(f"        {line}" for line in repeat),
+        ]
+
+    def item_again(self):
+        """Return the body that fills the results of one item, given the arguments and its index."""
+        filled = "".join(
+            f"filled(results[{k}], {leaf.expression}), " for k, leaf in enumerate(self._results())
+        )
+        lines = ["arguments, k = given", f"item = {self._call('k')}", f"return ({filled})"]
+        return Body(lines, self.names | {"filled": care.filled})
+
+
+def careful_item(function, kinds, in_axes):
+    """Return the function that fills the results of an item by those of another function."""
+    mapping = Mapping(function, kinds, in_axes, None, parallel=False)
+    return part(function_of("again", "given, results", mapping.item_again()))
 
 
 def shapes_of_results(function, kinds, results):
