@@ -303,7 +303,7 @@ class TracedDerivative(TracedJacobian):
             return self.at(given, keywords)[1]
 
         stacked = stack([point(index) for index in range(math.prod(shape))])
-        shaped = mapped(lambda r: Result(r.elements.reshape(shape), r.dtype), stacked)
+        shaped = mapped(lambda r: Result(r.elements.reshape(*shape, *r.elements.shape[1:]), r.dtype), stacked)
         return self.finished(arguments, shaped, out)
 
 

@@ -170,13 +170,9 @@ class OverArrays:
 
     def _returned(self):
         """Return the source of the results in the common shape."""
-        structure = mapped(lambda leaf: leaf.expression, self.mapping.structure)
         if self.in_place:
             return ["return out"]
-        names = mapped(
-            lambda expression: f"shaped({expression.replace('item', 'results', 1)}, shape)",
-            structure,
-        )
+        names = mapped(self._in_shape, self.mapping.structure)
         if not self.out:
             return [f"return {source_of(names)}"]
         copies = [
@@ -184,6 +180,11 @@ class OverArrays:
             for place, name in zip(self.out, leaves(names), strict=True)
         ]
         return [*copies, "return out"]
+
+    def _in_shape(self, leaf):
+        """Return the source of a result; the axes of one that is an array at a point come last."""
+        result = leaf.expression.replace("item", "results", 1)
+        return f"shaped({result}, shape{f' + {result}.shape[1:]' if leaf.is_array else ''})"
 
 
 @part

@@ -233,6 +233,8 @@ def test_over_arrays_of_points_with_arrays_of_results():
     points = np.array([1.0, 2.0])
     slopes = numgrad.derivative(pair)(points)
     np.testing.assert_equal(slopes, np.stack([np.zeros(2), 2.0 * points], axis=1))
+    plain = numgrad.derivative(pair, jit=False)
+    assert np.array_equal(plain(points + np.zeros((3, 1)))[2], slopes)
 
 
 def test_what_cannot_be_put_back_is_not_computed_again():
