@@ -16,6 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
+from numba.np.arrayobj import load_item
 
 from numgrad.duals.in_numba import load
 from numgrad.duals.numba_lowering import has_nan
@@ -49,6 +50,19 @@ def lacks(typingctx, dual, number):
 
 
 @intrinsic
+def rare(typingctx, flag):
+    """Return a flag that LLVM may expect not to be set."""
+
+    def codegen(context, builder, sig, arguments):
+        bit = ir.IntType(1)
+        kind = ir.FunctionType(bit, [bit, bit])
+        expect = cgutils.get_or_insert_function(builder.module, kind, "llvm.expect.i1")
+        return builder.call(expect, [arguments[0], cgutils.false_bit])
+
+    return types.boolean(types.boolean), codegen
+
+
+@intrinsic
 def is_nan(typingctx, number):
     """Return whether a number or any of its partials is nan."""
 
@@ -73,13 +87,21 @@ def noted(typingctx, lacking, number):
     return lacking(lacking, number), codegen
 
 
-@part
-def any_nan(line):
-    """Return whether a number in an array, or any of its partials, is nan."""
-    found = False
-    for k in range(line.size):
-        found = found | is_nan(line[k])
-    return found
+@intrinsic
+def any_nan(typingctx, line):
+    """Return whether a number in an array of one dimension, or any of its partials, is nan."""
+
+    def codegen(context, builder, sig, arguments):
+        array = context.make_array(line)(context, builder, arguments[0])
+        found = cgutils.alloca_once_value(builder, cgutils.false_bit)
+        with cgutils.for_range(builder, array.nitems) as loop:
+            place = cgutils.gep(builder, array.data, loop.index)
+            number = load_item(context, builder, line, place)
+            nan = has_nan(context, builder, line.dtype, number)
+            builder.store(builder.or_(builder.load(found), nan), found)
+        return builder.load(found)
+
+    return types.boolean(line), codegen
 
 
 @part
@@ -144,14 +166,14 @@ class Late:
         function = self.make()
         function.compile(kinds)
         compiled = function.overloads[kinds]
-        return compiled if compiled.signature.return_type == kinds[1] else None
+        return compiled if compiled.signature.return_type == numbers_in(kinds[1]) else None
 
 
 def late(make):
     """Return a function of compiled code, of arguments and a tuple of results, compiled late.
 
-    ``make`` returns the function to be called, which returns results of the same types. Where it
-    can't be compiled, the results stay as they are.
+    ``make`` returns the function to be called. It fills arrays among the results, and returns the
+    numbers. Where it can't be compiled, the results stay as they are.
     """
     site = Late(make)
 
@@ -162,28 +184,36 @@ def late(make):
         def codegen(context, builder, sig, given):
             return call_late(context, builder, site, kinds, given)
 
-        return kinds[1](*kinds), codegen
+        return numbers_in(kinds[1])(*kinds), codegen
 
     return call
+
+
+def numbers_in(results):
+    """Return the type of the tuple of those results that are numbers."""
+    return types.BaseTuple.from_types(
+        tuple(kind for kind in results.types if not isinstance(kind, types.Array))
+    )
 
 
 def call_late(context, builder, site, kinds, given):
     """Emit a call by an address that is asked for once."""
     find = finder(context, builder, site, kinds)
     address = builder.call(find, [])
-    result = cgutils.alloca_once_value(builder, given[1])
-    with builder.if_else(builder.icmp_signed(">", address, address.type(0))) as (there, nowhere):
-        with there:
-            kind = context.call_conv.get_function_type(kinds[1], kinds)
-            function = builder.inttoptr(address, kind.as_pointer())
-            status, returned = context.call_conv.call_function(
-                builder, function, kinds[1], kinds, given
-            )
-            with cgutils.if_unlikely(builder, status.is_error):
-                context.call_conv.return_status_propagate(builder, status)
-            builder.store(returned, result)
-        with nowhere:
-            context.nrt.incref(builder, kinds[1], given[1])
+    numbers = numbers_in(kinds[1])
+    before = [
+        builder.extract_value(given[1], k)
+        for k, kind in enumerate(kinds[1].types)
+        if not isinstance(kind, types.Array)
+    ]
+    result = cgutils.alloca_once_value(builder, context.make_tuple(builder, numbers, before))
+    with builder.if_then(builder.icmp_signed(">", address, address.type(0))):
+        kind = context.call_conv.get_function_type(numbers, kinds)
+        function = builder.inttoptr(address, kind.as_pointer())
+        status, returned = context.call_conv.call_function(builder, function, numbers, kinds, given)
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        builder.store(returned, result)
     return builder.load(result)
 
 

@@ -314,52 +314,56 @@ class Mapping:
         ]
 
     def _with_care(self, loop):
-        """Return a loop that computes items again whose derivatives are nan.
+        """Return a loop that takes down whether items have derivatives that are nan, and is told.
 
-        Unless the function writes, the loop only takes down whether there are any, so that it can
-        be vector code, and another follows.
+        So it can be vector code; what computes items again is compiled only then.
         """
         numbers = [leaf.expression for leaf in self._results()]
-        stored = [f"results[{k}][k]" for k in range(len(numbers))]
-        make = partial(careful_item, self.careful, tuple(self.kinds), tuple(self.in_axes))
+        make = partial(careful_items, self.careful, tuple(self.kinds), tuple(self.in_axes))
         elements = [number_of(leaf.element) for leaf in self._results()]
         single = all(element in (types.float32, types.complex64) for element in elements)
         self.names |= {
-            "is_nan": care.is_nan,
             "noted": care.noted,
             "nothing": np.int32(0) if single else np.int64(0),
             "again": care.late(make),
         }
-        repeat = [
-            f"if {' | '.join(f'is_nan({number})' for number in stored)}:",
-            *(f"    {line}" for line in self._putting_back()),
-            f"    numbers = again((arguments, k), ({''.join(f'{number}, ' for number in stored)}))",
-            *(f"    {number} = numbers[{k}]" for k, number in enumerate(stored)),
-        ]
-        if self.state:
-            return [*loop, *(f"    {line}" for line in repeat)]
         return [
             "lacking = nothing",
             *loop,
             *(f"    lacking = noted(lacking, {number})" for number in numbers),
             "if lacking != 0:",
-            "    for k in range(first, last):",
-            *(f"        {line}" for line in repeat),
+            "    again((arguments, saved, first, last), results)",
         ]
 
-    def item_again(self):
-        """Return the body that fills the results of one item, given the arguments and its index."""
-        filled = "".join(
-            f"filled(results[{k}], {leaf.expression}), " for k, leaf in enumerate(self._results())
-        )
-        lines = ["arguments, k = given", f"item = {self._call('k')}", f"return ({filled})"]
-        return Body(lines, self.names | {"filled": care.filled})
+    def items_again(self):
+        """Return the body that fills in what is nan among the results of some items.
+
+        What items may write is left to the last of them, which is computed once more for that.
+        """
+        results = list(enumerate(self._results()))
+        tests = [f"is_nan(results[{k}][k])" for k, _ in results]
+        if self.state:
+            tests.append("(k == last - 1)")
+        lines = [
+            "arguments, saved, first, last = given",
+            "for k in range(first, last):",
+            f"    if {' | '.join(tests)}:",
+            *(f"        {line}" for line in self._putting_back()),
+            f"        item = {self._call('k')}",
+            *(
+                f"        results[{k}][k] = filled(results[{k}][k], {leaf.expression})"
+                for k, leaf in results
+            ),
+            "return ()",
+        ]
+        names = {"is_nan": care.is_nan, "filled": care.filled, "put_back": state.put_back}
+        return Body(lines, self.names | names)
 
 
-def careful_item(function, kinds, in_axes):
-    """Return the function that fills the results of an item by those of another function."""
+def careful_items(function, kinds, in_axes):
+    """Return the function that fills in the results of items by those of another function."""
     mapping = Mapping(function, kinds, in_axes, None, parallel=False)
-    return part(function_of("again", "given, results", mapping.item_again()))
+    return part(function_of("again", "given, results", mapping.items_again()))
 
 
 def shapes_of_results(function, kinds, results):

@@ -389,34 +389,34 @@ class Passes(CallersMemory):
             lacks, dual = self.name(care.lacks, "lacks"), self.name(self.dual, "dual")
             self.add(f"lacking = lacking | {lacks}({dual}, {expression})", indent=indent)
 
-    def take_care(self, names):
-        """Compute the results under some names again where one of them lacks a derivative.
+    def take_care(self, found):
+        """Compute results, by name and whether they are arrays, again where a derivative lacks.
 
         The function is called once more, on what the caller left: it has written to no array of
         floats of the caller's before `restore`, and all else is put back.
         """
-        if self.is_watched and names:
-            results = "".join(f"{name}, " for name in names)
-            again = self.name(care.late(self.careful()), "again")
-            self.add("if lacking:")
+        if self.is_watched and found:
+            results = "".join(f"{name}, " for name, _ in found)
+            numbers = "".join(f"{name}, " for name, is_array in found if not is_array)
+            again = f"{self.name(care.late(self.careful()), 'again')}({self.given}, ({results}))"
+            self.add(f"if {self.name(care.rare, 'rare')}(lacking):")
             self.put_back(2)
-            self.add(f"({results}) = {again}({self.given}, ({results}))", indent=2)
+            self.add(f"({numbers}) = {again}" if numbers else again, indent=2)
 
     def careful(self):
         """Return what makes the function that computes results again, and can be pickled."""
         raise NotImplementedError
 
     def filling(self, found):
-        """Return the body that puts what was found, by name, in the place of what is nan."""
+        """Return the body that puts what was found in the place of what is nan in results."""
         fill, filled = self.name(care.fill, "fill"), self.name(care.filled, "filled")
-        results = []
+        numbers = ""
         for k, (name, is_array) in enumerate(found):
             if is_array:
                 self.add(f"{fill}(results[{k}], {name})")
-                results.append(f"results[{k}]")
             else:
-                results.append(f"{filled}(results[{k}], {name})")
-        return self.body(f"({''.join(f'{result}, ' for result in results)})")
+                numbers += f"{filled}(results[{k}], {name}), "
+        return self.body(f"({numbers})")
 
     def outputs(self):
         """Return the structure of what is differentiated."""

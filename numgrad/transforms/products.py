@@ -67,7 +67,7 @@ class JvpPasses(Passes):
     def implementation(self):
         """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
         self._compute()
-        self.take_care(self._tangents())
+        self.take_care(self._found())
         self.restore()
         results = [
             source_of(mapped(partial(self._result, side), self.of_outputs)) for side in self.sides
@@ -81,11 +81,12 @@ class JvpPasses(Passes):
         """Return the body of a function of what is given and ``results``, which it fills."""
         self.add(f"{self.given} = given")
         self._compute()
-        return self.filling([(name, name not in self.numbers) for name in self._tangents()])
+        return self.filling(self._found())
 
-    def _tangents(self):
-        """Return the names of the tangents: lines of arrays, then those of numbers."""
-        return [*(f"tangent{k}" for k in range(len(self.stored))), *self.numbers]
+    def _found(self):
+        """Return the names of the tangents, and whether they are arrays."""
+        arrays = [(f"tangent{k}", True) for k in range(len(self.stored))]
+        return arrays + [(name, False) for name in self.numbers]
 
     def _compute(self):
         """Add the pass, and what takes its results to their places."""

@@ -104,7 +104,7 @@ class JacobianPasses(Passes):
         """Return the body of a function of ``arguments`` and ``out``."""
         self._compute()
         self._look_back()
-        self.take_care(self._names())
+        self.take_care(self._found())
         self.restore()
         if self.out is not None:
             self._copy_to_out()
@@ -115,14 +115,14 @@ class JacobianPasses(Passes):
 
     def _look_back(self):
         """Take down whether derivatives are lacking, where the passes themselves didn't."""
-        for result, name in zip(self.results, self._names(), strict=True):
+        for result, (name, _) in zip(self.results, self._found(), strict=True):
             if self.is_watched and (self.looks_back or not result.output.is_array):
                 test = care.any_nan if result.is_array else care.is_nan
                 self.add(f"lacking = lacking | {self.name(test, 'nan')}({name})")
 
-    def _names(self):
-        """Return the names of what is filled: arrays as one dimension, and numbers."""
-        return [f"{r.name}_flat" if r.is_array else r.name for r in self.results]
+    def _found(self):
+        """Return the names of results, arrays as one dimension, and whether they are arrays."""
+        return [(f"{r.name}_flat" if r.is_array else r.name, r.is_array) for r in self.results]
 
     def careful(self):
         return partial(
@@ -133,9 +133,7 @@ class JacobianPasses(Passes):
         """Return the body of a function of what is given and ``results``, which it fills."""
         self.add(f"{self.given} = given")
         self._compute()
-        return self.filling(
-            [(name, r.is_array) for name, r in zip(self._names(), self.results, strict=True)]
-        )
+        return self.filling(self._found())
 
     def _compute(self):
         """Add all passes, and what takes their results to their places."""
