@@ -16,6 +16,13 @@ Where mathematics leaves a choice:
 - The eigenvectors of a repeated eigenvalue have no derivative unless the matrix keeps them apart:
   nan. Of the eigenvalues themselves, sums over all that are equal have one; each alone has that
   along its eigenvector. The same holds for singular values.
+
+  A function of the matrix, V f(w) V^H, has a derivative there, but no numbers in the places of V'
+  and w' give it: with V' = V K, K antihermitian, and D = f(w), it is V (K D - D K + D') V^H by the
+  rule of products. Among equal eigenvalues D is a multiple of 1, so K D - D K = 0 whatever K is,
+  and D' is diagonal; the derivative has f'(w) E_ij off the diagonal, E = V^H A' V. With K = 0 in
+  the place of nan that part would be missing without a word. So nan is the only answer where
+  E_ij is not 0, even for V V^H, for which K = 0 would do.
 - At 0 a singular value has the derivative 0, as an absolute value has.
 
 Matrices are computed in C order, and returned in the order in which Numba's own come from LAPACK.

@@ -2,7 +2,8 @@
 
     f(x + x' e, y + y' e) = f(x, y) + (f_x x' + f_y y') e,
 
-one multiplication and one addition of whole vectors an argument.
+one multiplication and one addition of whole vectors an argument. Careful duals go another way, at
+the end of this file.
 """
 
 import operator
@@ -15,6 +16,7 @@ from numba.core import cgutils
 from numgrad.duals.numba_type import (
     has_vector,
     int32,
+    is_careful,
     is_dual,
     make_dual,
     open_dual,
@@ -130,14 +132,20 @@ def lower_derivation(context, builder, this, kinds, arguments):
         return result
     value, *slopes = cgutils.unpack_tuple(builder, result, len(this.returned))
     value_kind, *slope_kinds = this.returned
-    terms = [
-        scaled(context, builder, this, kind, slope_kind, slope, partial)
+    active = [
+        (kind, slope_kind, slope, partial)
         for kind, partial, slope_kind, slope in zip(
             kinds, partials, slope_kinds, slopes, strict=False
         )
         if partial is not None and not is_none(slope_kind)
     ]
     value = context.cast(builder, value, value_kind, this.result.value)
+    if is_careful(this.dual):
+        terms = careful_terms(
+            context, builder, this, kinds, values, partials, value, slope_kinds, slopes
+        )
+    else:
+        terms = [scaled(context, builder, this, *each) for each in active]
     sum_of_terms = total(context, builder, this.result, terms)
     return make_dual(context, builder, this.result, value, sum_of_terms)
 
@@ -149,6 +157,7 @@ def lower_tangents(context, builder, this, argument):
     for partial in unpack(builder, this.dual, partials):
         returned = call(context, builder, this.callee, this.kinds, [value, partial])[1]
         result, tangent = cgutils.unpack_tuple(builder, returned, 2)
+        result = context.cast(builder, result, this.returned[0], this.result.value)
         tangents.append(context.cast(builder, tangent, this.returned[1], this.result.value))
     partials = pack(builder, this.result, tangents)
     return make_dual(context, builder, this.result, result, partials)
@@ -237,3 +246,152 @@ def total(context, builder, dual, terms):
     for term in others:
         first = builder.fadd(first, term, flags=CONTRACT)
     return first
+
+
+# Careful duals, of which the passes are made that find out whether a nan among derivatives was
+# due. With infinite numbers about, slope times tangent is not always the product of the two:
+#
+# - A tangent of 0 leaves none, whatever the slope: the input doesn't matter here.
+# - Where the operand is infinite and the result finite, the function has levelled off: a slope of
+#   0 leaves nothing of an infinite tangent, as in exp(-inf / g).
+# - In a product y g with y = 0, where g is finite and its tangent infinite, the difference quotient
+#   is (y(h) / h) g(h), which tends to y' g: the term y g' adds nothing, provided y' is finite. A
+#   quotient y / g is a product as well. No other function has such a limit: that of cos(sqrt(x))
+#   at 0 is -1/2, and 0 times infinity stays nan.
+# - At a pole, where finite operands have an infinite result, the tangent is nan, for what follows
+#   may have any limit: exp(log(x)) at 0. Only what was nan is taken from careful passes, so that
+#   log(x) itself keeps its infinite slope.
+
+
+def careful_terms(context, builder, this, kinds, values, partials, value, slope_kinds, slopes):
+    """Return the partials of each argument times its slope, as lists."""
+    result = this.result.value
+    each_finite = [
+        is_finite(context, builder, kind, number)
+        for kind, number in zip(this.kinds, values, strict=False)
+    ]
+    result_is_finite = is_finite(context, builder, result, value)
+    lanes = [
+        None if partial is None else unpack(builder, kind, partial)
+        for kind, partial in zip(kinds, partials, strict=False)
+    ]
+    terms = []
+    for k, (slope_kind, slope) in enumerate(zip(slope_kinds, slopes, strict=False)):
+        if lanes[k] is None or is_none(slope_kind):
+            continue
+        slope = context.cast(builder, slope, slope_kind, result)
+        if this.has_poles:
+            slope = nan_at_pole(context, builder, result, slope, each_finite, result_is_finite)
+        levelled = builder.and_(
+            result_is_finite, is_infinite(context, builder, this.kinds[k], values[k])
+        )
+        term = []
+        for lane, tangent in enumerate(lanes[k]):
+            tangent = context.cast(builder, tangent, kinds[k].value, result)
+            known = builder.not_(has_nan(context, builder, result, tangent))
+            vanishes = builder.and_(levelled, known)
+            if this.is_product:
+                others = [
+                    (kinds[j].value, lanes[j][lane])
+                    for j in range(len(lanes))
+                    if j != k and lanes[j] is not None
+                ]
+                adds_nothing = product_vanishes(context, builder, others, known)
+                adds_nothing = builder.and_(adds_nothing, each_finite[k])
+                vanishes = builder.or_(vanishes, adds_nothing)
+            term.append(careful_product(context, builder, result, slope, tangent, vanishes))
+        terms.append(term)
+    return terms
+
+
+def product_vanishes(context, builder, others, known):
+    """Return whether 0 times a tangent is 0, as the tangents of the other factor say."""
+    for kind, other in others:
+        finite = all_parts(context, builder, kind, other, is_finite, builder.and_)
+        zero = is_zero(context, builder, kind, other)
+        known = builder.or_(builder.and_(known, finite), zero)
+    return known if others else cgutils.true_bit
+
+
+def nan_at_pole(context, builder, kind, slope, each_finite, result_is_finite):
+    """Return a slope, but nan if it is infinite where finite operands have an infinite result."""
+    at_pole = builder.not_(builder.or_(result_is_finite, is_finite(context, builder, kind, slope)))
+    for finite in each_finite:
+        at_pole = builder.and_(at_pole, finite)
+    nan = context.cast(
+        builder, context.get_constant(types.float64, float("nan")), types.float64, kind
+    )
+    return builder.select(at_pole, nan, slope)
+
+
+def careful_product(context, builder, kind, slope, tangent, vanishes):
+    """Return a slope times a tangent; ``vanishes`` says whether a slope of 0 leaves nothing."""
+    product = product_of_parts(context, builder, kind, slope, tangent, vanishes)
+    no_slope = builder.and_(vanishes, is_zero(context, builder, kind, slope))
+    nothing = builder.or_(no_slope, is_zero(context, builder, kind, tangent))
+    return builder.select(nothing, context.get_constant_null(kind), product)
+
+
+def product_of_parts(context, builder, kind, slope, tangent, vanishes):
+    if not is_dual(kind):
+        return call(context, builder, operator.mul, (kind, kind), (slope, tangent))[1]
+    part = kind.value
+    (f, df), (t, dt) = (open_dual(context, builder, kind, each) for each in (slope, tangent))
+    value = careful_product(context, builder, part, f, t, vanishes)
+    partials = []
+    for df_k, dt_k in zip(unpack(builder, kind, df), unpack(builder, kind, dt), strict=True):
+        pair = (
+            careful_product(context, builder, part, f, dt_k, vanishes),
+            careful_product(context, builder, part, t, df_k, cgutils.false_bit),
+        )
+        partials.append(call(context, builder, operator.add, (part, part), pair)[1])
+    return make_dual(context, builder, kind, value, pack(builder, kind, partials))
+
+
+def is_finite(context, builder, kind, number):
+    """Return whether a number is finite, its partials aside."""
+    if is_dual(kind):
+        return is_finite(context, builder, kind.value, open_dual(context, builder, kind, number)[0])
+    if isinstance(kind, types.Complex):
+        real, imag = cgutils.unpack_tuple(builder, number, 2)
+        both = (is_finite(context, builder, kind.underlying_float, x) for x in (real, imag))
+        return builder.and_(*both)
+    if not isinstance(kind, types.Float):
+        return cgutils.true_bit
+    return builder.fcmp_ordered("ord", builder.fsub(number, number), ir.Constant(number.type, 0.0))
+
+
+def is_infinite(context, builder, kind, number):
+    """Return whether a number is infinite, its partials aside."""
+    if is_dual(kind):
+        value, _ = open_dual(context, builder, kind, number)
+        return is_infinite(context, builder, kind.value, value)
+    unordered = has_nan(context, builder, kind, number)
+    return builder.not_(builder.or_(unordered, is_finite(context, builder, kind, number)))
+
+
+def has_nan(context, builder, kind, number):
+    """Return whether a number or any of its partials is nan."""
+
+    def is_nan(context, builder, kind, number):
+        return builder.fcmp_unordered("uno", number, number)
+
+    return all_parts(context, builder, kind, number, is_nan, builder.or_)
+
+
+def all_parts(context, builder, kind, number, test, join):
+    """Return what a test says of the floats that a number is made of."""
+    if is_dual(kind):
+        value, partials = open_dual(context, builder, kind, number)
+        part, parts = kind.value, [value, *unpack(builder, kind, partials)]
+    elif isinstance(kind, types.Complex):
+        part, parts = kind.underlying_float, cgutils.unpack_tuple(builder, number, 2)
+    elif isinstance(kind, types.Float):
+        return test(context, builder, kind, number)
+    else:
+        return cgutils.false_bit if join == builder.or_ else cgutils.true_bit
+    told = [all_parts(context, builder, part, each, test, join) for each in parts]
+    result = told[0]
+    for each in told[1:]:
+        result = join(result, each)
+    return result

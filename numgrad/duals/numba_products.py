@@ -20,6 +20,7 @@ from numgrad.duals.numba_rules import part
 from numgrad.duals.numba_type import (
     complex_of_parts,
     complex_parts,
+    is_careful,
     is_complex,
     is_dual,
     number_of,
@@ -110,6 +111,8 @@ LARGE = 256  # numbers, from where on BLAS is worth its call
 
 def is_for_blas(plain, duals, number):
     """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
+    if is_careful(number):
+        return False
     is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
     return is_plain and duals.dtype == number
 

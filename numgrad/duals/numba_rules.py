@@ -88,6 +88,8 @@ class Derivation:
     returned: Any = ()  # the types of value and slopes, where that is not the result itself
     smooth: bool = False  # whether the slopes are known to be finite
     by_tangents: bool = False  # whether the callee takes a tangent and returns one
+    is_product: bool = False  # or a quotient
+    has_poles: bool = False  # whether finite arguments can have infinite slopes
 
 
 @cache
@@ -102,9 +104,12 @@ def derivation(typingctx, function, rule, kinds):
         body = rule.body if len(kinds) == rule.arity else folded(function, len(kinds))
         return plain_derivation(typingctx, compiled_body(body, kinds), kinds, dual)
     values = tuple(kind.value if is_active(kind, dual) else kind for kind in kinds)
+    if rule.kind == "tangent":
+        return tangent_derivation(typingctx, rule, dual)
     if rule.kind == "predicate":
         return plain_derivation(typingctx, function, values, dual)
     body, values, smooth = rule_for(function, rule, values)
+    smooth = smooth and not (rule.kinked and any(map(is_dual, values)))
     callee = compiled_body(body, values)
     returned = return_type(typingctx, callee, values)
     if returned is None:
@@ -122,7 +127,17 @@ def derivation(typingctx, function, rule, kinds):
     if is_dual(dual.value):  # the slopes may have derivatives where the value has none
         value = typingctx.unify_pairs(value, dual.value) or value
     result = DualType(value, dual.count, dual.depth)
-    return Derivation(callee, values, dual, result, returned, smooth)
+    name = rule.functions[0]
+    return Derivation(
+        callee,
+        values,
+        dual,
+        result,
+        returned,
+        smooth,
+        is_product=name in (np.multiply, np.divide),
+        has_poles=not (smooth or name in rules.OVERFLOWING),
+    )
 
 
 def plain_derivation(typingctx, callee, kinds, dual):
@@ -138,7 +153,8 @@ def tangent_derivation(typingctx, rule, dual):
     returned = return_type(typingctx, callee, kinds)
     if returned is None:
         return None
-    result = DualType(returned[0], dual.count, dual.depth)
+    value = typingctx.unify_types(*returned)  # for one of them may have derivatives alone
+    result = DualType(value, dual.count, dual.depth)
     return Derivation(callee, kinds, dual, result, returned, by_tangents=True)
 
 

@@ -78,6 +78,16 @@ def is_dual(kind):
     return isinstance(kind, DualType)
 
 
+# Duals of depths beyond this one are careful: their products look at what is 0 and what is
+# infinite, which takes several times as long. What is computed of them is careful too, at any
+# depth that lies within.
+CAREFUL = 1 << 16
+
+
+def is_careful(dual):
+    return dual.depth > CAREFUL
+
+
 def is_same_derivative(dual, other):
     """Return whether two types differ in the type of their value at most."""
     return is_dual(other) and (dual.depth, dual.count) == (other.depth, other.count)

@@ -37,12 +37,15 @@ class Rule:
     kind: Literal["rule", "composite", "predicate", "tangent"]
     arity: int
     smooth: bool = False  # whether finite arguments have finite slopes
+    kinked: bool = False  # but these may have derivatives that are nan
 
 
 TABLE: dict[Function, Rule] = {}
 ON_DEMAND: dict[Function, Rule] = {}  # entries that are loaded when one is met: scipy_functions
 COMPLEX_TABLE: dict[Function, Rule] = {}  # instead of those in TABLE where the value is complex
 UNKNOWN = ...  # the slope in an argument that no formula gives: a derivative by it is refused
+# No poles: where these have infinite slopes, numbers have grown beyond the largest.
+OVERFLOWING = (np.exp, np.exp2, np.expm1, np.sinh, np.cosh)
 listeners: list[Callable[[Function], None]] = []  # called with each function that gets an entry
 
 
@@ -94,6 +97,11 @@ def smooth_rule(*functions: Function) -> Callable[[Body], Body]:
     return _entry(TABLE, "rule", functions, smooth=True)
 
 
+def kinked_rule(*functions: Function) -> Callable[[Body], Body]:
+    """Add a function whose slopes are finite, but not smooth: at a kink they are a convention."""
+    return _entry(TABLE, "rule", functions, smooth=True, kinked=True)
+
+
 def composite(*functions: Function) -> Callable[[Body], Body]:
     """Add functions written with others of the table: the body is called with the duals."""
     return _entry(TABLE, "composite", functions)
@@ -105,6 +113,11 @@ def tangent_rule(*functions: Function) -> Callable[[Body], Body]:
     Where a function is not holomorphic, no slope times dx is its tangent.
     """
     return _entry(COMPLEX_TABLE, "tangent", functions)
+
+
+def real_tangent_rule(*functions: Function) -> Callable[[Body], Body]:
+    """Add functions of a real x and its tangent dx: the body returns value and tangent."""
+    return _entry(TABLE, "tangent", functions)
 
 
 def predicate(*functions: Function) -> None:
@@ -120,6 +133,7 @@ def _entry(
     functions: tuple[Function, ...],
     *,
     smooth: bool = False,
+    kinked: bool = False,
 ) -> Callable[[Body], Body]:
     if not functions:
         raise TypeError("a rule needs the function it stands for: @rule(function)")
@@ -131,7 +145,7 @@ def _entry(
         if not callable(body):
             raise TypeError(f"the body of a rule is a function, not {body!r}")
         arity = _positional(body) // (2 if kind == "tangent" else 1)
-        entry = Rule(_name(functions[0]), functions, body, kind, arity, smooth)
+        entry = Rule(_name(functions[0]), functions, body, kind, arity, smooth, kinked)
         table.update(dict.fromkeys(functions, entry))
         for listen, function in product(listeners, functions):
             listen(function)
@@ -163,6 +177,8 @@ def primal(x: Any) -> Any:
     """Return the number that carries the derivatives; a number returns itself."""
     return getattr(x, "primal", x)
 
+
+NAN = special.NAN  # a name of this module, which becomes single where numbers are
 
 # The table reads as a table: one line says which functions, the next what they are.
 # ruff: noqa: E702
@@ -197,11 +213,17 @@ def negative(x):        return -x, -1.0
 @smooth_rule(np.positive, operator.pos)
 def positive(x):        return +x, 1.0
 
-@smooth_rule(np.absolute, abs, np.fabs, math.fabs)
-def absolute(x):        return np.absolute(x), np.sign(x)
+@kinked_rule(np.absolute, abs, np.fabs, math.fabs)
+def absolute(x):        return np.absolute(x), special.side(x)
 
-@smooth_rule(np.copysign, math.copysign)
-def copysign(x, y):     return np.copysign(x, y), np.sign(x) * np.copysign(1.0, y), None
+@kinked_rule(np.copysign, math.copysign)
+def copysign(x, y):     return np.copysign(x, y), special.side(x) * np.copysign(1.0, y), None
+
+@rule(special.side)                                     # abs has no second derivative at 0
+def side(x):            return special.side(x), NAN if x == 0.0 else 0.0
+
+@rule(special.undefined)
+def undefined(x):       return special.undefined(x), NAN
 
 @rule(np.ldexp, math.ldexp)
 def ldexp(x, n):        i = int(primal(n)); return np.ldexp(x, i), np.ldexp(1.0, i), None
@@ -314,17 +336,18 @@ def sinc_derivative(n, x):
 
 # Lengths and angles. With r = hypot(x, y), c = x / r, s = y / r:
 #     dr = c dx + s dy,   r d(angle) = c dy - s dx,   dc = -s d(angle) = s (s dx - c dy) / r
-# At the origin c = s = 0, and r is replaced by 1, so every slope is 0.
+# At the origin c = s = 0, and r is replaced by 1, so every slope is 0; but the angle is not defined
+# there, and of c and s there are no slopes.
 
-@smooth_rule(np.hypot, math.hypot)
+@kinked_rule(np.hypot, math.hypot)
 def hypot(x, y):
     r = np.hypot(x, y)
     return r, special.direction(x, y, r), special.direction(y, x, r)
 
-@smooth_rule(special.direction)                                # r is hypot(x, y), and adds nothing
+@rule(special.direction)                                # r is hypot(x, y), and adds nothing
 def direction(x, y, r):
     c, s = special.direction(x, y, r), special.direction(y, x, r)
-    d = r if r != 0.0 else 1.0
+    d = r if r != 0.0 else NAN
     return c, s * s / d, -c * s / d, None
 
 @rule(np.arctan2, math.atan2)
@@ -377,29 +400,41 @@ def digamma(x):         return special.digamma(x), special.polygamma(1.0, x)
 @rule(special.polygamma)
 def polygamma(n, x):    return special.polygamma(n, x), None, special.polygamma(n + 1.0, x)
 
-# Choices: the argument chosen brings its derivative alone; on a tie, half of each.
+# Choices: the argument chosen brings its derivative alone; on a tie, half of each, and a second
+# derivative only where both have the same derivatives, in which case there is no kink.
 # nan as NumPy has it: maximum and minimum pass it on, fmax and fmin pass over it.
 
 @smooth_rule(special.either)
-def either(x, y):       return x, 0.5, 0.5  # noqa: ARG001
+def either(x, y):       return special.either(x, y), 0.5, 0.5
+
+@composite(special.tied)
+def tied(x, y):         return special.either(x, y) + special.difference(x - y)
+
+@real_tangent_rule(special.difference)
+def difference(d, dd):  return special.difference(d), special.difference_of_slopes(d, dd)
+
+@rule(special.difference_of_slopes)
+def difference_of_slopes(d, dd):
+    in_d = NAN if dd != 0.0 else 0.0  # slopes that agree do so on either side
+    return special.difference_of_slopes(d, dd), in_d, NAN
 
 @composite(np.maximum)
-def maximum(x, y):      return special.either(x, y) if x == y else x if x > y or np.isnan(x) else y
+def maximum(x, y):      return special.tied(x, y) if x == y else x if x > y or np.isnan(x) else y
 
 @composite(np.minimum)
-def minimum(x, y):      return special.either(x, y) if x == y else x if x < y or np.isnan(x) else y
+def minimum(x, y):      return special.tied(x, y) if x == y else x if x < y or np.isnan(x) else y
 
 @composite(np.fmax)
-def fmax(x, y):         return special.either(x, y) if x == y else x if x > y or np.isnan(y) else y
+def fmax(x, y):         return special.tied(x, y) if x == y else x if x > y or np.isnan(y) else y
 
 @composite(np.fmin)
-def fmin(x, y):         return special.either(x, y) if x == y else x if x < y or np.isnan(y) else y
+def fmin(x, y):         return special.tied(x, y) if x == y else x if x < y or np.isnan(y) else y
 
 @composite(max)
-def max_(x, y):         return special.either(x, y) if x == y else y if y > x else x
+def max_(x, y):         return special.tied(x, y) if x == y else y if y > x else x
 
 @composite(min)
-def min_(x, y):         return special.either(x, y) if x == y else y if y < x else x
+def min_(x, y):         return special.tied(x, y) if x == y else y if y < x else x
 
 @composite(np.clip)
 def clip(x, low, high):
@@ -452,25 +487,27 @@ def z_imag(z, dz):      return np.imag(z), np.imag(dz)
 def z_conjugate(z, dz): return np.conjugate(z), np.conjugate(dz)
 
 # With z = r u, |u| = 1:  dz = dr u + i r u d(angle),  so  conj(u) dz = dr + i r d(angle);
-# at the origin u = 0 here, and nothing has a slope.
+# at the origin u = 0 here, and nothing has a slope; u itself has none that is defined.
+
+@composite(special.unit)
+def unit(z, r):         return z / r if r != 0.0 else special.undefined(z)
 
 @tangent_rule(np.absolute, abs)
 def z_absolute(z, dz):
     r = np.absolute(z)
-    u = z / (r if r != 0.0 else 1.0)
-    return r, np.real(np.conjugate(u) * dz)
+    return r, np.real(np.conjugate(special.unit(z, r)) * dz)
 
 @tangent_rule(np.angle)
 def z_angle(z, dz):
     r = np.absolute(z)
     d = r if r != 0.0 else 1.0
-    return np.angle(z), np.imag(np.conjugate(z / d) * dz) / d
+    return np.angle(z), np.imag(np.conjugate(special.unit(z, r)) * dz) / d
 
 @tangent_rule(np.sign)                                  # u itself: du = i u d(angle)
 def z_sign(z, dz):
     r = np.absolute(z)
     d = r if r != 0.0 else 1.0
-    u = z / d
+    u = special.unit(z, r)
     return u, (dz - u * np.real(np.conjugate(u) * dz)) / d
 
 @tangent_rule(np.arcsinh, math.asinh)                   # np.hypot is for real numbers

@@ -322,10 +322,12 @@ def _(x):               return s.k0(x), -s.k1(x)
 def _(x):               return s.k1(x), -0.5 * (s.k0(x) + s.kv(2.0, x))
 
 @slopes("i0e")
-def _(x):               y = s.i0e(x); return y, s.i1e(x) - np.sign(x) * y
+def _(x):               y = s.i0e(x); return y, s.i1e(x) - special.side(x) * y
 
 @slopes("i1e")
-def _(x):               y = s.i1e(x); return y, 0.5 * (s.i0e(x) + s.ive(2.0, x)) - np.sign(x) * y
+def _(x):
+    y = s.i1e(x)
+    return y, 0.5 * (s.i0e(x) + s.ive(2.0, x)) - special.side(x) * y
 
 @slopes("k0e")
 def _(x):               y = s.k0e(x); return y, y - s.k1e(x)
@@ -348,7 +350,7 @@ def _(v, x):            return s.kv(v, x), UNKNOWN, -0.5 * (s.kv(v - 1.0, x) + s
 @slopes("ive")
 def _(v, x):
     y = s.ive(v, x)
-    return y, UNKNOWN, 0.5 * (s.ive(v - 1.0, x) + s.ive(v + 1.0, x)) - np.sign(x) * y
+    return y, UNKNOWN, 0.5 * (s.ive(v - 1.0, x) + s.ive(v + 1.0, x)) - special.side(x) * y
 
 @slopes("kve")
 def _(v, x):

@@ -229,7 +229,47 @@ def power_log(x, y, k):
     return power if power == 0.0 else power * np.log(x) ** k
 
 
+# At a kink the first derivative is a convention, and it has no derivative: the rules of these say
+# nan. At first order, where no rule of theirs is asked for, they are the numbers they return.
+
+
+@formula
+def side(x):
+    """Return the sign of x as the slope of its absolute value."""
+    return np.sign(x)
+
+
+@formula
+def undefined(x):
+    """Return 0 as what is not defined where x is 0."""
+    return 0.0 * x
+
+
+@formula
+def unit(z, r):
+    """Return z / r, where r is its absolute value; 0 at the origin."""
+    return z / r if r != 0.0 else 0.0 * z
+
+
 @formula
 def either(x, y):  # noqa: ARG001
     """Return x, which equals y, and whose derivative is half of each."""
     return x
+
+
+@formula
+def tied(x, y):  # noqa: ARG001
+    """Return x, which equals y, and whose second derivative is theirs if they agree."""
+    return x
+
+
+@formula
+def difference(d):  # noqa: ARG001
+    """Return -0.0, which can be added to any number, for the difference d of two that are tied."""
+    return -0.0
+
+
+@formula
+def difference_of_slopes(d, slope):  # noqa: ARG001
+    """Return 0.0 for the slope of the difference: it counts at higher orders alone."""
+    return 0.0

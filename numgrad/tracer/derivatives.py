@@ -333,7 +333,12 @@ class TracedDerivative(TracedJacobian):
             return self.at(given, keywords)[1]
 
         stacked = stack([point(index) for index in range(math.prod(shape))])
-        shaped = mapped(lambda r: Result(r.elements.reshape(shape), r.dtype), stacked)
+
+        def in_shape(result: Result) -> Result:
+            elements = result.elements
+            return Result(elements.reshape(*shape, *elements.shape[1:]), result.dtype)
+
+        shaped = mapped(in_shape, stacked)
         return self.finished(arguments, shaped, out)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numba import types
 
 from numgrad.duals.numba_rules import part
-from numgrad.transforms import chunks, layouts
+from numgrad.targets import cuda
+from numgrad.transforms import care, chunks, layouts
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.mapping import Mapping
@@ -24,6 +25,9 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
+
+# Hints for the derivative at one of many points: what goes through the points looks for nan.
+AT_POINT, CAREFUL = "at a point", "at a point, with care"
 
 
 class Derivative(Targeted, Jacobian):
@@ -68,15 +72,25 @@ class Derivative(Targeted, Jacobian):
     def implementation(self, kinds, out, hint):
         arrays = self._arrays(kinds)
         if not arrays:
-            return self.passes(kinds, out).implementation()
-        at_point = self.driver("at a point")  # a driver of its own: one can't call itself
-        return OverArrays(at_point, kinds, arrays, out, hint == "parallel").implementation()
+            passes = self.passes(kinds, out, careful=hint == CAREFUL)
+            if passes.is_watched and not passes.returns_arrays:
+                passes.is_watched = hint != AT_POINT and not has_no_limits(passes)
+            return passes.implementation()
+        at_point = self.driver(AT_POINT)  # a driver of its own: one can't call itself
+        careful = None if cuda.in_kernel() else self.driver(CAREFUL)
+        parallel = hint == "parallel"
+        return OverArrays(at_point, careful, kinds, arrays, out, parallel).implementation()
+
+
+def has_no_limits(passes):
+    """Return whether a derivative by one number is nan only where care would not help."""
+    return passes.dual.count == 1 and care.is_arithmetic(passes.compiled)
 
 
 class OverArrays:
     """The source of a derivative at all points of arrays, broadcast together."""
 
-    def __init__(self, at_point, kinds, arrays, out, parallel):
+    def __init__(self, at_point, careful, kinds, arrays, out, parallel):
         self.arrays = arrays
         self.kinds = kinds
         self.ndim = max(kinds[k].ndim for k in arrays)
@@ -89,7 +103,9 @@ class OverArrays:
         axes = [0 if k in arrays else None for k in range(len(kinds))]
         flat_out = lines_of(out) if self.in_place else None
         new = chunks.allocate if out is None else scratch
-        self.mapping = Mapping(at_point, lines, axes, flat_out, parallel=parallel, new=new)
+        self.mapping = Mapping(
+            at_point, lines, axes, flat_out, parallel=parallel, new=new, careful=careful
+        )
         self.names = {
             "run": part(function_of("run", "arguments, out", self.mapping.implementation())),
             "flat": chunks.flat,
@@ -153,13 +169,9 @@ class OverArrays:
 
     def _returned(self):
         """Return the source of the results in the common shape."""
-        structure = mapped(lambda leaf: leaf.expression, self.mapping.structure)
         if self.in_place:
             return ["return out"]
-        names = mapped(
-            lambda expression: f"shaped({expression.replace('item', 'results', 1)}, shape)",
-            structure,
-        )
+        names = mapped(self._in_shape, self.mapping.structure)
         if not self.out:
             return [f"return {source_of(names)}"]
         copies = [
@@ -167,6 +179,11 @@ class OverArrays:
             for place, name in zip(self.out, leaves(names), strict=True)
         ]
         return [*copies, "return out"]
+
+    def _in_shape(self, leaf):
+        """Return the source of a result; the axes of one that is an array at a point come last."""
+        result = leaf.expression.replace("item", "results", 1)
+        return f"shaped({result}, shape{f' + {result}.shape[1:]' if leaf.is_array else ''})"
 
 
 @part

@@ -23,6 +23,9 @@ class LaterPasses(JacobianPasses):
 
     begin = "begin"
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **{**options, "watched": False})  # the outer passes look
+
 
 class LaterJacobian(Jacobian):
     """The derivatives by the inputs from one on, whose number comes before the arguments."""
@@ -56,6 +59,7 @@ class HessianPasses(JacobianPasses):
     """
 
     leading = (("start", types.intp),)
+    looks_back = True  # what a pass leaves undefined may be nan until it is mirrored
 
     def complete(self):
         mirrored = self.name(chunks.mirrored, "mirrored")

@@ -105,7 +105,7 @@ class Jacobian(Transform):
         most = hint if isinstance(hint, int) else None
         return self.passes(kinds, out, most, shared=hint == SHARED)
 
-    def passes(self, kinds, out=None, most=None, *, shared=False):
+    def passes(self, kinds, out=None, most=None, *, shared=False, careful=False, watched=True):
         """Return the passes for arguments of some types, with so many partials at most."""
         positions, single = positions_of(self.function, self.argnums, len(kinds))
         most = self.widest if most is None else min(most, self.widest or most)
@@ -120,6 +120,8 @@ class Jacobian(Transform):
             out_argnum=self.out_argnum,
             shared=shared,
             derives_all=self.derives_all,
+            careful=careful,
+            watched=watched,
         )
         if self.must_be_real:
             check_is_real(self.function, passes.returned)

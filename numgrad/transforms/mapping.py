@@ -1,12 +1,15 @@
 """The loop over items that ``vmap`` makes, and ``derivative`` over arrays."""
 
 import re
+from functools import partial
 
 import numba
+import numpy as np
 from numba import get_num_threads, prange, types
 
 from numgrad.duals.numba_rules import OPTIONS, part
-from numgrad.transforms import chunks, layouts, state
+from numgrad.duals.numba_type import number_of
+from numgrad.transforms import care, chunks, layouts, state
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.optionals import has_optional
 from numgrad.transforms.overloads import overload_of, return_type
@@ -21,8 +24,11 @@ from numgrad.transforms.written import written_arguments
 class Mapping:
     """The source of a loop over items, for arguments of given types."""
 
-    def __init__(self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate):
+    def __init__(
+        self, function, kinds, in_axes, out, *, parallel, new=chunks.allocate, careful=None
+    ):
         self.function = function if function in DRIVERS else twin_of(function)
+        self.careful = careful  # what to call for an item whose derivatives are nan
         self.kinds = kinds
         self.in_axes = in_axes
         self.names = {
@@ -56,6 +62,8 @@ class Mapping:
                 "same for each, and None for none or all of them"
             )
         self.places = None if out is None else self._checked_out(out)
+        if any(leaf.is_array for leaf in self._results()):
+            self.careful = None  # the function itself looks for nan in arrays
 
     def _check(self):
         if not any(leaf.is_array for leaf in self.mapped):
@@ -275,13 +283,12 @@ class Mapping:
         lines = ["for k in range(first, last):"]
         if self.state:
             lines += ["    if k > 0:"]
-            lines += [
-                f"        put_back({expression}, saved[{k}])"
-                for k, (expression, _) in enumerate(self.state)
-            ]
+            lines += [f"        {line}" for line in self._putting_back()]
         if calls_library(self.function, self.items):
             lines += ["    one_by_one()"]
         lines += [f"    {line}" for line in self._item_into_results()]
+        if self.careful is not None:
+            lines = self._with_care(lines)
         body = Body(lines, self.names)
         block = part(function_of("block", "arguments, results, saved, first, last", body))
         if not self.parallel:
@@ -299,6 +306,64 @@ class Mapping:
                 )
 
         return numba.njit(shared, parallel=True, **OPTIONS)
+
+    def _putting_back(self):
+        """Return the source that lets what items may write be as the caller left it."""
+        return [
+            f"put_back({expression}, saved[{k}])" for k, (expression, _) in enumerate(self.state)
+        ]
+
+    def _with_care(self, loop):
+        """Return a loop that takes down whether items have derivatives that are nan, and is told.
+
+        So it can be vector code; what computes items again is compiled only then.
+        """
+        numbers = [leaf.expression for leaf in self._results()]
+        make = partial(careful_items, self.careful, tuple(self.kinds), tuple(self.in_axes))
+        elements = [number_of(leaf.element) for leaf in self._results()]
+        single = all(element in (types.float32, types.complex64) for element in elements)
+        self.names |= {
+            "noted": care.noted,
+            "nothing": np.int32(0) if single else np.int64(0),
+            "again": care.late(make),
+        }
+        return [
+            "lacking = nothing",
+            *loop,
+            *(f"    lacking = noted(lacking, {number})" for number in numbers),
+            "if lacking != 0:",
+            "    again((arguments, saved, first, last), results)",
+        ]
+
+    def items_again(self):
+        """Return the body that fills in what is nan among the results of some items.
+
+        What items may write is left to the last of them, which is computed once more for that.
+        """
+        results = list(enumerate(self._results()))
+        tests = [f"is_nan(results[{k}][k])" for k, _ in results]
+        if self.state:
+            tests.append("(k == last - 1)")
+        lines = [
+            "arguments, saved, first, last = given",
+            "for k in range(first, last):",
+            f"    if {' | '.join(tests)}:",
+            *(f"        {line}" for line in self._putting_back()),
+            f"        item = {self._call('k')}",
+            *(
+                f"        results[{k}][k] = filled(results[{k}][k], {leaf.expression})"
+                for k, leaf in results
+            ),
+            "return ()",
+        ]
+        names = {"is_nan": care.is_nan, "filled": care.filled, "put_back": state.put_back}
+        return Body(lines, self.names | names)
+
+
+def careful_items(function, kinds, in_axes):
+    """Return the function that fills in the results of items by those of another function."""
+    mapping = Mapping(function, kinds, in_axes, None, parallel=False)
+    return part(function_of("again", "given, results", mapping.items_again()))
 
 
 def shapes_of_results(function, kinds, results):

@@ -61,14 +61,18 @@ class CallersMemory:
                 self.add(f"{check}({place.expression})")
 
     def save(self, more):
-        """Copy what the function may write in the caller's memory, if there is another pass."""
-        if self.state and cuda.in_kernel():
+        """Copy what the function may write in the caller's memory, if there is another pass.
+
+        ``more`` is the source of whether there is, or False; and there may always be a careful one.
+        """
+        if more and self.state and cuda.in_kernel():
             self._check_one_pass()
-        if not self.state:
+        if not self.state or not (more or self.is_watched):
             return
-        self.add(f"if {more}:")
+        if not self.is_watched:
+            self.add(f"if {more}:")
         for k, (expression, kind) in enumerate(self.state):
-            self.add(*self._saved(k, expression, kind), indent=2)
+            self.add(*self._saved(k, expression, kind), indent=1 if self.is_watched else 2)
 
     def _check_one_pass(self):
         """Raise if a kernel, which can't copy what others may write too, needs more passes."""

@@ -14,9 +14,9 @@ from numba import types
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import floating, is_active
-from numgrad.duals.numba_type import DualType, highest, is_dual, number_of
+from numgrad.duals.numba_type import CAREFUL, DualType, highest, is_careful, is_dual, number_of
 from numgrad.targets import cuda
-from numgrad.transforms import chunks, layouts, state
+from numgrad.transforms import care, chunks, layouts, state
 from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.layouts import duals_like
 from numgrad.transforms.memory import CallersMemory
@@ -68,9 +68,21 @@ class Input:
 class Passes(CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
+    given = "arguments"  # what the function is made of that computes with care
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
 
-    def __init__(self, function, kinds, argnums, *, most=None, out_argnum=None, tangents=None):
+    def __init__(
+        self,
+        function,
+        kinds,
+        argnums,
+        *,
+        most=None,
+        out_argnum=None,
+        tangents=None,
+        careful=False,
+        watched=True,
+    ):
         self.function = function
         self.kinds = kinds
         self.argnums = argnums
@@ -90,7 +102,8 @@ class Passes(CallersMemory):
         }
         self.seeded = [each for each in self.inputs if each.seeded]
         self.state = self._state()
-        self.dual = DualType(self._value_type(), self._count(most), self._depth())
+        self.dual = DualType(self._value_type(), self._count(most), self._depth(careful))
+        self.is_watched = self._is_watched(watched)
         self._call()
 
     def _checked_out_argnum(self, out_argnum):
@@ -185,9 +198,9 @@ class Passes(CallersMemory):
         """Whether only the lengths of arrays tell how many inputs there are."""
         return any(each.leaf.is_array for each in self.seeded)
 
-    def _depth(self):
+    def _depth(self, careful):
         dual = highest(self.kinds)
-        return 1 + (0 if dual is None else dual.depth)
+        return 1 + max(0 if dual is None else dual.depth, CAREFUL if careful else 0)
 
     def dual_of(self, element):
         """Return the dual type for inputs of a type."""
@@ -367,6 +380,48 @@ class Passes(CallersMemory):
             "low = 0 if first > 0 else -first",
             f"high = {lanes} if first + {lanes} < {size} else {size} - first",
         )
+
+    # Care where a derivative is nan: see `numgrad.transforms.care`
+
+    def _is_watched(self, watched):
+        """Return whether to look for nan: whether what was computed can be computed again."""
+        can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
+        return watched and can_repeat and not (is_careful(self.dual) or cuda.in_kernel())
+
+    def watch(self, expression, indent):
+        """Take down whether a number lacks a derivative."""
+        if self.is_watched:
+            lacks, dual = self.name(care.lacks, "lacks"), self.name(self.dual, "dual")
+            self.add(f"lacking = lacking | {lacks}({dual}, {expression})", indent=indent)
+
+    def take_care(self, found):
+        """Compute results, by name and whether they are arrays, again where a derivative lacks.
+
+        The function is called once more, on what the caller left: it has written to no array of
+        floats of the caller's before `restore`, and all else is put back.
+        """
+        if self.is_watched and found:
+            results = "".join(f"{name}, " for name, _ in found)
+            numbers = "".join(f"{name}, " for name, is_array in found if not is_array)
+            again = f"{self.name(care.late(self.careful()), 'again')}({self.given}, ({results}))"
+            self.add(f"if {self.name(care.rare, 'rare')}(lacking):")
+            self.put_back(2)
+            self.add(f"({numbers}) = {again}" if numbers else again, indent=2)
+
+    def careful(self):
+        """Return what makes the function that computes results again, and can be pickled."""
+        raise NotImplementedError
+
+    def filling(self, found):
+        """Return the body that puts what was found in the place of what is nan in results."""
+        fill, filled = self.name(care.fill, "fill"), self.name(care.filled, "filled")
+        numbers = ""
+        for k, (name, is_array) in enumerate(found):
+            if is_array:
+                self.add(f"{fill}(results[{k}], {name})")
+            else:
+                numbers += f"{filled}(results[{k}], {name}), "
+        return self.body(f"({numbers})")
 
     def outputs(self):
         """Return the structure of what is differentiated."""

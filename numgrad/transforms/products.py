@@ -26,14 +26,19 @@ NO_DIRECTION = (
 class JvpPasses(Passes):
     """The one pass along a direction."""
 
-    def __init__(self, function, kinds, tangents, out=None, *, with_value=True):
+    given = "(arguments, tangents)"
+
+    def __init__(self, function, kinds, tangents, out=None, *, with_value=True, careful=False):
+        self.directions = tangents
         argnums = tuple(
             k for k, tangent in enumerate(tangents) if not isinstance(tangent, types.NoneType)
         )
         if not argnums:
             raise TypeError(NO_DIRECTION)
         check_alike(function, [kinds[k] for k in argnums], [tangents[k] for k in argnums])
-        super().__init__(function, kinds, argnums, tangents=(types.none, *tangents))
+        super().__init__(
+            function, kinds, argnums, tangents=(types.none, *tangents), careful=careful
+        )
         self.of_outputs = self.outputs()
         self.sides = {"value": parts.value_at, "tangent": parts.partial_at}
         if not with_value:
@@ -60,12 +65,39 @@ class JvpPasses(Passes):
 
     def implementation(self):
         """Return the body of a function of ``arguments``, ``tangents`` and ``out``."""
+        self._compute()
+        self.take_care(self._found())
+        self.restore()
+        results = [
+            source_of(mapped(partial(self._result, side), self.of_outputs)) for side in self.sides
+        ]
+        return self.body(", ".join(results))
+
+    def careful(self):
+        return partial(careful_function, self.function, self.kinds, self.directions)
+
+    def again(self):
+        """Return the body of a function of what is given and ``results``, which it fills."""
+        self.add(f"{self.given} = given")
+        self._compute()
+        return self.filling(self._found())
+
+    def _found(self):
+        """Return the names of the tangents, and whether they are arrays."""
+        arrays = [(f"tangent{k}", True) for k in range(len(self.stored))]
+        return arrays + [(name, False) for name in self.numbers]
+
+    def _compute(self):
+        """Add the pass, and what takes its results to their places."""
         self.check_unshared()
         self.check_out(self.out or ())
         self.check_shapes()
         self.prepare()
+        self.save(False)
+        if self.is_watched:
+            self.add("lacking = False")
         self.evaluate(1, first=True)
-        stored = [output for output in leaves(self.of_outputs) if is_stored(output)]
+        self.stored = stored = [output for output in leaves(self.of_outputs) if is_stored(output)]
         self.places = {
             (side, output): place
             for (side, output), place in zip(
@@ -78,12 +110,11 @@ class JvpPasses(Passes):
             self._allocate(f"{side}{stored.index(output)}", output, place)
         for k, output in enumerate(stored):
             self._take_apart(k, output)
-        self.restore()
-        results = [
-            source_of(mapped(partial(self._result, side, stored), self.of_outputs))
-            for side in self.sides
-        ]
-        return self.body(", ".join(results))
+        floats = [output for output in leaves(self.of_outputs) if output.is_floating]
+        self.numbers = {f"t{k}": o for k, o in enumerate(floats) if not o.is_array}
+        for name, output in self.numbers.items():
+            self.watch(output.expression, 1)
+            self.add(f"{name} = {self._side('tangent', output.expression)}")
 
     def check_shapes(self):
         """Compare the shapes of arrays with those of their tangents."""
@@ -119,6 +150,7 @@ class JvpPasses(Passes):
         else:
             self.add(f"for k, number in {self.name(np.ndenumerate, 'each')}({output.expression}):")
             names, number = [f"{side}{k}[k]" for side in self.sides], "number"
+        self.watch(number, 2)
         for side, name in zip(self.sides, names, strict=True):
             self.add(f"{name} = {self._side(side, number)}", indent=2)
 
@@ -127,16 +159,22 @@ class JvpPasses(Passes):
         function, dual = self.name(self.sides[side], side), self.name(self.dual, "dual")
         return f"{function}({dual}, {number}{', 0' if side == 'tangent' else ''})"
 
-    def _result(self, side, stored, output):
+    def _result(self, side, output):
         """Return the source of the value or the tangent of an output, or None if it isn't there."""
-        return self.if_there(output, self._part(side, stored, output))
+        return self.if_there(output, self._part(side, output))
 
-    def _part(self, side, stored, output):
+    def _part(self, side, output):
         if is_stored(output):
-            return f"{side}{stored.index(output)}"
-        if side == "tangent" and not output.is_floating:
-            return "None"
+            return f"{side}{self.stored.index(output)}"
+        if side == "tangent":
+            return next((name for name, number in self.numbers.items() if number == output), "None")
         return output.expression if output.is_array else self._side(side, output.expression)
+
+
+def careful_function(function, kinds, tangents):
+    """Return the function that makes the same pass with care."""
+    passes = JvpPasses(function, kinds, tangents, with_value=False, careful=True)
+    return part(function_of("again", "given, results", passes.again()))
 
 
 def is_stored(output):

@@ -1,16 +1,18 @@
 """The passes that differentiate by all inputs, and the arrays that they fill."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from numba import get_num_threads, njit, prange, types
 
 from numgrad.duals import parts
 from numgrad.duals.numba_rules import OPTIONS, part
 from numgrad.targets import cuda
-from numgrad.transforms import chunks
+from numgrad.transforms import care, chunks
 from numgrad.transforms.passes import Passes, check_place, derivative_element
 from numgrad.transforms.source import function_of
 from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
+from numgrad.transforms.widths import FEWEST
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Result:
 class JacobianPasses(Passes):
     """All passes over a function, and the results that they fill."""
 
+    looks_back = False  # whether to look for nan among results, and not at every pass
     begin = "0"  # the first input that counts; derivatives by those before it are left undefined
 
     def __init__(
@@ -51,12 +54,13 @@ class JacobianPasses(Passes):
         out,
         *,
         single,
-        most=None,
         out_argnum=None,
         shared=False,
         derives_all=False,
+        **options,
     ):
-        super().__init__(function, kinds, argnums, most=most, out_argnum=out_argnum)
+        super().__init__(function, kinds, argnums, out_argnum=out_argnum, **options)
+        self.settings = {"single": single, "out_argnum": out_argnum, "derives_all": derives_all}
         self.results = []
         self.single = single
         self.derives_all = derives_all  # whether a result that is no float has derivative 0
@@ -98,21 +102,9 @@ class JacobianPasses(Passes):
 
     def implementation(self, *, value=False):
         """Return the body of a function of ``arguments`` and ``out``."""
-        self.check_unshared()
-        if self.out is not None and not cuda.in_kernel():
-            self.check_out(self.out)
-            self._check_apart()
-        self.prepare()
-        self.add(f"start = {self.begin}")
-        if self._needs_more_passes():
-            self.save(f"{self.begin} + {self.dual.count} < total")
-        self.evaluate(1, first=True)
-        for k, result in enumerate(self.results):
-            self._allocate(result, None if self.out is None else self.out[k])
-        self._store(1, first=True)
-        if self._needs_more_passes():
-            self._add_more_passes()
-        self.complete()
+        self._compute()
+        self._look_back()
+        self.take_care(self._found())
         self.restore()
         if self.out is not None:
             self._copy_to_out()
@@ -120,6 +112,47 @@ class JacobianPasses(Passes):
         else:
             result = source_of(mapped(lambda r: self.if_there(r.output, r.name), self.structure))
         return self.body(f"{self.values()}, {result}" if value else result)
+
+    def _look_back(self):
+        """Take down whether derivatives are lacking, where the passes themselves didn't."""
+        for result, (name, _) in zip(self.results, self._found(), strict=True):
+            if self.is_watched and (self.looks_back or not result.output.is_array):
+                test = care.any_nan if result.is_array else care.is_nan
+                self.add(f"lacking = lacking | {self.name(test, 'nan')}({name})")
+
+    def _found(self):
+        """Return the names of results, arrays as one dimension, and whether they are arrays."""
+        return [(f"{r.name}_flat" if r.is_array else r.name, r.is_array) for r in self.results]
+
+    def careful(self):
+        return partial(
+            careful_function, type(self), self.function, self.kinds, self.argnums, self.settings
+        )
+
+    def again(self):
+        """Return the body of a function of what is given and ``results``, which it fills."""
+        self.add(f"{self.given} = given")
+        self._compute()
+        return self.filling(self._found())
+
+    def _compute(self):
+        """Add all passes, and what takes their results to their places."""
+        self.check_unshared()
+        if self.out is not None and not cuda.in_kernel():
+            self.check_out(self.out)
+            self._check_apart()
+        self.prepare()
+        self.add(f"start = {self.begin}")
+        self.save(self._needs_more_passes() and f"{self.begin} + {self.dual.count} < total")
+        if self.is_watched:
+            self.add("lacking = False")
+        self.evaluate(1, first=True)
+        for k, result in enumerate(self.results):
+            self._allocate(result, None if self.out is None else self.out[k])
+        self._store(1, first=True)
+        if self._needs_more_passes():
+            self._add_more_passes()
+        self.complete()
 
     def complete(self):
         """Add what results need that passes don't compute."""
@@ -131,8 +164,13 @@ class JacobianPasses(Passes):
             self._add_loop(f"{self.begin} + {count}", "total")
             return
         results = ", ".join(f"{result.name}_flat" for result in self.results)
+        if self.is_watched:
+            results += ", lackings"
+            self.add(f"lackings = {self.name(care.one_flag, 'one_flag')}()")
         share = self.name(share_passes(self._some_passes(results), count), "share_passes")
         self.add(f"{share}(arguments, ({results},), total)")
+        if self.is_watched:
+            self.add("lacking = lacking | lackings[0]")
 
     def _add_loop(self, first, last):
         self.add(f"for start in range({first}, {last}, {self.dual.count}):")
@@ -145,10 +183,14 @@ class JacobianPasses(Passes):
         before, self.lines = self.lines, []
         self.prepare()
         self.add(f"({results},) = results")
+        if self.is_watched:
+            self.add("lacking = False")
         for each in self.inputs:
             if each.in_array and not each.written:
                 self._fill(each, 1)
         self._add_loop("first", "last")
+        if self.is_watched:
+            self.add("if lacking:", "    lackings[0] = True")
         passes = self.body("None")
         self.lines = before
         return part(function_of("some_passes", "arguments, results, first, last", passes))
@@ -221,6 +263,8 @@ class JacobianPasses(Passes):
         name, output = f"{result.name}_outputs", result.output
         self.add(f"{name} = {self.flat(output.kind, output.expression)}", indent=indent)
         self.add(f"for row in range({name}.size):", indent=indent)
+        if not self.looks_back:
+            self.watch(f"{name}[row]", indent + 1)
         return f"{name}[row]"
 
     def _store_column(self, result, indent):
@@ -248,6 +292,12 @@ class JacobianPasses(Passes):
         for result, place in zip(self.results, self.out, strict=True):
             if not (cuda.in_kernel() and self._is_in_place(place)):
                 self.add(f"{self.name(chunks.bring, 'bring')}({place.expression}, {result.name})")
+
+
+def careful_function(kind, function, kinds, argnums, settings):
+    """Return the function that makes the same passes with care."""
+    passes = kind(function, kinds, argnums, None, careful=True, most=FEWEST, **settings)
+    return part(function_of("again", "given, results", passes.again()))
 
 
 def share_passes(some_passes, count):

@@ -19,6 +19,8 @@ def function_of(name: str, parameters: str, body: Body) -> Any:
     """
     source = "\n    ".join([f"def {name}({parameters}):", *body.lines])
     made: dict[str, Any] = {}  # apart from the names, one of which may be the same
-    exec(compile(source, f"<numgrad {name}>", "exec"), dict(body.names), made)
+    # with the name of a module Numba keeps a function's constants where it caches a caller
+    names = {"__name__": __name__} | body.names
+    exec(compile(source, f"<numgrad {name}>", "exec"), names, made)
     made[name].__qualname__ = f"{name}.{uuid4().hex}"
     return made[name]

@@ -165,6 +165,50 @@ def test_repeated_eigenvalues():
     assert_allclose(np.abs(vectors[:, 2, 2, 0]), [1.0, 0.0, 0.0])
 
 
+@njit
+def functions_of_matrices(x):
+    w, v = np.linalg.eigh(x)
+    u, s, vt = np.linalg.svd(x)
+    return v @ np.diag(np.exp(w)) @ v.T, u @ np.diag(s) @ vt, np.sum(np.exp(w)) + np.sum(s**2)
+
+
+def divided_difference(x, e):
+    """Return the derivative of exp(x), of a symmetric matrix, along a symmetric one."""
+    w, v = np.linalg.eigh(x)
+    same = np.abs(w[:, None] - w) < 1e-9
+    apart = np.where(same, 1.0, w[:, None] - w)
+    slopes = np.where(same, np.exp(w), (np.exp(w)[:, None] - np.exp(w)) / apart)
+    return v @ (slopes * (v.T @ e @ v)) @ v.T
+
+
+def test_matrix_functions_at_equal_values_are_right_or_nan():
+    rng = np.random.default_rng(5)
+    q = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    x = q @ np.diag([1.0, 1.0, 2.0, 3.0]) @ q.T
+    x = 0.5 * (x + x.T)
+    w, v = np.linalg.eigh(x)
+    kept_apart, coupled = rng.normal(size=(2, 4, 4))
+    kept_apart, coupled = (v @ (e + e.T) @ v.T for e in (kept_apart, coupled))
+    block = v.T @ kept_apart @ v
+    block[0, 1] = block[1, 0] = 0.0
+    kept_apart = v @ block @ v.T
+
+    exponential, same, traces = numgrad.jvp(functions_of_matrices, (x,), (kept_apart,))[1]
+    assert_allclose(exponential, divided_difference(x, kept_apart), rtol=1e-9, atol=1e-9)
+    trace = np.trace(np.exp(w) * (v.T @ kept_apart @ v)) + 2.0 * np.trace(x @ kept_apart)
+    assert_allclose(traces, trace, rtol=1e-12)
+    right = np.isnan(same) | np.isclose(same, kept_apart, rtol=1e-8, atol=1e-8)
+    assert right.all()
+
+    exponential, same, traces = numgrad.jvp(functions_of_matrices, (x,), (coupled,))[1]
+    right = divided_difference(x, coupled)
+    assert (np.isnan(exponential) | np.isclose(exponential, right, rtol=1e-9)).all()
+    assert np.isnan(exponential).any()
+    assert (np.isnan(same) | np.isclose(same, coupled, rtol=1e-9)).all()
+    trace = np.trace(np.exp(w) * (v.T @ coupled @ v)) + 2.0 * np.trace(x @ coupled)
+    assert_allclose(traces, trace, rtol=1e-12)
+
+
 def test_only_the_lower_triangle_counts():
     x = np.array([[1.0, 9.0], [0.5, 3.0]])
     symmetric = np.tril(x) + np.tril(x, -1).T

@@ -15,7 +15,7 @@ from numgrad.duals.numba_type import DualType, is_dual
 from numgrad.duals.number import Dual, apply
 from numgrad.duals.rules import COMPLEX_TABLE, TABLE, primal
 
-from .test_rules import HOLOMORPHIC, INTEGERS, ROWS, seeded
+from .test_rules import HOLOMORPHIC, INTEGERS, KINKS, ROWS, seeded
 
 register_table()
 nan, inf = math.nan, math.inf
@@ -78,7 +78,9 @@ SCALAR = [
 def test_as_in_python_at_first_and_second_order(function, entry):
     wrapper = compiled(function, len(points(entry)[0]))
     # Contraction to fused multiply-adds rounds less often than Python does, in each term.
-    for order, point in itertools.product((1, 2), points(entry)):
+    # What kinks are made of is nan at second order, and not used where it is nan times 0.
+    orders = (1,) if entry.name in KINKS else (1, 2)
+    for order, point in itertools.product(orders, points(entry)):
         arguments = seeded(point, entry.name, order)
         result, expected = wrapper(*arguments), apply(entry, *arguments)
         assert_close(result, expected)

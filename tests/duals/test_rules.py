@@ -140,8 +140,10 @@ ROWS = {
 }
 # Arguments which a function has no derivative in.
 INTEGERS = {"ldexp": {1}, "polygamma": {0}, "sinc_derivative": {0}, "power_log": {2}}
-# Tested further below, or where they are used: direction with hypot and arctan2.
-BY_HAND = {"divmod", "modf", "frexp", "where", "direction"}
+# Tested further below, or where they are used: direction with hypot and arctan2, those of kinks
+# with the functions that have them.
+KINKS = {"side", "undefined", "unit", "tied", "difference", "difference_of_slopes"}
+BY_HAND = {"divmod", "modf", "frexp", "where", "direction"} | KINKS
 
 ENTRIES = {entry.name: entry for entry in TABLE.values() if entry.kind != "predicate"}
 CASES = [
@@ -378,8 +380,52 @@ def test_powers_of_zero():
 
 def test_lengths_at_the_origin():
     assert slopes(np.hypot, 0.0, 0.0) == slopes(np.arctan2, 0.0, 0.0) == [0.0, 0.0]
-    assert slopes(np.hypot, 0.0, 0.0, order=2) == [0.0] * 4
-    assert slopes(np.arctan2, 0.0, 0.0, order=2) == [0.0] * 4
+    assert np.isnan(slopes(np.hypot, 0.0, 0.0, order=2)).all()
+    assert np.isnan(slopes(np.arctan2, 0.0, 0.0, order=2)).all()
+
+
+def second_derivative(function, x):
+    return function(Dual(Dual(x, 1.0), Dual(1.0, 0.0))).partials[0].partials[0]
+
+
+KINKED = {
+    "abs(x)**2": (lambda x: abs(x) ** 2, 0.0, 2.0),
+    "x * abs(x)": (lambda x: x * abs(x), 0.0, 2.0),
+    "hypot(x, 0)**2": (lambda x: np.hypot(x, 0.0) ** 2, 0.0, 2.0),
+    "copysign(x, 1)**2": (lambda x: np.copysign(x, 1.0) ** 2, 0.0, 2.0),
+    "abs of complex": (lambda x: abs(x * (3.0 + 4.0j)) ** 2, 0.0, 50.0),
+    "unit of complex": (lambda x: (np.sign(x * 1j) * x).imag, 0.0, 0.0),
+    "maximum(x, 0)**2": (lambda x: np.maximum(x, 0.0) ** 2, 0.0, 2.0),
+    "clip(x, 1, 2)": (lambda x: np.clip(x, 1.0, 2.0), 1.0, 0.0),
+    "slopes alike, curvatures not": (lambda x: np.minimum(x**2, x**3), 0.0, 3.0),
+}
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_a_slope_by_convention_has_no_slope(name):
+    function, kink, away = KINKED[name]
+    assert np.isnan(second_derivative(function, kink))
+    assert second_derivative(function, kink + 0.5) == pytest.approx(away)
+
+
+def test_no_kink_where_two_numbers_are_tied_at_every_order():
+    for choice in (np.maximum, np.minimum, np.fmax, np.fmin, max, min):
+        assert second_derivative(lambda x: choice(x**3, x * x**2), 2.0) == 12.0  # noqa: B023
+        assert second_derivative(lambda x: choice(x**3, 8.0) * 0.0 + x**2, 1.0) == 2.0  # noqa: B023
+
+
+def test_kinks_leave_other_inputs_alone():
+    t = Dual(Dual(0.0, (1.0, 0.0)), (Dual(1.0, (0.0, 0.0)), Dual(0.0, (0.0, 0.0))))
+    u = Dual(Dual(2.0, (0.0, 1.0)), (Dual(0.0, (0.0, 0.0)), Dual(1.0, (0.0, 0.0))))
+    total = abs(t) + np.maximum(t, 0.0) + np.hypot(t, 0.0) + u**3
+    hessian = [[total.partials[i].partials[j] for j in range(2)] for i in range(2)]
+    np.testing.assert_equal(hessian, [[nan, 0.0], [0.0, 12.0]])
+
+
+def test_ties_of_infinite_derivatives_and_of_signed_zeros():
+    assert np.maximum(np.sqrt(Dual(0.0, 1.0)), 0.0).partials == (inf,)
+    assert np.maximum(Dual(inf, 1.0), inf).partials == (0.5,)
+    assert np.signbit(np.maximum(Dual(-0.0, 1.0), -0.0).value)
 
 
 def test_lengths_at_infinity():
