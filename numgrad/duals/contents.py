@@ -441,7 +441,8 @@ def is_ours(function):
 @cache
 def is_known_file(file):
     """Return whether a file is part of Python or of a known package."""
-    path = os.path.realpath(file)
+    (folder,) = folders_of((os.path.dirname(file),))
+    path = os.path.join(folder, os.path.basename(file))
     (library,) = folders_of((sysconfig.get_path("stdlib"),))
     outside = {"site-packages", "dist-packages"}
     if path.startswith(library) and outside.isdisjoint(path.removeprefix(library).split(os.sep)):

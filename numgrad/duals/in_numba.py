@@ -7,6 +7,8 @@ this file imports as little as it can: the rest is loaded when a dual is met.
 from functools import cache
 from typing import Any
 
+_loading: list[bool] = []
+
 
 @cache
 def register() -> None:
@@ -40,7 +42,11 @@ def load() -> None:
     """Teach Numba all about duals, also where it is compiling already."""
     from numgrad.duals.numba_rules import register_table
 
-    register_table()
+    _loading.append(True)  # what is defined meanwhile is taken up once, at the end
+    try:
+        register_table()
+    finally:
+        _loading.clear()
     refresh()
 
 
@@ -53,7 +59,7 @@ def refresh() -> None:
     from numba.core.registry import cpu_target
 
     context = cpu_target.typing_context
-    if not context._registries:
+    if _loading or not context._registries:
         return  # the first program to be compiled takes up everything
     before = dict(context._globals)
     context.refresh()
