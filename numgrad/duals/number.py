@@ -78,8 +78,9 @@ def _by_slopes(
 
 def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
     """Return the sums of the slopes times the derivatives of the arguments."""
+    may_be_steep = rule.kinked or not rule.smooth  # where what doesn't move moves nothing
     terms = [
-        [dx if not rule.smooth and _is_zero(dx) else product(f, dx) for dx in partials]
+        [dx if may_be_steep and _is_zero(dx) else product(f, dx) for dx in partials]
         for f, partials in active
         if f is not None
     ]
