@@ -104,7 +104,7 @@ class Rewriting:
             if not place.is_memory:
                 return is_named
             is_unwritten = is_constant or not place.find().is_written
-            return (is_new and not is_dual) or (is_outside and is_unwritten)
+            return (is_unwritten and is_outside) or (is_new and not (is_dual and is_unwritten))
 
         return pattern_of(activity.shape(name), becomes_dual)
 

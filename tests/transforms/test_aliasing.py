@@ -107,6 +107,8 @@ t = ((x[0], 1.0), (2.0, x[1])); y = max(t[0]) * min(t[1])
 l = doubled(np.array([1.0, 2.0])); l[0] = x[0]; y = l[0] * l[1]
 l = sorted([3.0, 2.0]); l[0] = x[0]; y = l[0] * l[1]
 a = np.zeros(4); a.flat[2] = x[0]; y = (a * a).sum() + x[1]
+a = np.floor(x); b = a[1:]; b[0] = x[1]; y = (a * a).sum() + x[0]
+a = np.round(x, 1) if x[0] > 9.0 else x * 2.0; a[1] = 3.0; y = (a * a).sum()
 y = np.trunc(x[2]) * x[0] + squares(x[0], 2.0, x[1])
 p = Pair(1.0, x) if x[0] > 0.0 else Pair(x[1], x); y = p.a * p.b[0]
 """.strip().splitlines()
