@@ -134,7 +134,7 @@ def checked(text: str, way: str) -> Outcome:
     if isinstance(raised, RecursionError) or not isinstance(raised, (*MEANT, type(None))):
         return Outcome("invalid", str(raised)[:2000], way)
     # a sum of threads, products by BLAS and reassociated operations round in their own order
-    exact = not re.search("fastmath|prange", text)
+    exact = not re.search("fastmath|prange|parallel=True", text)
     single = isinstance(value, int | float)
     if single and not (plain or same_numbers(value, value_in_python(text), 1e-9)):
         return Outcome("invalid", "Numba's value is another than Python's", way)
