@@ -117,6 +117,13 @@ def lower_derivation(context, builder, this, kinds, arguments):
     """Emit what a function of the table gives for arguments of some types."""
     if this.by_tangents:
         return lower_tangents(context, builder, this, arguments[0])
+    if is_careful(this.dual) and this.returned:
+        return call_out_of_line(context, builder, this, kinds, arguments)
+    return by_slopes(context, builder, this, kinds, arguments)
+
+
+def by_slopes(context, builder, this, kinds, arguments):
+    """Emit a value and the sum of the slopes times the partials of the arguments."""
     partials, values = [], []
     for kind, wanted, argument in zip(kinds, this.kinds, arguments, strict=False):
         partials.append(None)
@@ -261,6 +268,35 @@ def total(context, builder, dual, terms):
 # - At a pole, where finite operands have an infinite result, the tangent is nan, for what follows
 #   may have any limit: exp(log(x)) at 0. Only what was nan is taken from careful passes, so that
 #   log(x) itself keeps its infinite slope.
+
+
+def call_out_of_line(context, builder, this, kinds, arguments):
+    """Emit a call of a function that is emitted once a module, for each derivation.
+
+    What a careful product asks is so much that LLVM would take minutes, where each operation of a
+    function were part of it: its time grows faster than the conditions that depend on each other.
+    """
+    convention, kinds = context.call_conv, tuple(kinds)
+    functions = vars(builder.module).setdefault("numgrad_careful", {})
+    key = id(this), kinds
+    if key not in functions:
+        name = builder.module.get_unique_name("numgrad.careful")
+        kind = convention.get_function_type(this.result, kinds)
+        function = ir.Function(builder.module, kind, name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        inside = ir.IRBuilder(function.append_basic_block())
+        given = context.get_arg_packer(kinds).from_arguments(
+            inside, convention.get_arguments(function)
+        )
+        result = by_slopes(context, inside, this, kinds, given)
+        convention.return_value(inside, context.get_return_value(inside, this.result, result))
+        functions[key] = function, this  # which lives as long as its number is a key
+    function, _ = functions[key]
+    status, result = convention.call_function(builder, function, this.result, kinds, arguments)
+    with cgutils.if_unlikely(builder, status.is_error):
+        convention.return_status_propagate(builder, status)
+    return result
 
 
 def careful_terms(context, builder, this, kinds, values, partials, value, slope_kinds, slopes):

@@ -166,11 +166,11 @@ class Late:
         function = self.make()
         function.compile(kinds)
         compiled = function.overloads[kinds]
-        return compiled if compiled.signature.return_type == numbers_in(kinds[1]) else None
+        return compiled if compiled.signature.return_type == numbers_in(kinds[-1]) else None
 
 
 def late(make):
-    """Return a function of compiled code, of arguments and a tuple of results, compiled late.
+    """Return a function of arguments, others and a tuple of results, that is compiled late.
 
     ``make`` returns the function to be called. It fills arrays among the results, and returns the
     numbers. Where it can't be compiled, the results stay as they are.
@@ -178,13 +178,13 @@ def late(make):
     site = Late(make)
 
     @intrinsic
-    def call(typingctx, arguments, results):
-        kinds = types.unliteral(arguments), types.unliteral(results)
+    def call(typingctx, arguments, others, results):
+        kinds = tuple(map(types.unliteral, (arguments, others, results)))
 
         def codegen(context, builder, sig, given):
             return call_late(context, builder, site, kinds, given)
 
-        return numbers_in(kinds[1])(*kinds), codegen
+        return numbers_in(results)(*kinds), codegen
 
     return call
 
@@ -200,10 +200,10 @@ def call_late(context, builder, site, kinds, given):
     """Emit a call by an address that is asked for once."""
     find = finder(context, builder, site, kinds)
     address = builder.call(find, [])
-    numbers = numbers_in(kinds[1])
+    numbers = numbers_in(kinds[-1])
     before = [
-        builder.extract_value(given[1], k)
-        for k, kind in enumerate(kinds[1].types)
+        builder.extract_value(given[-1], k)
+        for k, kind in enumerate(kinds[-1].types)
         if not isinstance(kind, types.Array)
     ]
     result = cgutils.alloca_once_value(builder, context.make_tuple(builder, numbers, before))

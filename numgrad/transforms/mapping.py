@@ -332,7 +332,7 @@ class Mapping:
             *loop,
             *(f"    lacking = noted(lacking, {number})" for number in numbers),
             "if lacking != 0:",
-            "    again((arguments, saved, first, last), results)",
+            "    again(arguments, (saved, first, last), results)",
         ]
 
     def items_again(self):
@@ -345,7 +345,7 @@ class Mapping:
         if self.state:
             tests.append("(k == last - 1)")
         lines = [
-            "arguments, saved, first, last = given",
+            "saved, first, last = others",
             "for k in range(first, last):",
             f"    if {' | '.join(tests)}:",
             *(f"        {line}" for line in self._putting_back()),
@@ -363,7 +363,7 @@ class Mapping:
 def careful_items(function, kinds, in_axes):
     """Return the function that fills in the results of items by those of another function."""
     mapping = Mapping(function, kinds, in_axes, None, parallel=False)
-    return part(function_of("again", "given, results", mapping.items_again()))
+    return part(function_of("again", "arguments, others, results", mapping.items_again()))
 
 
 def shapes_of_results(function, kinds, results):

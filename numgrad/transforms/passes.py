@@ -68,7 +68,7 @@ class Input:
 class Passes(CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
-    given = "arguments"  # what the function is made of that computes with care
+    others = "None"  # what the function gets besides arguments that computes with care
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
 
     def __init__(
@@ -403,7 +403,8 @@ class Passes(CallersMemory):
         if self.is_watched and found:
             results = "".join(f"{name}, " for name, _ in found)
             numbers = "".join(f"{name}, " for name, is_array in found if not is_array)
-            again = f"{self.name(care.late(self.careful()), 'again')}({self.given}, ({results}))"
+            again = self.name(care.late(self.careful()), "again")
+            again = f"{again}(arguments, {self.others}, ({results}))"
             self.add(f"if {self.name(care.rare, 'rare')}(lacking):")
             self.put_back(2)
             self.add(f"({numbers}) = {again}" if numbers else again, indent=2)

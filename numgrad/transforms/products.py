@@ -26,7 +26,7 @@ NO_DIRECTION = (
 class JvpPasses(Passes):
     """The one pass along a direction."""
 
-    given = "(arguments, tangents)"
+    others = "tangents"
 
     def __init__(self, function, kinds, tangents, out=None, *, with_value=True, careful=False):
         self.directions = tangents
@@ -78,7 +78,6 @@ class JvpPasses(Passes):
 
     def again(self):
         """Return the body of a function of what is given and ``results``, which it fills."""
-        self.add(f"{self.given} = given")
         self._compute()
         return self.filling(self._found())
 
@@ -174,7 +173,7 @@ class JvpPasses(Passes):
 def careful_function(function, kinds, tangents):
     """Return the function that makes the same pass with care."""
     passes = JvpPasses(function, kinds, tangents, with_value=False, careful=True)
-    return part(function_of("again", "given, results", passes.again()))
+    return part(function_of("again", "arguments, tangents, results", passes.again()))
 
 
 def is_stored(output):

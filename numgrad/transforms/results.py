@@ -130,8 +130,7 @@ class JacobianPasses(Passes):
         )
 
     def again(self):
-        """Return the body of a function of what is given and ``results``, which it fills."""
-        self.add(f"{self.given} = given")
+        """Return the body of a function of ``arguments`` and ``results``, which it fills."""
         self._compute()
         return self.filling(self._found())
 
@@ -297,7 +296,7 @@ class JacobianPasses(Passes):
 def careful_function(kind, function, kinds, argnums, settings):
     """Return the function that makes the same passes with care."""
     passes = kind(function, kinds, argnums, None, careful=True, most=FEWEST, **settings)
-    return part(function_of("again", "given, results", passes.again()))
+    return part(function_of("again", "arguments, others, results", passes.again()))
 
 
 def share_passes(some_passes, count):
