@@ -124,10 +124,6 @@ class Activity:
     def carries(self, place):
         return place.find() in self.active
 
-    def has_active_memory(self, name):
-        """Return whether the memory that a variable refers to holds duals."""
-        return any(place.is_memory and self.carries(place) for place in places(self.shape(name)))
-
     # Statements
 
     def _relate(self, statement):
@@ -390,11 +386,6 @@ class Activity:
         if definition.op == "getattr":
             return definition.attr == "type"
         return definition.op == "call" and self.value_of(definition.func) is type
-
-    def is_constant(self, var):
-        """Return whether a variable stands for a constant of the source."""
-        definition = guard(get_definition, self.ir, var)
-        return isinstance(definition, self.nodes.Const | self.nodes.Global | self.nodes.FreeVar)
 
 
 def meet(target, source):
