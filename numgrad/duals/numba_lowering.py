@@ -117,7 +117,7 @@ def lower_derivation(context, builder, this, kinds, arguments):
     """Emit what a function of the table gives for arguments of some types."""
     if this.by_tangents:
         return lower_tangents(context, builder, this, arguments[0])
-    if is_careful(this.dual) and this.returned:
+    if this.returned and is_careful(this.dual):
         return call_out_of_line(context, builder, this, kinds, arguments)
     return by_slopes(context, builder, this, kinds, arguments)
 
