@@ -9,14 +9,13 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from numgrad.duals.number import Dual
-    from numgrad.duals.rules import rule
     from numgrad.fields.gradient import gradient
+    from numgrad.numbers.dual.number import Dual
     from numgrad.plotting import plot, plot_gradient
+    from numgrad.rules.registry import rule
     from numgrad.tracer.trace import trace
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
-    from numgrad.transforms.errors import DifferentiationError
     from numgrad.transforms.explain import explain
     from numgrad.transforms.grad import grad, value_and_grad
     from numgrad.transforms.hessian import hessian
@@ -24,18 +23,19 @@ if TYPE_CHECKING:
     from numgrad.transforms.jacobian import jacobian
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.vmap import vmap
+    from numgrad.twin.errors import DifferentiationError
 
 __version__ = "0.1.0"
 
 _NAMES_IN = {
-    "numgrad.duals.number": ["Dual"],
-    "numgrad.duals.rules": ["rule"],
+    "numgrad.numbers.dual.number": ["Dual"],
+    "numgrad.rules.registry": ["rule"],
     "numgrad.fields.gradient": ["gradient"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
-    "numgrad.transforms.errors": ["DifferentiationError"],
+    "numgrad.twin.errors": ["DifferentiationError"],
     "numgrad.transforms.explain": ["explain"],
     "numgrad.transforms.grad": ["grad", "value_and_grad"],
     "numgrad.transforms.hessian": ["hessian"],
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     if "numba.core.registry" in sys.modules:  # it may be asking in the midst of compiling
-        importlib.import_module("numgrad.duals.in_numba").refresh()
+        importlib.import_module("numgrad.calls.in_numba").refresh()
     if "numba.cuda" in sys.modules:  # kernels know nothing of entry points
         importlib.import_module("numgrad.cuda_extension").register()
     globals()[name] = value

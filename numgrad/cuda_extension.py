@@ -15,10 +15,10 @@ def register() -> None:
 
     if not cuda.is_installed():  # Numba comes with a remnant of numba.cuda
         return
-    from numgrad.duals import on_cuda
+    from numgrad.calls import on_cuda
+    from numgrad.drivers.sized import sized
+    from numgrad.drivers.transform import MADE_IN_COMPILED_CODE
     from numgrad.transforms.products import compiled_hvp, compiled_jvp, hvp, jvp
-    from numgrad.transforms.sized import sized
-    from numgrad.transforms.transform import MADE_IN_COMPILED_CODE
 
     on_cuda.register()
     for function, typed in MADE_IN_COMPILED_CODE.items():

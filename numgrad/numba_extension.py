@@ -1,6 +1,6 @@
 """What Numba calls through the entry point ``numba_extensions`` before it first compiles."""
 
-from numgrad.duals import in_numba as duals
+from numgrad.calls import in_numba as duals
 from numgrad.fields import in_numba as fields
 
 

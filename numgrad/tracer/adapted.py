@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.rules import TABLE
+from numgrad.rules.registry import TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import TracedArray, fresh
 from numgrad.tracer.elements import is_dual, values_of
@@ -70,7 +70,7 @@ def _compiled(thing: Any) -> Any:
     """Return the plain function of a compiled one, and the tracer's derivative of a derivative."""
     from numba.core.dispatcher import Dispatcher
 
-    from numgrad.transforms import transform
+    from numgrad.drivers import transform
 
     own: Any = transform  # whose functions have no types
     thing = own.original_of(thing)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
-from numgrad.duals.rules import primal
+from numgrad.numbers.dual.number import Dual
+from numgrad.rules.registry import primal
 from numgrad.tracer import live
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects

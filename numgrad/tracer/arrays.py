@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
+from numgrad.numbers.dual.number import Dual
 from numgrad.tracer.elements import (
     Elements,
     depth_of,

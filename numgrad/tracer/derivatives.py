@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 import numgrad
+from numgrad.drivers.positions import position_of_output, positions_of
+from numgrad.drivers.tables import tables_of
+from numgrad.drivers.transform import Transform, with_out
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
@@ -39,9 +42,6 @@ from numgrad.tracer.items import Whole
 from numgrad.tracer.layout import overlaps_itself
 from numgrad.tracer.numbers import Traced
 from numgrad.tracer.run import Run, check_is_real, check_returned
-from numgrad.transforms.positions import position_of_output, positions_of
-from numgrad.transforms.tables import tables_of
-from numgrad.transforms.transform import Transform, with_out
 
 
 class TracedTransform:

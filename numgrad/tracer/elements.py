@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual, apply, find
-from numgrad.duals.rules import COMPLEX_TABLE, primal
+from numgrad.numbers.dual.number import Dual, apply, find
+from numgrad.rules.registry import COMPLEX_TABLE, primal
 
 Elements = Any  # a Dual, a number, or an object array of these
 NUMBERS = bool | int | float | complex | np.number | np.bool_

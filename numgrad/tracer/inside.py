@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from numgrad.duals.number import find
-from numgrad.duals.rules import TABLE
+from numgrad.numbers.dual.number import find
+from numgrad.rules.registry import TABLE
 from numgrad.tracer.elements import is_array, is_dual, objects, values_of
 from numgrad.tracer.lines import one
 from numgrad.tracer.numbers import elements_of, has_traced, plain

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
+from numgrad.numbers.dual.number import Dual
 from numgrad.tracer.elements import Elements, arranged, cast, is_array
 
 PAIR = np.dtype([("real", object), ("imag", object)])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numgrad.duals.number import Dual
+from numgrad.numbers.dual.number import Dual
 from numgrad.tracer.elements import Elements, is_array, members
 from numgrad.tracer.places import refusal, start_of
 

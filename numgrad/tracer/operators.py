@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import named
+from numgrad.numbers.dual.number import named
 from numgrad.tracer.arrays import TracedArray, traced
 from numgrad.tracer.elements import computed, is_array, values_of
 from numgrad.tracer.numbers import (

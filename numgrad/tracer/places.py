@@ -11,13 +11,11 @@ from types import CodeType
 
 import numpy as np
 
-from numgrad.transforms.errors import DifferentiationError
+from numgrad.twin.errors import DifferentiationError
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, folder) + os.sep for folder in ("tracer", "duals"))
-_MACHINERY = (*_OURS, os.path.join(_PACKAGE, "transforms") + os.sep)
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_EXAMPLES = os.path.join(_PACKAGE, "examples") + os.sep
+_EXAMPLES = _PACKAGE + "examples" + os.sep  # programs as users write them
 _LIBRARIES = tuple({path + os.sep for path in sysconfig.get_paths().values() if path})
 
 ENTRANCES: set[CodeType] = set()  # the functions that call the user's: the search ends there
@@ -48,7 +46,9 @@ def is_library(filename: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_inner(filename: str) -> bool:
-    return filename.startswith((*_MACHINERY, _NUMPY)) or filename == "<frozen importlib._bootstrap>"
+    if filename.startswith(_EXAMPLES):
+        return False
+    return filename.startswith((_PACKAGE, _NUMPY)) or filename == "<frozen importlib._bootstrap>"
 
 
 def here() -> Place | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
-from numgrad.duals.rules import primal
+from numgrad.numbers.dual.number import Dual
+from numgrad.rules.registry import primal
 from numgrad.tracer.elements import Elements, dtype_of, is_array, mapped, values_of
 from numgrad.tracer.places import Place, here
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
-from numgrad.duals.rules import primal
+from numgrad.numbers.dual.number import Dual
+from numgrad.rules.registry import primal
 from numgrad.tracer import live
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from numgrad.duals.number import Dual
+from numgrad.numbers.dual.number import Dual
 from numgrad.tracer import live
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.duals.number import Dual
-from numgrad.duals.rules import primal
+from numgrad.numbers.dual.number import Dual
+from numgrad.rules.registry import primal
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import Elements, is_array, values_of
 from numgrad.tracer.inside import values_in

@@ -6,18 +6,16 @@ from typing import Any, Literal
 import numpy as np
 from numba import types
 
-from numgrad.duals.numba_rules import part
+from numgrad.calls.entries import part
+from numgrad.drivers import care, chunks, layouts
+from numgrad.drivers.mapping import Mapping
+from numgrad.drivers.positions import positions_of
+from numgrad.drivers.scratch import scratch
+from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
+from numgrad.drivers.tables import tables_of
+from numgrad.drivers.transform import made, register
 from numgrad.targets import cuda
-from numgrad.transforms import care, chunks, layouts
-from numgrad.transforms.callees import DRIVERS
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
-from numgrad.transforms.mapping import Mapping
-from numgrad.transforms.positions import positions_of
-from numgrad.transforms.scratch import scratch
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import argument, leaves, mapped, source_of, structure_of
-from numgrad.transforms.tables import tables_of
-from numgrad.transforms.transform import made, register
 from numgrad.transforms.vmap import (
     Targeted,
     check_target,
@@ -25,6 +23,8 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
+from numgrad.twin.callees import DRIVERS
+from numgrad.twin.source import Body, function_of
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.
 AT_POINT, CAREFUL = "at a point", "at a point, with care"
@@ -45,7 +45,7 @@ class Derivative(Targeted, Jacobian):
             return "parallel" if may_share(max(map(numbers_in, arguments))) else "serial"
         return None
 
-    def item_hint(self, arguments):  # noqa: ARG002 - it is serial, whatever they are
+    def item_hint(self, arguments):
         return None
 
     def _whole(self, count):

@@ -18,13 +18,13 @@ from numba import typeof, types
 from numba.core import ir
 from numba.core.errors import NumbaError
 
-from numgrad.duals.allocations import METHODS, REPLACEMENTS
-from numgrad.duals.numba_type import dual_in, highest, is_dual
-from numgrad.duals.rules import TABLE
-from numgrad.transforms.callees import DRIVERS
+from numgrad.arrays.creation import METHODS, REPLACEMENTS
+from numgrad.drivers.transform import Transform
+from numgrad.numbers.dual.type import dual_in, highest, is_dual
+from numgrad.rules.registry import TABLE
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
-from numgrad.transforms.transform import Transform
-from numgrad.transforms.twin import Twin
+from numgrad.twin.callees import DRIVERS
+from numgrad.twin.twin import Twin
 
 ACTIVE_STYLE = "background: rgba(255, 200, 0, 0.25)"
 NOTE_STYLE = "opacity: 0.65; font-style: italic"

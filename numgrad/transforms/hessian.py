@@ -6,16 +6,16 @@ from typing import Any
 
 from numba import types
 
-from numgrad.duals.numba_rules import part
+from numgrad.calls.entries import part
+from numgrad.drivers import chunks
+from numgrad.drivers.positions import positions_of
+from numgrad.drivers.results import JacobianPasses
+from numgrad.drivers.structure import leaves, structure_of
+from numgrad.drivers.transform import made, register
+from numgrad.drivers.widths import FEWEST
 from numgrad.targets import cuda
-from numgrad.transforms import chunks
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
-from numgrad.transforms.positions import positions_of
-from numgrad.transforms.results import JacobianPasses
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import leaves, structure_of
-from numgrad.transforms.transform import made, register
-from numgrad.transforms.widths import FEWEST
+from numgrad.twin.source import Body, function_of
 
 
 class LaterPasses(JacobianPasses):
@@ -37,7 +37,7 @@ class LaterJacobian(Jacobian):
         begin = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.parameters = [begin, *self.parameters]
 
-    def method(self, kinds):  # noqa: ARG002 - the same for all
+    def method(self, kinds):
         return LaterPasses, self.function
 
     def written(self, kinds):
@@ -46,7 +46,7 @@ class LaterJacobian(Jacobian):
     def passed_on(self, kinds):
         return kinds[1:]
 
-    def implementation(self, kinds, out, hint):  # noqa: ARG002 - Python doesn't call it
+    def implementation(self, kinds, out, hint):
         passes = self.passes(kinds[1:], out)
         run = part(function_of("run", "begin, arguments, out", passes.implementation()))
         return Body(["return run(arguments[1], arguments[:1] + arguments[2:], out)"], {"run": run})

@@ -6,21 +6,14 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.duals.numba_matrices import columns_of
-from numgrad.duals.numba_rules import OPTIONS, part
-from numgrad.duals.numba_type import dual_in, highest, is_complex, is_dual, number_of
-from numgrad.duals.parts import set_primal
-from numgrad.duals.rules import primal
-from numgrad.transforms import state
-from numgrad.transforms.callees import DRIVERS
-from numgrad.transforms.chunks import allocate, flat
-from numgrad.transforms.errors import DifferentiationError
-from numgrad.transforms.jacobian import jacobian
-from numgrad.transforms.layouts import duals_like, extent_of, lying_like, steps_like, store_at
-from numgrad.transforms.overloads import return_type
-from numgrad.transforms.source import Body
-from numgrad.transforms.structure import FLOATING, argument, leaves, rebuilt, structure_of
-from numgrad.transforms.transform import (
+from numgrad.arrays.linalg.matrices import columns_of
+from numgrad.calls.entries import OPTIONS, part
+from numgrad.drivers import state
+from numgrad.drivers.chunks import allocate, flat
+from numgrad.drivers.layouts import duals_like, extent_of, lying_like, steps_like, store_at
+from numgrad.drivers.overloads import return_type
+from numgrad.drivers.structure import FLOATING, argument, leaves, rebuilt, structure_of
+from numgrad.drivers.transform import (
     Transform,
     compiled,
     made,
@@ -28,9 +21,16 @@ from numgrad.transforms.transform import (
     parameters_of,
     register,
 )
-from numgrad.transforms.twin import twin_of
-from numgrad.transforms.widths import FEWEST
-from numgrad.transforms.written import written_arguments
+from numgrad.drivers.widths import FEWEST
+from numgrad.drivers.written import written_arguments
+from numgrad.numbers.dual.parts import set_primal
+from numgrad.numbers.dual.type import dual_in, highest, is_complex, is_dual, number_of
+from numgrad.rules.registry import primal
+from numgrad.transforms.jacobian import jacobian
+from numgrad.twin.callees import DRIVERS
+from numgrad.twin.errors import DifferentiationError
+from numgrad.twin.source import Body
+from numgrad.twin.twin import twin_of
 
 
 class ImplicitRoot(Transform):

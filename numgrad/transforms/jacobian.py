@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.duals.numba_rules import part
-from numgrad.duals.numba_type import number_of
+from numgrad.calls.entries import part
+from numgrad.drivers.positions import positions_of
+from numgrad.drivers.results import JacobianPasses
+from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
+from numgrad.drivers.transform import Transform, made, register
+from numgrad.drivers.widths import FEWEST, counts_for_arrays
+from numgrad.numbers.dual.type import number_of
 from numgrad.targets import cuda
 from numgrad.targets.choose import thread_count
-from numgrad.transforms.positions import positions_of
-from numgrad.transforms.results import JacobianPasses
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import argument, is_integer, leaves, structure_of
-from numgrad.transforms.transform import Transform, made, register
-from numgrad.transforms.widths import FEWEST, counts_for_arrays
+from numgrad.twin.source import Body, function_of
 
 
 class Jacobian(Transform):
@@ -127,7 +127,7 @@ class Jacobian(Transform):
             check_is_real(self.function, passes.returned)
         return passes
 
-    def method(self, kinds):  # noqa: ARG002 - the same for all
+    def method(self, kinds):
         """Return the kind of passes to make for arguments of some types, and over what function."""
         return JacobianPasses, self.function
 

@@ -2,7 +2,7 @@
 
 The host works out, from the shapes of the arrays, what an item is and which results there are, and
 writes a kernel for it. Inside, an item's arrays have shapes that are known while compiling: see
-`numgrad.transforms.sized`.
+`numgrad.drivers.sized`.
 """
 
 import operator
@@ -13,13 +13,13 @@ import numpy as np
 from numba import typeof, types
 from numba.core.errors import NumbaError
 
+from numgrad.drivers.overloads import return_type
+from numgrad.drivers.sized import SizedArray, local_array
+from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
+from numgrad.drivers.transform import Transform
 from numgrad.targets import cuda, cuda_arrays
-from numgrad.transforms.callees import DRIVERS
-from numgrad.transforms.overloads import return_type
-from numgrad.transforms.sized import SizedArray, local_array
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import Leaf, leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import Transform
+from numgrad.twin.callees import DRIVERS
+from numgrad.twin.source import Body, function_of
 
 
 @dataclass(frozen=True)
@@ -363,7 +363,7 @@ def checked(out, shapes, dtypes):
 
 
 def is_distinct(array):
-    """Return whether every element has a place of its own: see `numgrad.transforms.layouts`."""
+    """Return whether every element has a place of its own: see `numgrad.drivers.layouts`."""
     end = array.itemsize
     pairs = zip(map(abs, array.strides), array.shape, strict=True)
     for stride, length in sorted(pair for pair in pairs if pair[1] > 1):

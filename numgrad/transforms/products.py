@@ -9,14 +9,14 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from numgrad.duals import parts
-from numgrad.duals.numba_rules import part
-from numgrad.transforms import chunks
+from numgrad.calls.entries import part
+from numgrad.drivers import chunks
+from numgrad.drivers.passes import Passes, check_place, derivative_element
+from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
+from numgrad.drivers.transform import Transform, constant_of, is_traced, made, original_of
+from numgrad.numbers.dual import parts
 from numgrad.transforms.grad import grad
-from numgrad.transforms.passes import Passes, check_place, derivative_element
-from numgrad.transforms.source import Body, function_of
-from numgrad.transforms.structure import leaves, mapped, source_of, structure_of
-from numgrad.transforms.transform import Transform, constant_of, is_traced, made, original_of
+from numgrad.twin.source import Body, function_of
 
 NO_DIRECTION = (
     "jvp: every tangent is None, so that there is no direction; pass a tangent for what is moved"

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from numgrad.transforms.transform import compiled
+from numgrad.drivers.transform import compiled
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 B = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.5]])

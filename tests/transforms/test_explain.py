@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 import numgrad
-from numgrad.transforms.twin import twin_of
+from numgrad.twin.twin import twin_of
 
 
 @njit

@@ -6,7 +6,7 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from tests.transforms.functions import product, rosenbrock, rosenbrock_hessian, rotate, wave
+from tests.twin.functions import product, rosenbrock, rosenbrock_hessian, rotate, wave
 
 hessian_of_rosenbrock = numgrad.hessian(rosenbrock)
 

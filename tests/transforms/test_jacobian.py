@@ -8,7 +8,7 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from tests.transforms.functions import rotate, rotate_jacobian
+from tests.twin.functions import rotate, rotate_jacobian
 
 jacobian_of_rotate = numgrad.jacobian(rotate)
 

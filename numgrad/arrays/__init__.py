@@ -1,0 +1,1 @@
+"""NumPy's functions on arrays of numbers, by the chapters of its manual."""

@@ -1,0 +1,183 @@
+"""Pseudo-inverses, least squares, norms of matrices and condition numbers of matrices of duals."""
+
+import numpy as np
+from numba import types
+
+from numgrad.arrays.definitions import are_arrays, common, is_given
+from numgrad.arrays.linalg.equations import trace_of_product
+from numgrad.arrays.linalg.matrices import (
+    add,
+    adjoint,
+    are_matrices,
+    clear_values,
+    dot,
+    lifted,
+    more_steps,
+    precision_of,
+    rows_of,
+    set_values,
+    subtract,
+    values,
+)
+from numgrad.arrays.linalg.products import singular_values
+from numgrad.arrays.outlined import apart, define_apart
+from numgrad.calls.entries import part
+from numgrad.numbers.dual.type import number_of, real_of
+from numgrad.numbers.layouts import line_of
+
+# Pseudo-inverses. With X = A^+ and X0 = A0^+, while the rank is the same (P. Wedin, "Perturbation
+# theory for pseudo-inverses", 1973),
+#
+#     X = X0 - X N X0 + X X^H N^H (1 - A0 X0) + (1 - X A) N^H X0^H X0,
+#
+# so X on the right exact to some order gives X exact in one order more; the first step, from X0,
+# is the rule of Golub and Pereyra. The last term vanishes if the columns are independent.
+
+
+@define_apart(np.linalg.pinv)
+def _pinv(a, rcond=1.0e-15):
+    if not are_matrices(a):
+        return None
+    number, count = a.dtype, more_steps(a.dtype)
+    improve = steps_to_pseudo_inverse if count else no_step_to_pseudo_inverse
+    root = precision_of(number) ** 0.5
+
+    def pinv(a, rcond=1.0e-15):
+        if a.size == 0:
+            return np.asfortranarray(np.empty((a.shape[1], a.shape[0]), number))
+        is_wide = a.shape[0] < a.shape[1]
+        tall = adjoint(a) if is_wide else lifted(a, number)
+        a0, rest = values(tall), clear_values(lifted(tall, number))
+        x0 = np.ascontiguousarray(np.linalg.pinv(a0, rcond))
+        # X0 A0 is a projection, so its trace is the rank
+        rank = int(np.round(np.real(trace_of_product(a0, x0, x0[0, 0] * 0.0))))
+        if rank < a0.shape[1]:
+            check_rank(a0, x0, rest, root)
+        x = pseudo_inverse_from(x0, tall, a0, x0, rest, rank)
+        x = improve(count, x, tall, a0, x0, rest, rank)
+        return np.asfortranarray(adjoint(x) if is_wide else x)
+
+    return pinv
+
+
+@part
+def no_step_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
+    return x
+
+
+@apart
+def steps_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
+    for _ in range(count):
+        x = pseudo_inverse_from(x, a, a0, x0, rest, rank)
+    return x
+
+
+@apart
+def pseudo_inverse_from(x, a, a0, x0, rest, rank):
+    """Return the right-hand side of Wedin's identity."""
+    result = dot(dot(x, adjoint(x)), adjoint(rest))
+    subtract(result, dot(dot(result, a0), x0))
+    subtract(result, dot(dot(x, rest), x0))
+    if rank < x0.shape[0]:
+        other = dot(adjoint(dot(x0, rest)), x0)
+        add(result, other)
+        subtract(result, dot(x, dot(a, other)))
+    return set_values(result, x0)
+
+
+@apart
+def check_rank(a0, x0, rest, root):
+    """Raise where the rank changes with what carries derivatives: the pseudo-inverse jumps."""
+    onto_rows = dot(x0, a0)
+    dropped = subtract(a0.copy(), dot(a0, onto_rows))
+    outside = subtract(rest.copy(), dot(rest, onto_rows))
+    subtract(outside, dot(a0, dot(x0, outside)))
+    if largest(dropped) > root * largest(a0) or largest(outside) > root * largest(rest):
+        raise np.linalg.LinAlgError("no derivative: the rank of the matrix changes here")
+
+
+@part
+def largest(matrix):
+    """Return the largest absolute value of numbers in a matrix, derivatives among them."""
+    numbers = line_of(rows_of(matrix))
+    result = np.abs(numbers[0])
+    for k in range(1, numbers.size):
+        result = max(result, np.abs(numbers[k]))
+    return result
+
+
+# Least squares
+
+
+@define_apart(np.linalg.lstsq)
+def _lstsq(a, b, rcond=-1.0):
+    """Return the same as Numba: the solution, sums of squares, the rank and singular values."""
+    if not (are_matrices(a) and are_arrays(b) and b.ndim in (1, 2)):
+        return None
+    if number_of(a.dtype) != number_of(b.dtype):
+        return None
+    number, precision = common(a, b), precision_of(a.dtype)
+    real = real_of(number)
+
+    def lstsq(a, b, rcond=-1.0):
+        if a.shape[0] != b.shape[0]:
+            raise np.linalg.LinAlgError(
+                "Incompatible array sizes, system is not dimensionally valid."
+            )
+        if a.size == 0 or b.size == 0:
+            raise np.linalg.LinAlgError("Arrays cannot be empty")
+        sizes = singular_values(a)
+        share = precision if rcond < 0 else rcond
+        rank = 0
+        for size in values(sizes):
+            rank += size > share * values(sizes)[0]
+        x = dot(np.ascontiguousarray(np.linalg.pinv(a, share)), b)
+        if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
+            return x, np.empty(0, real), rank, sizes
+        return x, sums_of_squares(b - dot(a, x), real), rank, sizes
+
+    return lstsq
+
+
+@part
+def sums_of_squares(numbers, real):
+    """Return the sum of squares of the absolute values in every column."""
+    rows = numbers.reshape((numbers.shape[0], numbers.size // numbers.shape[0]))
+    result = np.zeros(rows.shape[1], real)
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            result[k] += np.real(rows[i, k] * np.conj(rows[i, k]))
+    return result
+
+
+# Numbers that tell of a matrix
+
+
+@define_apart(np.linalg.cond)
+def _cond(x, p=None):
+    if not are_matrices(x):
+        return None
+    if not is_given(p):
+        return lambda x, p=None: ratio_of_singular_values(x, 2)
+    if not isinstance(p, types.Number):
+        return None
+
+    def cond(x, p=None):
+        if abs(p) == 2:
+            return ratio_of_singular_values(x, p)
+        return np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)
+
+    return cond
+
+
+@part
+def ratio_of_singular_values(x, order):
+    sizes = singular_values(x)
+    return sizes[0] / sizes[-1] if order > 0 else sizes[-1] / sizes[0]
+
+
+@define_apart(np.linalg.matrix_rank)
+def _matrix_rank(A, tol=None):  # noqa: N803
+    if not are_arrays(A) or A.ndim not in (1, 2):
+        return None
+    return lambda A, tol=None: np.linalg.matrix_rank(values(A), tol)  # noqa: N803

@@ -1,0 +1,251 @@
+"""Matrices of duals taken apart into numbers and what carries derivatives, and put together."""
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+from numba.np.numpy_support import as_dtype
+
+from numgrad.arrays.definitions import are_arrays
+from numgrad.arrays.linalg.products import rows_of_numbers
+from numgrad.arrays.outlined import apart, overload_apart
+from numgrad.calls.entries import part
+from numgrad.numbers.conversions import primal_of
+from numgrad.numbers.dual.parts import depth_of, set_primal
+from numgrad.numbers.dual.type import is_complex, is_dual, number_of
+from numgrad.numbers.layouts import line_of
+
+FLOATING = types.Float | types.Complex
+
+
+def are_matrices(*kinds):
+    """Return whether arguments are matrices of one kind of number, with or without derivatives."""
+    numbers = {number_of(kind.dtype) for kind in kinds if isinstance(kind, types.Array)}
+    return (
+        are_arrays(*kinds)
+        and all(kind.ndim == 2 for kind in kinds)
+        and len(numbers) == 1
+        and isinstance(*numbers, FLOATING)
+    )
+
+
+def more_steps(number):
+    """Return how many steps follow the first."""
+    return depth_of(number) - 1
+
+
+def precision_of(number):
+    """Return the distance from 1 to the next number."""
+    return float(np.finfo(as_dtype(number_of(number))).eps)
+
+
+# Between matrices of duals and of numbers
+
+
+def values(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_apart(values)
+def _values(array):
+    """Return the numbers without derivatives, in C order; the memory may be the array's own."""
+    if not is_dual(array.dtype):
+        return lambda array: np.ascontiguousarray(array)
+    number = number_of(array.dtype)
+
+    def numbers(array):
+        result = np.empty(array.shape, number)
+        if array.size > 0:
+            source, target = line_of(np.ascontiguousarray(array)), line_of(result)
+            for k in range(target.size):
+                target[k] = primal_of(source[k])
+        return result
+
+    return numbers
+
+
+@apart
+def lifted(array, number):
+    """Return a new array in C order with the elements as another type."""
+    result = np.empty(array.shape, number)
+    if array.size > 0:
+        source, target = line_of(np.ascontiguousarray(array)), line_of(result)
+        for k in range(target.size):
+            target[k] = source[k]
+    return result
+
+
+@apart
+def set_values(array, numbers):
+    """Give duals other values, their derivatives stay."""
+    if array.size > 0:
+        target, source = line_of(array), line_of(numbers)
+        for k in range(source.size):
+            set_primal(target, k, source[k])
+    return array
+
+
+@apart
+def clear_values(array):
+    """Leave of duals only what carries derivatives."""
+    if array.size > 0:
+        target = line_of(array)
+        for k in range(target.size):
+            set_primal(target, k, 0)
+    return array
+
+
+@apart
+def difference(a, b, number):
+    """Return what carries derivatives in the difference of two arrays."""
+    result = np.empty(b.shape, number)
+    if b.size > 0:
+        left, right = line_of(np.ascontiguousarray(a)), line_of(np.ascontiguousarray(b))
+        target = line_of(result)
+        for k in range(target.size):
+            target[k] = left[k] - right[k]
+    return clear_values(result)
+
+
+@apart
+def add(array, other):
+    """Add an array to another in place, both in C order."""
+    if array.size > 0:
+        target, source = line_of(array), line_of(other)
+        for k in range(target.size):
+            target[k] += source[k]
+    return array
+
+
+@apart
+def subtract(array, other):
+    """Subtract an array from another in place, both in C order."""
+    if array.size > 0:
+        target, source = line_of(array), line_of(other)
+        for k in range(target.size):
+            target[k] -= source[k]
+    return array
+
+
+def adjoint(matrix):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_apart(adjoint)
+def _adjoint(matrix):
+    """Return the conjugate transpose, in C order."""
+    number = matrix.dtype
+    if not is_complex(number_of(number)):
+        return lambda matrix: np.ascontiguousarray(matrix.T)
+
+    def conjugate(matrix):
+        rows, columns = matrix.shape
+        result = np.empty((columns, rows), number)
+        for i in range(rows):
+            for j in range(columns):
+                result[j, i] = np.conj(matrix[i, j])
+        return result
+
+    return conjugate
+
+
+@part
+def undefined(number):
+    """Return zero with derivatives that don't exist."""
+    result = np.zeros(1, number)
+    numbers = rows_of_numbers(result)
+    for k in range(numbers.shape[1]):
+        numbers[0, k] = np.nan
+    set_primal(result, 0, 0)
+    return result[0]
+
+
+@part
+def check_square(a):
+    if a.shape[0] != a.shape[1]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
+
+
+def rows_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(rows_of, strict=False)
+def _rows_of(array):
+    """Return an array of numbers or duals as rows of numbers, one a row of the array."""
+    if is_dual(array.dtype):
+        return lambda array: rows_of_numbers(array)
+    if array.ndim == 1:
+        return lambda array: array.reshape((array.size, 1))
+    return lambda array: array
+
+
+def columns_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(columns_of, strict=False)
+def _columns_of(array):
+    """Return an array as a matrix whose columns can be scaled and added by themselves.
+
+    Those are of numbers where the factors are real; a complex factor needs both parts of a number.
+    """
+    if not (is_dual(array.dtype) and is_complex(number_of(array.dtype))):
+        return lambda array: rows_of(array)
+    if array.ndim == 1:
+        return lambda array: array.reshape((array.size, 1))
+    return lambda array: array
+
+
+@part
+def numbers_in(matrix):
+    """Return the numbers of a matrix of duals by row, column, part of a complex one, and partial.
+
+    The value comes first, then the partials.
+    """
+    rows, columns = matrix.shape
+    numbers, parts = rows_of_numbers(matrix), parts_of(matrix)
+    return numbers.reshape((rows, columns, parts, numbers.shape[1] // (columns * parts)))
+
+
+def parts_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(parts_of, strict=False)
+def _parts_of(array):
+    """Return how many real numbers a number is."""
+    count = 2 if is_complex(number_of(array.dtype)) else 1
+    return lambda array: count
+
+
+@apart
+def dot(a, b):
+    return np.dot(a, b)
+
+
+@apart
+def inverse_of(numbers):
+    """Return the inverse of a matrix of numbers, in C order."""
+    return np.ascontiguousarray(np.linalg.inv(numbers))
+
+
+@apart
+def side_by_side(left, right, number):
+    """Return the columns of two matrices in one."""
+    n = left.shape[1]
+    result = np.empty((left.shape[0], n + right.shape[1]), number)
+    for i in range(left.shape[0]):
+        for j in range(n):
+            result[i, j] = left[i, j]
+        for j in range(right.shape[1]):
+            result[i, n + j] = right[i, j]
+    return result
+
+
+@apart
+def scaled(matrix, factor):
+    """Multiply a matrix by a number in place."""
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] *= factor
+    return matrix

@@ -1,0 +1,463 @@
+"""What a compiled function is made of: digests that change when any of it changes.
+
+A function is described by its bytecode and constants, its defaults, and what its names stand for:
+numbers, arrays and the like by their values; functions, with the rules in force for them and the
+overloads that programs gave them, by what these are made of in turn, in whatever file. Whatever
+can't be described so has no digest.
+"""
+
+import builtins
+import dis
+import enum
+import hashlib
+import inspect
+import os
+import sys
+import sysconfig
+from functools import cache, singledispatch
+from itertools import islice
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core.ccallback import CFunc
+from numba.core.dispatcher import Dispatcher
+from numba.core.itanium_mangler import mangle_identifier
+from numba.core.typing.templates import builtin_registry
+from numba.experimental.jitclass.base import JitClassType
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
+
+from numgrad.rules.registry import TABLE
+
+ATOMS = (bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range)
+
+# Packages known by their versions, and not by the source of each of their functions.
+KNOWN = ("numba", "numpy", "numgrad", "llvmlite", "scipy", "numba_scipy", "numba_cuda")
+
+
+_overloads: dict[int, Any] = {}  # of programs, by the ids of what they are for
+_looked_at = [0]  # how many entries of Numba's registry, which only grows
+LARGEST_ARRAY = 1_000_000  # in bytes; Numba compiles in the address of a larger one
+
+
+class NoDigestError(Exception):
+    """Something can't be told from what it was when it was compiled."""
+
+
+class Part:
+    """One function, class or transform: a text, and the parts that it refers to."""
+
+    def __init__(self, thing):
+        self.thing = thing  # which keeps its id from being taken by another
+        self.texts = []
+        self.children = []
+        self.names = []  # of the functions that Numba may compile because of it
+        self.codes = []  # of the functions defined in it
+
+    @property
+    def text(self):
+        return "\n".join(self.texts)
+
+
+class Contents:
+    """The parts that functions are made of, as they are now."""
+
+    def __init__(self):
+        self._parts = {}
+
+    def digest(self, thing):
+        """Return a digest of a thing and of all it is made of."""
+        digest, places, left = hashlib.sha256(), {}, [thing]
+        while left:
+            thing = left.pop()
+            if id(thing) in places:
+                digest.update(b"again %d\n" % places[id(thing)])
+                continue
+            places[id(thing)] = len(places)
+            part = self.part(thing)
+            text = part.text.encode("utf-8", "surrogatepass")
+            digest.update(b"%d characters, %d parts\n" % (len(text), len(part.children)))
+            digest.update(text)
+            left += reversed(part.children)
+        return digest.hexdigest()
+
+    def parts(self, thing):
+        """Return the parts of a thing and of all it is made of."""
+        found, left = {}, [thing]
+        while left:
+            thing = left.pop()
+            if id(thing) not in found:
+                found[id(thing)] = self.part(thing)
+                left += found[id(thing)].children
+        return list(found.values())
+
+    def part(self, thing):
+        """Return a thing described."""
+        if id(thing) not in self._parts:
+            part = Part(thing)
+            try:
+                describe(thing, self, part)
+            except RecursionError:
+                raise NoDigestError(f"{thing!r} leads to something that holds itself") from None
+            self._add_rule(thing, part)
+            for function in overloads_of(thing):
+                part.texts.append("overload")
+                part.children.append(function)
+            self._parts[id(thing)] = part
+        return self._parts[id(thing)]
+
+    def write(self, value, part):
+        """Write a value into the text of a part, or let it be a part of its own."""
+        add = part.texts.append
+        if type(value) in ATOMS:
+            add(f"{type(value).__name__} {value!r}")
+        elif isinstance(value, enum.Enum):
+            add(f"member {value.name} of")
+            part.children.append(type(value))
+            self.write(value.value, part)
+        elif type(value) in (list, tuple) or hasattr(type(value), "_fields"):
+            add(f"{len(value)} in a {type(value).__name__}")
+            part.children += [type(value)] * hasattr(type(value), "_fields")
+            for item in value:
+                self.write(item, part)
+        elif type(value) is dict:
+            add(f"{len(value)} in a dictionary")
+            for item in value.items():
+                self.write(item, part)
+        elif type(value) in (set, frozenset):
+            add(f"{type(value).__name__} {sorted(map(self._lone_text, value))}")
+        elif isinstance(value, np.generic):
+            self.write(np.asarray(value), part)
+        elif type(value) is np.ndarray:
+            add(text_of_array(value))
+        elif isinstance(value, np.dtype):
+            add(f"dtype {value!r}")
+        elif isinstance(value, slice):
+            add("slice")
+            self.write((value.start, value.stop, value.step), part)
+        elif isinstance(value, ModuleType):
+            add(f"module {value.__name__}")
+        else:
+            add("part")
+            part.children.append(value)
+
+    def _lone_text(self, value):
+        part = Part(value)
+        self.write(value, part)
+        if part.children:
+            raise NoDigestError(f"{value!r} is in a set, which has no order")
+        return part.text
+
+    def write_code(self, code, part, module):
+        """Write bytecode, and that of the functions defined in it."""
+        part.codes.append(code)
+        part.texts.append(text_of_code(code))
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                plain = constant.co_name.replace("<", "_").replace(">", "_")
+                part.names.append((module, constant.co_qualname))
+                part.names.append((module, f"closure.<locals>.{plain}"))  # as Numba names it
+                self.write_code(constant, part, module)
+            else:
+                self.write(constant, part)
+
+    def objects_named(self, function):
+        """Return the names that a function, or one in it, looks up, and what they stand for."""
+        names, attributes = names_in(function.__code__)
+        for name in names:
+            found = function.__globals__.get(name, getattr(builtins, name, "nothing"))
+            yield from self._objects_in(name, found, attributes, ())
+
+    def _objects_in(self, name, thing, attributes, outer):
+        """Return a name and what it stands for; for a module, what may be taken from it."""
+        if not isinstance(thing, ModuleType):
+            if not any(map(is_known, outer)) or self._is_changed(thing):
+                yield name, thing
+        elif thing not in outer:
+            yield f"module {name}", thing.__name__
+            for attribute in attributes:
+                if attribute in vars(thing):
+                    found, inner = vars(thing)[attribute], (*outer, thing)
+                    yield from self._objects_in(f"{name}.{attribute}", found, attributes, inner)
+
+    def _is_changed(self, thing):
+        """Return whether a thing in a known package is not what the package made it."""
+        if users_rule(thing) is not None or overloads_of(thing):
+            return True
+        code = getattr(getattr(thing, "py_func", thing), "__code__", None)
+        return isinstance(code, CodeType) and not is_known_file(code.co_filename)
+
+    def _add_rule(self, thing, part):
+        """Add the rule of a user that is in force for a function."""
+        rule = users_rule(thing)
+        if rule is not None:
+            part.texts.append(f"rule {rule.kind} {rule.arity} {rule.smooth}")
+            part.children.append(body_of(rule))
+
+
+@singledispatch
+def describe(thing, contents, part):
+    """Write what a thing is into a part; other modules add kinds of things."""
+    name = known_name(thing)
+    if name is None:
+        raise NoDigestError(f"{thing!r} can't be told from another of its kind")
+    part.texts.append(f"known {name}")
+
+
+@describe.register(FunctionType)
+def describe_function(function, contents, part):
+    if is_known_file(function.__code__.co_filename):
+        version = version_of(function.__module__)
+        part.texts.append(f"known {function.__module__}.{function.__qualname__} {version}")
+        return
+    part.texts.append(f"function {function.__name__}")
+    part.names.append((function.__module__, function.__qualname__))
+    contents.write_code(function.__code__, part, function.__module__)
+    for name, value in (
+        ("defaults", function.__defaults__),
+        ("keywords", function.__kwdefaults__),
+        *zip(function.__code__.co_freevars, closed_over(function), strict=True),
+        *contents.objects_named(function),
+    ):
+        part.texts.append(f"{name} is")
+        contents.write(value, part)
+
+
+@describe.register(Dispatcher)
+def describe_dispatcher(dispatcher, contents, part):
+    part.texts.append(f"compiled {type(dispatcher).__name__}")
+    contents.write(dispatcher.targetoptions, part)
+    contents.write(dict(dispatcher.locals), part)
+    if not dispatcher._can_compile:
+        part.texts.append(f"locked to {dispatcher.nopython_signatures}")
+    part.children.append(dispatcher._compiler.pipeline_class)
+    part.children.append(dispatcher.py_func)
+
+
+@describe.register(DUFunc)
+def describe_dufunc(ufunc, contents, part):
+    part.texts.append("vectorized")
+    contents.write(ufunc.targetoptions, part)
+    part.children.append(ufunc._dispatcher.py_func)
+
+
+@describe.register(GUFunc)
+def describe_gufunc(gufunc, contents, part):
+    part.texts.append(f"vectorized {gufunc.gufunc_builder.signature}")
+    contents.write(gufunc.gufunc_builder.targetoptions, part)
+    part.children.append(gufunc.gufunc_builder.py_func)
+
+
+@describe.register(CFunc)
+def describe_cfunc(function, contents, part):
+    part.texts.append(f"callback {function._sig}")
+    part.children.append(function.__wrapped__)
+
+
+@describe.register(np.ufunc)
+def describe_ufunc(ufunc, contents, part):
+    package = package_of(ufunc)
+    part.texts.append(f"ufunc {ufunc.__name__} {ufunc.types} {package}")
+    if package is None and ufunc not in TABLE:
+        raise NoDigestError(f"what {ufunc!r} computes isn't known")
+
+
+@describe.register(types.Type)
+def describe_type(kind, contents, part):
+    if isinstance(kind, types.Dispatcher):
+        part.children.append(kind.dispatcher)
+    else:
+        part.texts.append(f"type {kind!r} {kind}")
+
+
+@describe.register(type)
+def describe_class(kind, contents, part):
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    part.texts.append(f"class {name}")
+    if isinstance(kind, JitClassType):
+        raise NoDigestError(f"Numba caches no function of {name}")
+    if known_name(kind) or issubclass(kind, BaseException):
+        return
+    if issubclass(kind, enum.Enum):
+        part.texts += [f"{member} is" for member in kind.__members__]
+        contents.write([member.value for member in kind.__members__.values()], part)
+    elif issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        contents.write((kind._fields, kind._field_defaults), part)
+    elif not overloads_of(kind):
+        raise NoDigestError(f"what {name} is in compiled code isn't known")
+
+
+def overloads_of(thing):
+    """Return the functions by which programs told Numba what a thing is in compiled code."""
+    for known, kind in islice(builtin_registry.globals, *_looked_at, None):
+        _looked_at[0] += 1
+        for template in getattr(kind, "templates", ()):
+            function = getattr(template, "_overload_func", None)
+            if function is not None and not is_ours(function):
+                _overloads.setdefault(id(known), (known, []))[1].append(inspect.unwrap(function))
+    return _overloads.get(id(thing), (thing, ()))[1]
+
+
+def without_names():
+    """Return what compiled code may follow though no name in it leads there, and what it is for.
+
+    These are the rules of users for operators and ufuncs, and the operators, methods and attributes
+    that programs gave types.
+    """
+    found = [
+        (str(function), body_of(rule))
+        for function, rule in TABLE.items()
+        if isinstance(function, np.ufunc | BuiltinFunctionType) and users_rule(function)
+    ]
+    overloads_of(None)
+    for known, functions in _overloads.values():
+        if isinstance(known, BuiltinFunctionType):  # such as operators
+            found += [(str(known), function) for function in functions]
+    for template in builtin_registry.attributes:
+        function = getattr(template, "_overload_func", None)
+        if function is not None and not is_ours(function):
+            found.append((f"{template.key}.{template._attr}", inspect.unwrap(function)))
+    return sorted(found, key=lambda item: item[0])
+
+
+def users_rule(thing):
+    """Return the rule that a user gave a function, or None."""
+    try:
+        rule = TABLE.get(thing)
+    except TypeError:  # it has no hash
+        return None
+    return None if rule is None or is_numgrads(rule) else rule
+
+
+def is_numgrads(rule):
+    """Return whether a rule is one of numgrad's own."""
+    code = getattr(body_of(rule), "__code__", None)
+    return rule.kind != "rule" or (code is not None and is_known_file(code.co_filename))
+
+
+def body_of(rule):
+    return getattr(rule.body, "py_func", rule.body)
+
+
+def closed_over(function):
+    """Return what the free variables of a function stand for."""
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            yield "nothing yet"
+
+
+def is_known(module):
+    return is_known_module(module.__name__)
+
+
+@cache
+def names_in(code):
+    """Return the global names and the attributes that a function looks up, in order."""
+    names, attributes = {}, {}
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names[instruction.argval] = None
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            attributes[instruction.argval] = None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner_names, inner_attributes = names_in(constant)
+            names |= dict.fromkeys(inner_names)
+            attributes |= dict.fromkeys(inner_attributes)
+    return tuple(names), tuple(attributes)
+
+
+def text_of_code(code):
+    """Return what a function does but for its constants, whatever line it is in."""
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    return f"code {code.co_code.hex()} {code.co_exceptiontable.hex()} {counts} {names}"
+
+
+def text_of_array(array):
+    if array.dtype.hasobject:
+        raise NoDigestError("an array of objects has values of any kind")
+    if array.nbytes > LARGEST_ARRAY:
+        raise NoDigestError("Numba caches no function with an array as large as that")
+    flags = array.strides, array.flags.writeable, array.flags.aligned
+    digest = hashlib.sha256(array.tobytes()).hexdigest()
+    return f"array {array.dtype!r} {array.dtype.isnative} {array.shape} {flags} {digest}"
+
+
+# What is known by its name and the version of its package.
+
+
+def known_name(thing):
+    """Return the name under which a known package has a thing, or None."""
+    module = getattr(thing, "__module__", None)
+    if module is None and isinstance(thing, BuiltinFunctionType):
+        module = type(thing.__self__).__module__  # such as those of np.random
+    if not isinstance(module, str) or not is_known_module(module):
+        return None
+    for name in (getattr(thing, "__qualname__", None), getattr(thing, "__name__", None)):
+        if isinstance(name, str) and found_at(module, name) is thing:
+            return f"{module}.{name} {version_of(module)}"
+    return None
+
+
+def found_at(module, name):
+    thing = sys.modules.get(module)
+    for attribute in name.split("."):
+        thing = getattr(thing, attribute, None)
+    return thing
+
+
+def version_of(module):
+    return getattr(sys.modules.get(str(module).partition(".")[0]), "__version__", "")
+
+
+def package_of(ufunc):
+    """Return the package that a ufunc is of, unless it was made from a function of Python's."""
+    for module in ("numpy", "numpy.linalg._umath_linalg", "scipy.special"):
+        if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
+            return f"{module} {version_of(module)}"
+    return None
+
+
+@cache
+def is_known_module(name):
+    package = sys.modules.get(name.partition(".")[0])
+    file = getattr(package, "__file__", None)
+    if file is None:  # one of the interpreter's own, or none
+        return name.partition(".")[0] in sys.builtin_module_names
+    return is_known_file(file)
+
+
+def is_ours(function):
+    """Return whether Numba, numgrad or a known package wrote an overload."""
+    file = inspect.unwrap(function).__code__.co_filename
+    return file.startswith("<numgrad ") or is_known_file(file)
+
+
+@cache
+def is_known_file(file):
+    """Return whether a file is part of Python or of a known package."""
+    (folder,) = folders_of((os.path.dirname(file),))
+    path = os.path.join(folder, os.path.basename(file))
+    (library,) = folders_of((sysconfig.get_path("stdlib"),))
+    outside = {"site-packages", "dist-packages"}
+    if path.startswith(library) and outside.isdisjoint(path.removeprefix(library).split(os.sep)):
+        return True
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in KNOWN]
+    return path.startswith(folders_of(tuple(os.path.dirname(each) for each in files if each)))
+
+
+@cache
+def folders_of(paths):
+    """Return folders without links, as the paths of what is in them begin."""
+    return tuple(os.path.join(os.path.realpath(path), "") for path in paths)
+
+
+def mangled(names):
+    """Return how the names of environments of functions begin."""
+    begin = [mangle_identifier(f".NumbaEnv.{module}.{name}")[:-1] for module, name in names]
+    return tuple(f"_Z{name}" for name in begin)

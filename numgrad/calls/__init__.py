@@ -1,0 +1,1 @@
+"""How Numba calls an entry of the table on any number."""

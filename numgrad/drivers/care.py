@@ -1,0 +1,264 @@
+"""A second, careful computation where derivatives came out nan.
+
+Infinite numbers leave a nan where an infinite slope meets a tangent of 0, or the other way round:
+most of the time the derivative is known nevertheless. Products that look for that take several
+times as long (five times, for the gradient of Rosenbrock's function), and so the passes make plain
+ones and tell whether a partial is nan. If so, all is computed again on careful duals
+(`numgrad.numbers.dual.lowering`), by a function that is compiled when this happens first, and what
+was nan is taken from there.
+"""
+
+import re
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.serialize import dumps
+from numba.extending import intrinsic
+from numba.np.arrayobj import load_item
+
+from numgrad.calls.entries import is_active, part
+from numgrad.calls.in_numba import load
+from numgrad.numbers.dual.lowering import has_nan
+from numgrad.numbers.dual.type import has_vector, open_dual, unpack
+
+
+@intrinsic
+def lacks(typingctx, dual, number):
+    """Return whether a partial of a number is nan.
+
+    The value isn't looked at: where nobody wants it, LLVM leaves its computation out.
+    """
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        if not is_active(number, dual):
+            return cgutils.false_bit
+        _, partials = open_dual(context, builder, number, arguments[1])
+        if has_vector(number):
+            unordered = builder.fcmp_unordered("uno", partials, partials)
+            mask = builder.bitcast(unordered, ir.IntType(number.count))
+            return builder.icmp_unsigned("!=", mask, mask.type(0))
+        lacking = cgutils.false_bit
+        for partial in unpack(builder, number, partials):
+            nan = has_nan(context, builder, number.value, partial)
+            lacking = builder.or_(lacking, nan)
+        return lacking
+
+    return types.boolean(types.TypeRef(dual), number), codegen
+
+
+@intrinsic
+def rare(typingctx, flag):
+    """Return a flag that LLVM may expect not to be set."""
+
+    def codegen(context, builder, sig, arguments):
+        bit = ir.IntType(1)
+        kind = ir.FunctionType(bit, [bit, bit])
+        expect = cgutils.get_or_insert_function(builder.module, kind, "llvm.expect.i1")
+        return builder.call(expect, [arguments[0], cgutils.false_bit])
+
+    return types.boolean(types.boolean), codegen
+
+
+@intrinsic
+def is_nan(typingctx, number):
+    """Return whether a number or any of its partials is nan."""
+
+    def codegen(context, builder, sig, arguments):
+        return has_nan(context, builder, number, arguments[0])
+
+    return types.boolean(number), codegen
+
+
+@intrinsic
+def noted(typingctx, lacking, number):
+    """Return an integer with all bits set if a number or any of its partials is nan.
+
+    Of the width of floats it is a register of masks in vector code, as it comes from comparisons.
+    """
+
+    def codegen(context, builder, sig, arguments):
+        lacking, number_given = arguments
+        nan = has_nan(context, builder, number, number_given)
+        return builder.or_(lacking, builder.sext(nan, lacking.type))
+
+    return lacking(lacking, number), codegen
+
+
+@intrinsic
+def any_nan(typingctx, line):
+    """Return whether a number in an array of one dimension, or any of its partials, is nan."""
+
+    def codegen(context, builder, sig, arguments):
+        array = context.make_array(line)(context, builder, arguments[0])
+        found = cgutils.alloca_once_value(builder, cgutils.false_bit)
+        with cgutils.for_range(builder, array.nitems) as loop:
+            place = cgutils.gep(builder, array.data, loop.index)
+            number = load_item(context, builder, line, place)
+            nan = has_nan(context, builder, line.dtype, number)
+            builder.store(builder.or_(builder.load(found), nan), found)
+        return builder.load(found)
+
+    return types.boolean(line), codegen
+
+
+@part
+def filled(number, careful):
+    """Return a derivative, or what a careful computation found where it is nan."""
+    return careful if is_nan(number) else number
+
+
+@part
+def fill(array, careful):
+    """Put what a careful computation found in the place of each nan."""
+    for index, number in np.ndenumerate(careful):
+        array[index] = filled(array[index], number)
+
+
+@part
+def one_flag():
+    """Return what threads may set."""
+    return np.zeros(1, np.bool_)
+
+
+def is_arithmetic(compiled):
+    """Return whether a compiled function has nothing but sums and products of floats.
+
+    Infinite numbers then come from outside alone. At a point such a function is so short that a
+    caller's loop over points may be vector code, which a look at each result would prevent.
+    """
+    code = compiled.library.get_llvm_str()
+    return re.search(r"\bfdiv\b|call [^@\n]*(?:double|float)>? @", code) is None
+
+
+class Late:
+    """A function of arguments and results that is compiled when compiled code calls it first."""
+
+    def __init__(self, make):
+        self.make = make
+        self.kept = {}  # by the types of what it is given: code lives as long as this
+
+    def __reduce__(self):
+        """Go along where Numba keeps a program on disk, if the function can be pickled."""
+        try:
+            dumps(self.make)
+        except Exception:  # whatever the user's function refers to
+            return Late, (None,)
+        return Late, (self.make,)
+
+    def address(self, *kinds):
+        """Return where the function is, compiled for arguments of some types; or 0 if nowhere."""
+        if kinds not in self.kept:
+            try:
+                compiled = None if self.make is None else self._compiled(kinds)
+            except Exception:  # the derivative stays nan, which tells enough
+                compiled = None
+            self.kept.setdefault(kinds, compiled)
+        compiled = self.kept[kinds]
+        if compiled is None:
+            return 0
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+    def _compiled(self, kinds):
+        load()  # a program that Numba kept on disk has not needed anything yet
+        function = self.make()
+        function.compile(kinds)
+        compiled = function.overloads[kinds]
+        return compiled if compiled.signature.return_type == numbers_in(kinds[-1]) else None
+
+
+def late(make):
+    """Return a function of arguments, others and a tuple of results, that is compiled late.
+
+    ``make`` returns the function to be called. It fills arrays among the results, and returns the
+    numbers. Where it can't be compiled, the results stay as they are.
+    """
+    site = Late(make)
+
+    @intrinsic
+    def call(typingctx, arguments, others, results):
+        kinds = tuple(map(types.unliteral, (arguments, others, results)))
+
+        def codegen(context, builder, sig, given):
+            return call_late(context, builder, site, kinds, given)
+
+        return numbers_in(results)(*kinds), codegen
+
+    return call
+
+
+def numbers_in(results):
+    """Return the type of the tuple of those results that are numbers."""
+    return types.BaseTuple.from_types(
+        tuple(kind for kind in results.types if not isinstance(kind, types.Array))
+    )
+
+
+def call_late(context, builder, site, kinds, given):
+    """Emit a call by an address that is asked for once."""
+    find = finder(context, builder, site, kinds)
+    address = builder.call(find, [])
+    numbers = numbers_in(kinds[-1])
+    before = [
+        builder.extract_value(given[-1], k)
+        for k, kind in enumerate(kinds[-1].types)
+        if not isinstance(kind, types.Array)
+    ]
+    result = cgutils.alloca_once_value(builder, context.make_tuple(builder, numbers, before))
+    with builder.if_then(builder.icmp_signed(">", address, address.type(0))):
+        kind = context.call_conv.get_function_type(numbers, kinds)
+        function = builder.inttoptr(address, kind.as_pointer())
+        status, returned = context.call_conv.call_function(builder, function, numbers, kinds, given)
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        builder.store(returned, result)
+    return builder.load(result)
+
+
+def finder(context, caller, site, kinds):
+    """Write the function that returns an address, or -1: asked of Python once, under its lock.
+
+    It is a function of its own so that LLVM doesn't count it as part of its caller, which it may
+    want to inline.
+    """
+    module = caller.module
+    name = module.get_unique_name("numgrad.late")
+    known = cgutils.add_global_variable(module, cgutils.intp_t, f"{name}.address")
+    known.linkage, known.initializer = "internal", cgutils.intp_t(0)
+    function = ir.Function(module, ir.FunctionType(cgutils.intp_t, []), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "cold"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    environment = builder.load(
+        context.declare_env_global(module, context.get_env_name(context.fndesc))
+    )
+    with cgutils.if_zero(builder, builder.load(known)):
+        address = cgutils.alloca_once_value(builder, cgutils.intp_t(-1))
+        with builder.if_then(cgutils.is_not_null(builder, environment)):
+            python = context.get_python_api(builder)
+            state = python.gil_ensure()
+            body = context.get_env_body(builder, environment)
+            constants = python.get_env_manager(context.environment, body, environment)
+            question = constants.read_const(constants.add_const((site, kinds)))
+            asking = python.unserialize(python.serialize_object(ask))
+            answer = python.call_function_objargs(asking, (question,))
+            with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
+                with answered:
+                    builder.store(python.long_as_longlong(answer), address)
+                    python.decref(answer)
+                with failed:
+                    python.err_clear()
+            python.decref(asking)
+            python.gil_release(state)
+        builder.store(builder.load(address), known)
+    builder.ret(builder.load(known))
+    return function
+
+
+def ask(question):
+    """Return the address of a function, or -1."""
+    site, kinds = question
+    return site.address(*kinds) or -1

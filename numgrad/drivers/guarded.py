@@ -1,0 +1,52 @@
+"""A call of a function on duals after which the caller's arrays are right even if it raises."""
+
+from numba import types
+from numba.extending import intrinsic
+
+from numgrad.drivers.chunks import store_values
+from numgrad.numbers.dual.lowering import call
+
+
+@intrinsic
+def guarded(typingctx, function, arguments, targets, sources):
+    """Call a function; if it raises, store the values of arrays of duals before it is passed on.
+
+    So the caller's arrays hold what the failing call leaves, as those that are written in place do.
+    """
+    sig = typingctx.resolve_function_type(function, tuple(arguments), {})
+
+    def codegen(context, builder, outer, given):
+        _, arguments_given, targets_given, sources_given = given
+        compiled = function.dispatcher.overloads[tuple(sig.args)]
+        passed = folded(context, builder, sig, arguments, arguments_given)
+        context.add_linking_libs([compiled.library])
+        status, result = context.call_internal_no_propagate(builder, compiled.fndesc, sig, passed)
+        with builder.if_then(status.is_error, likely=False):
+            for k, kinds in enumerate(zip(targets, sources, strict=True)):
+                pair = [
+                    builder.extract_value(targets_given, k),
+                    builder.extract_value(sources_given, k),
+                ]
+                call(context, builder, store_values, kinds, pair)
+            context.call_conv.return_status_propagate(builder, status)
+        return result
+
+    return sig.return_type(function, arguments, targets, sources), codegen
+
+
+def folded(context, builder, sig, kinds, packed):
+    """Return arguments as a compiled function takes them: the last ones of ``*args`` as a tuple."""
+    values = [builder.extract_value(packed, k) for k in range(len(kinds))]
+    wanted, rest = list(sig.args), None
+    if wanted and isinstance(wanted[-1], types.StarArgTuple | types.StarArgUniTuple):
+        rest = wanted.pop()
+        wanted += rest.types
+    values = [
+        context.cast(builder, value, kind, want)
+        for value, kind, want in zip(values, kinds, wanted, strict=False)
+    ]
+    values += [context.get_dummy_value()] * (len(wanted) - len(values))  # defaults
+    if rest is not None:
+        first = len(sig.args) - 1
+        values[first:] = [context.make_tuple(builder, rest, values[first:])]
+    return values

@@ -1,0 +1,30 @@
+"""What Numba compiles of a function for arguments of given types, and what that returns."""
+
+from numgrad.numbers.dual.type import highest
+from numgrad.targets import cuda
+from numgrad.twin.inference import is_front_end, signature_of
+from numgrad.twin.twin import Twin
+
+
+def return_type(function, kinds):
+    """Return the type of what a compiled function returns for arguments of given types."""
+    if cuda.in_kernel():
+        return cuda.return_type(function, kinds)
+    if is_front_end():
+        return signature_of(*chosen(function, kinds)).return_type
+    return overload_of(function, kinds).signature.return_type
+
+
+def overload_of(function, kinds):
+    """Return what Numba has compiled of a function for arguments of given types."""
+    function, folded = chosen(function, kinds)
+    function.compile(folded)
+    return function.overloads[folded]
+
+
+def chosen(function, kinds):
+    """Return the function that runs for arguments of given types, and these, defaults included."""
+    if isinstance(function, Twin) and highest(kinds) is None:
+        function = function.original
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    return function, tuple(folded)

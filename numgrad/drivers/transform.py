@@ -1,0 +1,449 @@
+"""What all transforms share: an object that is called from Python and from compiled code.
+
+A transform owns *drivers*: functions with the parameters of the user's, whose bodies the transform
+writes anew for each combination of argument types.
+
+What is made once is kept by ``setdefault`` and not under a lock, which a child forked meanwhile
+would wait for: two threads at once make it twice, and both take the first.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache, update_wrapper
+from typing import Any
+
+from numba import typeof, types
+from numba.core.compiler import Compiler
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.errors import UnsupportedBytecodeError
+from numba.core.registry import CPUDispatcher
+from numba.extending import overload, typeof_impl
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
+
+from numgrad.caching import stamping
+from numgrad.caching.contents import describe
+from numgrad.calls.entries import OPTIONS
+from numgrad.calls.in_numba import load, refresh
+from numgrad.drivers import progress
+from numgrad.drivers.written import draws, written_arguments
+from numgrad.rules.registry import TABLE
+from numgrad.targets import cuda
+from numgrad.targets.stamps import attach
+from numgrad.twin import gufuncs
+from numgrad.twin.callees import DRIVERS, hashable
+from numgrad.twin.errors import explained
+from numgrad.twin.source import Body, function_of
+from numgrad.twin.twin import function_of_element, plain, twin_of
+
+MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
+
+INLINED = OPTIONS | {"forceinline": True}
+ENTRY_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def compiled(function):
+    """Return a function as one that Numba has compiled or will compile."""
+    if isinstance(function, Transform):
+        return function.driver()
+    if isinstance(function, Dispatcher):
+        return function
+    if isinstance(function, GUFunc):
+        return gufuncs.caller_of(function, twin_of)
+    if isinstance(function, DUFunc):
+        return function_of_element(function)
+    source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
+    if not inspect.isfunction(function) and inspect.isfunction(source):
+        if is_in_table(function):
+            TABLE[source] = TABLE[function]
+        function = source  # of a cfunc, or of a vectorize for threads
+    if is_in_table(function):
+        return plain(caller_of(function, TABLE[function].arity))
+    if not inspect.isfunction(function):
+        raise TypeError(
+            f"{function!r} can't be differentiated: a function was expected, plain or compiled "
+            "by numba.njit"
+        )
+    return plain(function)
+
+
+def is_in_table(function):
+    """Return whether a thing is a function of the table, and not of Python's."""
+    return not inspect.isfunction(function) and hashable(function) and function in TABLE
+
+
+@cache
+def caller_of(function, arity):
+    """Return a function of Python's that calls one of the table, a ufunc or one of math's."""
+    names = ", ".join("xyz"[:arity])
+    return function_of(function.__name__, names, Body([f"return f({names})"], {"f": function}))
+
+
+class Transform:
+    """A function made from a function, and called like it."""
+
+    maker: Any = None  # the public function that makes it
+    summary = "a transform"
+    options = INLINED  # with which compiled code's driver is compiled
+    takes_out = True  # whether drivers have a parameter ``out``, where there is room for it
+    stores_results = False  # whether it has a parameter out for all of its results
+
+    def __init__(self, function, *settings):
+        function = original_of(function)
+        self.original = function
+        self.settings = settings
+        self.function = compiled(function)
+        self._drivers = {}
+        self.parameters = parameters_of(function, self.function)
+        update_wrapper(self, self.function.py_func, updated=())
+        self.__wrapped__ = function
+        self.__name__ = self.__qualname__ = self.label()
+        self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
+
+    def inner_name(self):
+        return getattr(self.original, "__name__", repr(self.original))
+
+    def label(self):
+        """Return how the transform was made."""
+        names = list(inspect.signature(type(self).maker).parameters)[1:]
+        defaults = [p.default for p in inspect.signature(type(self).maker).parameters.values()][1:]
+        given = [
+            f", {name}={setting!r}"
+            for name, setting, default in zip(names, self.settings, defaults, strict=False)
+            if setting != default
+        ]
+        return f"{type(self).maker.__name__}({self.inner_name()}{''.join(given)})"
+
+    @property
+    def _numba_type_(self):
+        """The type that numba-cuda gives a transform in a kernel."""
+        if not cuda.is_installed():
+            raise AttributeError("only numba-cuda asks for this type")
+        return self.driver()._CUDATypingContext__dispatcher._numba_type_
+
+    def __repr__(self):
+        return f"<numgrad.{self.label()}>"
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What is shown of the parameters, ``out`` among them."""
+        header = Header(self)
+        signature = inspect.Signature(self.parameters)
+        return with_out(signature) if header.takes_out else signature
+
+    def traced(self) -> Any:
+        """Return the same derivative without compiling."""
+        return made(type(self), self.original, *self.settings, jit=False)
+
+    def __reduce__(self):
+        return type(self).maker, (self.original, *self.settings)
+
+    def driver(self, hint=None):
+        """Return the function that compiled code calls, for arguments of all types.
+
+        A hint is what only the arguments of a call from Python tell.
+        """
+        return self._driver(hint, self.options)
+
+    def entry_point(self, hint):
+        """Return the function that Python calls, which has no duals to hand over."""
+        return self._driver(hint, ENTRY_OPTIONS)
+
+    def _driver(self, hint, options):
+        key = hint, options is ENTRY_OPTIONS
+        if key in self._drivers:
+            return self._drivers[key]
+        load()
+        driver = Driver(self, hint, options)
+        DRIVERS[driver] = self
+        return self._drivers.setdefault(key, driver)
+
+    def hint(self, arguments):
+        """Return what the arguments of a call from Python tell of the passes to make."""
+        return
+
+    def item_hint(self, arguments):
+        """Return a hint for a call on one of several threads, which starts no further ones."""
+        return
+
+    def __call__(self, *arguments, **keywords):
+        return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+
+    def written(self, kinds):
+        """Return the positions of the arguments of a driver whose memory may be written to."""
+        return written_arguments(self.function, self.passed_on(kinds))
+
+    def passed_on(self, kinds):
+        """Return the types with which the function is called for arguments of some types."""
+        return kinds
+
+    def inputs(self, kinds):
+        """Return the types of the user's arguments among those of a driver's parameters."""
+        return Header(self).split(kinds)[0]
+
+    def draws(self, kinds):
+        """Return whether a call may draw random numbers."""
+        return draws(self.function, self.passed_on(kinds))
+
+    @property
+    def writes_numbers(self):
+        """Whether what the driver writes to arrays of floats never has derivatives."""
+        inner = DRIVERS.get(self.function)
+        return inner is not None and inner.writes_numbers
+
+    def positions_written(self, kinds):
+        """Return the places in a call of the driver of what it may write to: inputs, and outputs.
+
+        The types are those of the driver's parameters, or None where they are not known.
+        """
+        header = Header(self)
+        named = header.parameters.split(", ")
+        out = [named.index("out")] if header.takes_out else []
+        if kinds is None:
+            return range(len(named)), out
+        given, place = header.split(kinds)
+        rest = len(named) - 1  # where the remaining arguments are together
+        written = {min(k, rest) for k in self.written(given)}
+        return {k + 1 if out and k >= out[0] else k for k in written}, out if place else []
+
+    def inputs_of_results(self, kinds):
+        """Return, for each result by turns, the inputs it is a derivative by; None: not known."""
+        return
+
+    def implementation(self, kinds, out, hint):
+        """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.
+
+        The tuple ``arguments`` begins with None; see `numgrad.drivers.structure.argument`.
+        """
+        raise NotImplementedError
+
+
+def original_of(function):
+    """Return the transform that a driver belongs to; any other thing is what it is."""
+    return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
+
+
+def parameters_of(function, dispatcher):
+    """Return the parameters of the user's function, from which all transforms are made."""
+    if isinstance(function, Transform):
+        return function.parameters
+    return list(inspect.signature(dispatcher.py_func).parameters.values())
+
+
+def with_out(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature with ``out=None`` behind the parameters that have a place."""
+    parameters = list(signature.parameters.values())
+    place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    return signature.replace(parameters=[*parameters[:place], out, *parameters[place:]])
+
+
+class Driver(CPUDispatcher):
+    """A function with the parameters of the user's, and ``out`` where there is room.
+
+    Numba compiles it for each combination of argument types, each time with a body made for them.
+    """
+
+    def __init__(self, transform, hint, options):
+        self.header = Header(transform)
+        template = self.header.function_of(Body(["raise NotImplementedError"], {}))
+        super().__init__(template, targetoptions={"nopython": True, **options})
+        self._compiler = DriverCompiler(self, transform, hint)
+        self.label = transform.label()
+
+    def compile(self, sig):
+        """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
+        with progress.told(self.label):
+            try:
+                return super().compile(sig)
+            except UnsupportedBytecodeError as error:
+                function = self._compiler.transform.function.py_func
+                filename = function.__code__.co_filename
+                raise explained(error, function.__name__, filename) from error
+
+    @cached_property
+    def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
+        """The function that kernels call in place of this one."""
+        return cuda.function_in_kernels(
+            self.py_func, lambda kinds: self._compiler._get_implementation(kinds, {})
+        )
+
+
+class DriverCompiler(_FunctionCompiler):
+    """Numba's compiler of one function, which asks the transform for a body."""
+
+    def __init__(self, driver, transform, hint):
+        super().__init__(driver.py_func, driver.targetdescr, driver.targetoptions, {}, Compiler)
+        self.header = driver.header
+        self.transform = transform
+        self.hint = hint
+
+    def _get_implementation(self, args, kws):
+        kinds, out = self.header.split(args)
+        return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+
+    def _compile_core(self, args, return_type):
+        """Compile the derivative, and stamp it with what it is made from."""
+        stamp = stamping.stamp_for(functions_in(self.transform))
+        compiled = super()._compile_core(args, return_type)
+        attach(stamp, compiled)
+        return compiled
+
+
+def functions_in(transform):
+    """Return the functions that a transform, or those within it, were made from."""
+    for thing in (transform.original, *transform.settings):
+        thing = original_of(thing)
+        if isinstance(thing, Transform):
+            yield from functions_in(thing)
+        elif callable(thing):
+            yield thing
+
+
+@describe.register(Transform)
+def describe_transform(transform, contents, part):
+    part.texts.append(type(transform).__name__)
+    part.children.append(transform.original)
+    contents.write(transform.settings, part)
+
+
+@describe.register(Driver)
+def describe_driver(driver, contents, part):
+    part.texts.append("the driver of")
+    part.children.append(DRIVERS[driver])
+
+
+class Header:
+    """The first lines of a driver, which put its parameters into a tuple."""
+
+    def __init__(self, transform):
+        parameters = transform.parameters
+        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+        self.name = identifier(transform.label())
+        self.takes_out = transform.takes_out and not rest and "out" not in names
+        out = ["out"] if self.takes_out else []
+        self.parameters = ", ".join([*names, *out, *(f"*{name}" for name in rest)])
+        packed = "".join(f"{name}, " for name in names)
+        self.lines = [f"arguments = (None, {packed})" + "".join(f" + {name}" for name in rest)]
+        if not self.takes_out:
+            self.lines.append("out = None")
+        defaults = [p.default for p in parameters if p.default is not p.empty]
+        self.defaults = () if rest else (*defaults, *([None] if self.takes_out else []))
+
+    def function_of(self, body):
+        """Return the driver with a body."""
+        lines = [*self.lines, *body.lines]
+        function = function_of(self.name, self.parameters, Body(lines, body.names))
+        function.__defaults__ = self.defaults or None
+        return function
+
+    def split(self, kinds):
+        """Return the types of the user's arguments and of ``out``, if it was given."""
+        kinds, out = list(kinds), None
+        if self.takes_out:
+            last = kinds.pop()
+            out = None if isinstance(last, types.Omitted | types.NoneType) else last
+        elif isinstance(kinds[-1], types.BaseTuple) and self.parameters.split(", ")[-1][0] == "*":
+            kinds += kinds.pop()
+        return tuple(map(passed, kinds)), out
+
+
+def passed(kind):
+    """Return the type of an argument as its function gets it: a default has that of its value."""
+    return types.unliteral(typeof(kind.value) if isinstance(kind, types.Omitted) else kind)
+
+
+def identifier(text):
+    """Return a name for machine code that tells what it was made from."""
+    return "".join(c if c.isalnum() else "_" for c in text).strip("_")
+
+
+@typeof_impl.register(Transform)
+def typeof_transform(transform, c):
+    return types.Dispatcher(transform.driver())
+
+
+def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
+    """Return a transform of a function: the same as before if it was made before."""
+    if not jit or is_traced(function):
+        plain: Callable[..., Any] = traced(kind, function, settings)
+        return plain
+    if not all(map(hashable, (function, *settings))):  # no function: the transform complains
+        transform: Callable[..., Any] = kind(function, *settings)
+    else:
+        transform = _made(kind, function, *settings)
+    return transform
+
+
+@lru_cache(maxsize=512)
+def _made(kind, function, *settings):
+    return kind(function, *settings)
+
+
+def traced(kind, function, settings):
+    """Return a transform that runs the function in plain Python and compiles nothing."""
+    from numgrad.tracer import derivatives  # which stands above this in the house
+
+    names = list(inspect.signature(kind.maker).parameters)[1:]
+    traced_kind = getattr(derivatives, f"Traced{kind.__name__}", None)
+    if traced_kind is None:
+        raise NotImplementedError(
+            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
+        )
+    return traced_kind(original_of(function), **dict(zip(names, settings, strict=False)))
+
+
+def is_traced(function):
+    """Return whether a function is a transform made with ``jit=False``."""
+    derivatives = sys.modules.get("numgrad.tracer.derivatives")
+    return derivatives is not None and isinstance(function, derivatives.TracedTransform)
+
+
+def register(maker, kind):
+    """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
+    kind.maker = staticmethod(maker)
+    function, *settings = inspect.signature(maker).parameters.values()
+    optional = [p for p in settings if p.default is not p.empty]
+    defaults = {f"default_{p.name}": p.default for p in optional}
+    # Numba compares the parameters of an overload and of its implementation with the maker's
+    stated = [f"{p.name}=default_{p.name}" if p in optional else p.name for p in settings]
+    header = ", ".join([function.name, *stated])
+    given = ", ".join([function.name, *(p.name for p in settings)])
+
+    def implementation(function, *settings):
+        original = getattr(function, "dispatcher", getattr(function, "typing_key", None))
+        if not (isinstance(function, types.Dispatcher) or is_in_table(original)):
+            return None
+        transform = maker(original, *map(constant_of, settings))
+        if is_traced(transform):
+            raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
+        driver = transform.driver()
+        return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
+
+    names = defaults | {"implementation": implementation}
+    typed = function_of("typed", header, Body([f"return implementation({given})"], names))
+    overload(maker, inline="always", prefer_literal=True)(typed)
+    MADE_IN_COMPILED_CODE[maker] = typed
+    refresh()  # the program that is being compiled may be the first to name the maker
+
+
+def constant_of(kind):
+    """Return the value of an argument that must be known while compiling."""
+    if isinstance(kind, types.Omitted):
+        return kind.value
+    if isinstance(kind, types.Dispatcher):
+        return kind.dispatcher
+    if isinstance(kind, types.Literal):
+        return kind.literal_value
+    if isinstance(kind, types.NoneType):
+        return None
+    if isinstance(kind, types.BaseTuple):
+        return tuple(constant_of(item) for item in kind)
+    if isinstance(kind, types.Type):
+        raise TypeError(
+            "in compiled code the settings of a derivative must be constants written in the call, "
+            f"not a variable of type {kind}"
+        )
+    return kind

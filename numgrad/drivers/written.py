@@ -1,0 +1,36 @@
+"""Which arguments of a function may be written to, be it a user's or the driver of a transform."""
+
+from numba import types
+
+from numgrad.drivers.state import can_be_saved, is_immutable
+from numgrad.numbers.dual.type import without_derivatives
+from numgrad.twin.activity import arguments_written, draws_randomly
+from numgrad.twin.callees import DRIVERS
+
+
+def written_arguments(function, kinds):
+    """Return the positions of the arguments of some types whose memory a function may write."""
+    if function in DRIVERS:
+        written = DRIVERS[function].written(kinds)
+    else:
+        written = arguments_written(function, tuple(map(without_derivatives, kinds)))
+    objects = (k for k, kind in enumerate(kinds) if has_methods(kind))
+    return frozenset(
+        k for k in (*written, *objects) if k < len(kinds) and not is_immutable(kinds[k])
+    )
+
+
+def draws(function, kinds):
+    """Return whether a function may draw random numbers from generators that all share."""
+    if function in DRIVERS:
+        return DRIVERS[function].draws(kinds)
+    return draws_randomly(function, tuple(map(without_derivatives, kinds)))
+
+
+def has_methods(kind):
+    """Return whether a type is that of objects whose methods may change them.
+
+    A generator of random numbers is another with each of them.
+    """
+    is_object = isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)
+    return is_object or isinstance(kind, types.NumPyRandomGeneratorType)

@@ -1,1 +1,0 @@
-"""The dual number: the table of calculus, and the numbers that follow it."""

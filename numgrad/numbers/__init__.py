@@ -1,0 +1,1 @@
+"""Numbers that carry something along: the protocol, and one folder a number."""

@@ -1,0 +1,1 @@
+"""The dual number: a value and its partial derivatives."""

@@ -1,0 +1,1 @@
+"""The compiler: any function, on any number."""

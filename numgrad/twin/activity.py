@@ -1,0 +1,455 @@
+"""Which variables of a function carry derivatives, and which memory holds them.
+
+The types of the primal are inferred first (`numgrad.twin.inference`). Each variable has a
+shape of places (`numgrad.twin.aliases`), which the statements of the function relate: this
+file is the transfer function of each kind of statement,
+
+    =============================  ============================================================
+    y = x, phi, cast, return       numbers flow, memory is shared
+    y = x op z, a pure function    numbers flow, the result is new memory
+    y = x[i]                       a part of an array shares its memory, an item of a list is one
+    x[i] = y                       y flows into the memory of x, which is written
+    y = f(x)                       what is known of f, from its source or from a table; of any
+                                   other function: all memory is shared, written and flowed into
+    =============================  ============================================================
+
+All relations hold throughout the function, whatever the order of its statements. What they are
+between arguments and result serves wherever the function is called. Derivatives that come in by
+some arguments are *active* in every place that they can flow to.
+"""
+
+import sys
+from weakref import WeakKeyDictionary
+
+from numba import types
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+from numba.core.ir_utils import get_definition, guard
+from numba.np.unsafe.ndarray import empty_inferred
+
+from numgrad.numbers.dual.type import dual_in
+from numgrad.twin import calls
+from numgrad.twin.aliases import (
+    Container,
+    Place,
+    assign,
+    combine,
+    confuse,
+    items_of,
+    places,
+    reached_from,
+    shape_of,
+    share,
+    unify,
+    write_all,
+)
+from numgrad.twin.effects import give_item, share_items
+from numgrad.twin.inference import inferred
+
+# Attributes that are numbers or types, whatever the values of an array are.
+WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
+
+
+STARRED = types.StarArgTuple | types.StarArgUniTuple
+IN_PROGRESS = object()
+_summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary()
+
+
+class Activity:
+    """What a function does with the numbers and the memory of its arguments."""
+
+    def __init__(self, types_inferred):
+        self.inferred = types_inferred
+        self.ir = types_inferred.ir
+        self.nodes = sys.modules[type(self.ir).__module__]  # Numba's own, or numba-cuda's
+        self.shapes = {}
+        self.new = set()  # variables of memory that is new, as an allocation's is
+        self.outside = set()  # variables of memory that others may have, from arguments to fields
+        self.draws = False  # whether random numbers, from a generator that all share
+        self.active = frozenset()  # the places that carry derivatives
+        self.returned = shape_of(types_inferred.returned)
+        self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
+        for block in self.ir.blocks.values():
+            for statement in block.body:
+                self._relate(statement)
+
+    @classmethod
+    def of(cls, dispatcher, kinds):
+        """Return what a compiled function does with arguments of some types; None: unknown.
+
+        It is not known of a function that calls itself while it is found out.
+        """
+        kinds = tuple(kinds)
+        known = _summaries.setdefault(dispatcher, {})
+        if kinds not in known:
+            known[kinds] = IN_PROGRESS
+            try:
+                found = inferred(dispatcher, kinds)
+                known[kinds] = None if found.ir is None else cls(found)
+            except NumbaError:  # it can't be called with these either
+                known[kinds] = None
+            finally:
+                if known[kinds] is IN_PROGRESS:
+                    del known[kinds]
+        summary = known[kinds]
+        return None if summary is IN_PROGRESS else summary
+
+    def shape(self, name):
+        """Return the shape of a variable."""
+        if name not in self.shapes:
+            self.shapes[name] = shape_of(self.type_of(name))
+        return self.shapes[name]
+
+    def type_of(self, name):
+        """Return the type of a variable without derivatives; None: it is not known."""
+        return self.inferred.type_of(name)
+
+    # What is asked of it
+
+    def reach(self, place):
+        """Return the places that derivatives may get into from one."""
+        return reached_from([place])
+
+    def activate(self, kinds):
+        """Find out what is active if some arguments carry derivatives, by their types."""
+        starts = []
+        for shape, kind in zip(self.arguments, kinds, strict=False):
+            starts += places_with_derivatives(shape, kind)
+        self.active = reached_from(starts)
+
+    def is_active(self, name):
+        """Return whether a variable may carry derivatives."""
+        return any(map(self.carries, places(self.shape(name))))
+
+    def carries(self, place):
+        return place.find() in self.active
+
+    # Statements
+
+    def _relate(self, statement):
+        nodes = self.nodes
+        if isinstance(statement, nodes.Assign):
+            self._relate_assignment(statement.target.name, statement.value)
+        elif isinstance(statement, nodes.SetItem | nodes.StaticSetItem):
+            self.store(statement.target, statement.value)
+        elif isinstance(statement, nodes.StoreMap):
+            self.store(statement.dct, statement.value, statement.key)
+        elif isinstance(statement, nodes.SetAttr):
+            owner = self._of(statement.target)
+            confuse(owner, self._of(statement.value))
+            write_all(owner)
+        elif isinstance(statement, nodes.Return):
+            meet(self.returned, self._of(statement.value))
+
+    def _of(self, var):
+        return self.shape(var.name)
+
+    def _relate_assignment(self, name, value):
+        nodes, target = self.nodes, self.shape(name)
+        if isinstance(value, nodes.Arg):
+            assign(target, self.shape(f"arg.{value.name}"))
+            self.outside.add(name)
+        elif isinstance(value, nodes.Global | nodes.FreeVar):
+            self.outside.add(name)
+        elif isinstance(value, nodes.Var):
+            meet(target, self._of(value))
+        elif isinstance(value, nodes.Yield):
+            confuse(self.returned, self._of(value.value))
+        elif self._is_type(value):
+            self.shapes[name] = None
+        elif isinstance(value, nodes.Expr):
+            relate = getattr(self, f"_relate_{value.op}", self._relate_others)
+            is_new = relate(target, value)
+            if is_new is not None:
+                (self.new if is_new else self.outside).add(name)
+
+    def _is_type(self, value):
+        """Return whether a value is a type made of another, as in ``float64[:]``."""
+        return (
+            isinstance(value, self.nodes.Expr)
+            and value.op in ("getitem", "static_getitem")
+            and isinstance(self.type_of(value.value.name), types.NumberClass | types.TypeRef)
+        )
+
+    def store(self, owner, value, key=None):
+        """Let a value be stored in an array or in a container."""
+        owner, value = self._of(owner), self._of(value)
+        key = None if key is None else self._of(key)
+        if isinstance(owner, Container):
+            give_item(None, owner, key, value)
+            return
+        combine(owner, value, key)
+        write_all(owner)
+        if not isinstance(owner, Place) or owner.find().is_opaque:
+            confuse(owner, value, key)
+
+    # Expressions. Each tells whether the result is new memory, or None: it is that of an operand.
+
+    def _relate_others(self, target, expr):
+        """Let an operation that isn't known share all memory."""
+        operands = [self._of(var) for var in expr.list_vars()]
+        combine(target, *operands)
+        confuse(target, *operands)
+        return False
+
+    def _relate_undef(self, target, expr):
+        """Relate nothing to a variable that has no value yet, or is a function."""
+
+    _relate_null = _relate_make_function = _relate_undef
+
+    def _relate_call(self, target, expr):
+        return calls.relate(self, target, expr)
+
+    def _relate_phi(self, target, expr):
+        for value in expr.incoming_values:
+            if isinstance(value, self.nodes.Var):
+                meet(target, self._of(value))
+
+    def _relate_cast(self, target, expr):
+        meet(target, self._of(expr.value))
+
+    def _relate_pair_first(self, target, expr):
+        share(target, self._of(expr.value))
+
+    _relate_pair_second = _relate_undef
+
+    def _relate_iternext(self, target, expr):
+        share(target, items_of(self._of(expr.value)))
+
+    def _relate_exhaust_iter(self, target, expr):
+        owner = self._of(expr.value)
+        if isinstance(owner, tuple):
+            assign(target, owner)
+        else:
+            for item in target:
+                share(item, items_of(owner))
+
+    def _relate_getiter(self, target, expr):
+        share_items(target, self._of(expr.value))
+
+    def _relate_build_tuple(self, target, expr):
+        assign(target, tuple(self._of(item) for item in expr.items))
+
+    def _relate_build_list(self, target, expr):
+        for item in expr.items:
+            if isinstance(target, Container):
+                assign(target.items, self._of(item))
+            else:
+                confuse(target, self._of(item))
+
+    _relate_build_set = _relate_build_list
+
+    def _relate_build_map(self, target, expr):
+        for key, value in expr.items:
+            if isinstance(target, Container):
+                assign(target.keys, self._of(key))
+                assign(target.items, self._of(value))
+            else:
+                confuse(target, self._of(key), self._of(value))
+
+    def _relate_getattr(self, target, expr):
+        if expr.attr in WITHOUT_DERIVATIVE:
+            return None
+        owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:
+            assign(target, owner[kind.fields.index(expr.attr)])
+            return None
+        if expr.attr == "imag" and calls.is_real(kind):
+            combine(target, owner)
+            return True
+        share(target, owner)
+        return False if is_rigid(owner) else None
+
+    def _relate_static_getitem(self, target, expr):
+        owner, var = self._of(expr.value), expr.index_var
+        if isinstance(owner, tuple) and isinstance(expr.index, int | slice):
+            assign(target, owner[expr.index])
+            return None
+        return self.relate_item(target, owner, None if var is None else self.type_of(var.name))
+
+    def _relate_getitem(self, target, expr):
+        return self.relate_item(target, self._of(expr.value), self.type_of(expr.index.name))
+
+    def _relate_typed_getitem(self, target, expr):
+        owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if isinstance(owner, tuple) and isinstance(kind, types.BaseTuple):
+            kinds = zip(owner, kind.types, strict=True)
+            owner = tuple(item for item, each in kinds if each == expr.dtype)
+        share(target, items_of(owner))
+
+    def relate_item(self, target, owner, index):
+        """Relate a part of an array or an item of a sequence, by the type of the index."""
+        if isinstance(owner, Container) and isinstance(index, types.SliceType):
+            unify(target.items, owner.items)
+            return True
+        if isinstance(owner, Container):
+            share(target, owner.items)
+        elif selects_elements(index):
+            combine(target, owner)
+            return True
+        else:
+            share(target, items_of(owner))
+        return False if is_rigid(owner) else None
+
+    def _relate_binop(self, target, expr):
+        return self.relate_operator(target, [self._of(expr.lhs), self._of(expr.rhs)])
+
+    def _relate_unary(self, target, expr):
+        return self.relate_operator(target, [self._of(expr.value)])
+
+    def relate_operator(self, target, operands):
+        """Let operators compute new arrays, and put sequences one behind the other."""
+        if isinstance(target, tuple):
+            items = [item for each in operands if isinstance(each, tuple) for item in each]
+            assign(target, tuple(items))
+            return None
+        if isinstance(target, Container):
+            for each in operands:
+                if isinstance(each, Container):
+                    unify(target.items, each.items)
+                    unify(target.keys, each.keys)
+            return True
+        if any(is_opaque(each) for each in (target, *operands)):
+            confuse(target, *operands)
+            return False
+        combine(target, *operands)
+        return True
+
+    def _relate_inplace_binop(self, target, expr):
+        return self.relate_in_place(target, self._of(expr.lhs), self._of(expr.rhs))
+
+    def relate_in_place(self, target, owner, other):
+        """Let an operator that assigns write to arrays and lists, and compute new numbers."""
+        if isinstance(owner, Container):
+            if isinstance(other, Container):
+                unify(owner.items, other.items)
+            else:
+                assign(owner.items, items_of(other))
+        elif isinstance(owner, Place) and owner.is_memory:
+            combine(owner, other)
+        else:
+            return self.relate_operator(target, [owner, other])
+        write_all(owner)
+        share(target, owner)
+        return None
+
+    def loc_of(self, name):
+        """Return where a variable is assigned first."""
+        for block in self.ir.blocks.values():
+            for statement in block.find_insts(self.nodes.Assign):
+                if statement.target.name == name:
+                    return statement.loc
+        return self.ir.loc
+
+    # Objects that variables stand for
+
+    def function_of(self, func):
+        """Return the object that is called, where it is known."""
+        kind = self.type_of(func.name)
+        if isinstance(kind, types.RecursiveCall):
+            kind = kind.dispatcher_type
+        if isinstance(kind, types.Dispatcher) and isinstance(kind.dispatcher, Dispatcher):
+            return kind.dispatcher
+        if isinstance(kind, types.Function):
+            return kind.typing_key
+        return self.value_of(func)
+
+    def value_of(self, var):
+        """Return the object that a variable always stands for, or None."""
+        definition = guard(get_definition, self.ir, var)
+        if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
+            return definition.value
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
+            owner = self.value_of(definition.value)
+            if owner is not None and not isinstance(owner, self.nodes.Var):
+                return getattr(owner, definition.attr, None)
+        return None
+
+    def method_of(self, func):
+        """Return the variable of the object that a method is called of, and the method's name."""
+        definition = guard(get_definition, self.ir, func)
+        if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
+            return definition.value, definition.attr
+        return None, None
+
+    def is_comprehension(self, var):
+        """Return whether a variable is the array that Numba collects a comprehension in."""
+        definition = guard(get_definition, self.ir, var)
+        is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
+        return is_call and self.value_of(definition.func) is empty_inferred
+
+    def is_class(self, var):
+        """Return whether a variable stands for the type of a number, told by type or a dtype."""
+        definition = guard(get_definition, self.ir, var)
+        if not isinstance(definition, self.nodes.Expr):
+            return False
+        if definition.op == "getattr":
+            return definition.attr == "type"
+        return definition.op == "call" and self.value_of(definition.func) is type
+
+
+def meet(target, source):
+    """Let a value be one of those that a variable may hold.
+
+    All of them have one type there: where one named tuple holds a dual, each must.
+    """
+    if isinstance(target, tuple):
+        unify(target, source)
+    else:
+        assign(target, source)
+
+
+def is_written(shape):
+    return any(place.find().is_written for place in places(shape))
+
+
+def is_rigid(shape):
+    return any(place.find().is_rigid for place in places(shape))
+
+
+def is_opaque(shape):
+    return any(place.find().is_opaque for place in places(shape))
+
+
+def selects_elements(index):
+    """Return whether an index picks elements one by one, so that the result is a copy."""
+    if isinstance(index, types.BaseTuple):
+        return any(map(selects_elements, index.types))
+    return isinstance(index, types.Array | types.List)
+
+
+def places_with_derivatives(shape, kind):
+    """Return the places of an argument that carry derivatives, by its type."""
+    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
+        return [
+            place
+            for item, item_kind in zip(shape, kind.types, strict=True)
+            for place in places_with_derivatives(item, item_kind)
+        ]
+    if isinstance(kind, types.DictType) and isinstance(shape, Container):
+        return [
+            *places_with_derivatives(shape.keys, kind.key_type),
+            *places_with_derivatives(shape.items, kind.value_type),
+        ]
+    if isinstance(shape, Container):
+        return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
+    return [] if dual_in(kind) is None else places(shape)
+
+
+def arguments_written(function, kinds):
+    """Return the positions of the arguments that a function may write to, of whatever types."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    if summary is None:
+        return frozenset(range(len(kinds)))
+    shapes = list(summary.arguments)
+    if len(folded) <= len(kinds) and folded and isinstance(folded[-1], STARRED):
+        shapes += shapes.pop()
+    return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
+
+
+def draws_randomly(function, kinds):
+    """Return whether a function draws from generators of random numbers that all share."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    return summary is None or summary.draws

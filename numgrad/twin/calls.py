@@ -1,0 +1,348 @@
+"""What calls do with memory: of compiled functions by their source, of known ones by a table."""
+
+import operator
+
+import numpy as np
+from numba import types
+from numba.core.ccallback import CFunc
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.core.typing.templates import _OverloadFunctionTemplate, fold_arguments
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
+
+from numgrad.twin import effects
+from numgrad.twin.aliases import (
+    Container,
+    Place,
+    assign,
+    combine,
+    confuse,
+    items_of,
+    places,
+    share,
+    write_all,
+)
+from numgrad.twin.callees import DRIVERS, hashable, is_number_class, is_ours, plain_source
+from numgrad.twin.gufuncs import outputs_of
+from numgrad.twin.inference import front_end
+
+# Operators called by name, as in operator.iadd(x, y)
+IN_PLACE = [
+    getattr(operator, f"i{name}")
+    for name in "add sub mul truediv floordiv mod pow matmul concat and or xor lshift".split()
+]
+
+EXTREMES = min, max, sum
+MAKING_CONTAINERS = "empty", "empty_list"
+
+
+class Call:
+    """A call within a function whose activity is found out: what is called, and with what."""
+
+    def __init__(self, activity, target, expr):
+        self.activity = activity
+        self.target = target  # the shape of the result
+        self.expr = expr
+        self.given = [activity.shape(var.name) for var in expr.args]
+        if expr.vararg is not None:
+            starred = activity.shape(expr.vararg.name)
+            self.given += starred if isinstance(starred, tuple) else [starred]
+        self.keywords = {name: activity.shape(var.name) for name, var in expr.kws}
+        self.kind = activity.type_of(expr.func.name)
+        self.function = activity.function_of(expr.func)
+
+    @property
+    def operands(self):
+        return [*self.given, *self.keywords.values()]
+
+    @property
+    def signature(self):
+        return self.activity.inferred.calls.get(self.expr)
+
+
+def relate(activity, target, expr):
+    """Relate the shapes of a call's arguments and of its result.
+
+    It tells whether the result is new memory, or None if it is that of an argument.
+    """
+    call = Call(activity, target, expr)
+    if isinstance(call.kind, types.BoundFunction):
+        return relate_method(call)
+    if isinstance(call.function, Dispatcher | CFunc):
+        return relate_compiled(call)
+    if isinstance(call.kind, types.NamedTupleClass):
+        return relate_named_tuple(call)
+    if isinstance(call.kind, types.NumberClass) or is_number_class(call.function):
+        return pure(call)
+    if is_operator(call.function):
+        return relate_operator(call)
+    if hashable(call.function):
+        return relate_known(call)
+    return unknown(call)
+
+
+def pure(call):
+    """Let the result be new memory, computed from all that is given."""
+    combine(call.target, *call.operands)
+    return True
+
+
+def unknown(call, operands=None):
+    """Let all memory be shared, written, and flow into each other."""
+    operands = call.operands if operands is None else operands
+    combine(call.target, *operands)
+    confuse(call.target, *operands)
+    for operand in operands:
+        write_all(operand)
+    return False
+
+
+def relate_named_tuple(call):
+    fields = call.kind.instance_class._fields
+    given = dict(zip(fields, call.given, strict=False)) | call.keywords
+    if isinstance(call.target, tuple) and given.keys() == set(fields):
+        assign(call.target, tuple(given[name] for name in fields))
+    else:
+        confuse(call.target, *call.operands)
+    return
+
+
+# Compiled functions
+
+
+def relate_compiled(call):
+    """Relate arguments and result as the source of a compiled function does."""
+    if call.function in DRIVERS:
+        return relate_transform(call)
+    kinds = None if call.signature is None else call.signature.args
+    return relate_source(call, plain_source(call.function), kinds, call.given)
+
+
+def relate_source(call, dispatcher, kinds, given):
+    summary = None if kinds is None else type(call.activity).of(dispatcher, kinds)
+    call.activity.draws |= summary is None or summary.draws
+    if summary is None:
+        return unknown(call, [*given, *call.keywords.values()])
+    arguments = fold_shapes(dispatcher, given, call.keywords)
+    return transfer(summary, arguments, call.target)
+
+
+def fold_shapes(dispatcher, given, keywords):
+    """Return the shapes of a function's parameters for those of a call's arguments."""
+    return fold_arguments(
+        dispatcher._compiler.pysig,
+        given,
+        keywords,
+        normal_handler=lambda index, parameter, shape: shape,
+        default_handler=lambda index, parameter, default: None,
+        stararg_handler=lambda index, parameter, shapes: tuple(shapes),
+    )
+
+
+def transfer(summary, arguments, target):
+    """Relate a caller's arguments and result as those of a function are; tell if that is new."""
+    outside = {}  # the caller's places by the function's
+    for inner, outer in [
+        *zip(summary.arguments, arguments, strict=True),
+        (summary.returned, target),
+    ]:
+        for place, other in counterparts(inner, outer):
+            outside.setdefault(place.find(), []).append(other)
+    given = {place.find() for shape in summary.arguments for place in places(shape)}
+    for place, others in outside.items():
+        join_memory(others)
+        if place.is_written:
+            for other in others:
+                other.write()
+    for place in given & outside.keys():
+        for reached in summary.reach(place) & outside.keys():
+            for other in outside[place] if reached is not place else ():
+                for each in outside[reached]:
+                    other.flow(each)
+    memory = [place for place in places(summary.returned) if place.is_memory]
+    return True if any(place.find() not in given for place in memory) else None
+
+
+def counterparts(inner, outer):
+    """Return the pairs of places of two shapes of the same type."""
+    theirs, ours = places(inner), places(outer)
+    if len(theirs) == len(ours):
+        return zip(theirs, ours, strict=True)
+    confuse(outer)
+    return ((place, other) for place in theirs for other in ours)
+
+
+def join_memory(others):
+    memory = [place for place in others if place.is_memory]
+    numbers = [place for place in others if not place.is_memory]
+    for place in memory[1:]:
+        memory[0].join(place)
+    for place in numbers[1:] if not memory else ():
+        numbers[0].flow(place)
+        place.flow(numbers[0])
+    for place in numbers if memory else ():
+        place.flow(memory[0])
+        memory[0].flow(place)
+
+
+def relate_transform(call):
+    """Relate a derivative's arguments and result, which is new or the array given as ``out``."""
+    driver = call.function
+    kinds = None if call.signature is None else call.signature.args
+    combine(call.target, *call.operands)
+    arguments = fold_shapes(driver, call.given, call.keywords)
+    call.activity.draws |= kinds is None or DRIVERS[driver].draws(DRIVERS[driver].inputs(kinds))
+    writes, outputs = DRIVERS[driver].positions_written(kinds)
+    for k in (*writes, *outputs):
+        combine(arguments[k], *arguments)
+        write_all(arguments[k])
+    for k in outputs:
+        share(call.target, arguments[k])
+    return None if any(places(arguments[k]) for k in outputs) else True
+
+
+# Known functions
+
+
+def is_operator(function):
+    return getattr(function, "__module__", None) == "_operator"
+
+
+def relate_operator(call):
+    """Relate what an operator called by its name does, as in ``operator.iadd(x, y)``."""
+    activity, target = call.activity, call.target
+    if call.function in IN_PLACE:
+        return activity.relate_in_place(target, *call.given)
+    if call.function is operator.setitem:
+        return activity.store(call.expr.args[0], call.expr.args[2])
+    if call.function is operator.getitem:
+        return activity.relate_item(target, call.given[0], activity.type_of(call.expr.args[1].name))
+    return activity.relate_operator(target, call.given)
+
+
+def relate_known(call):
+    function, target, operands = call.function, call.target, call.operands
+    outputs = outputs_among(call)
+    if outputs:
+        return store_results(call, outputs)
+    if function in effects.SHAPED and are_known(call):
+        effects.SHAPED[function](target, *operands)
+        return isinstance(target, Container) or None
+    if function in EXTREMES:
+        for operand in operands:
+            share(target, items_of(operand))  # of a tuple all items
+        return None
+    if function is np.imag and is_real(call.activity.type_of(call.expr.args[0].name)):
+        return pure(call)
+    if function in effects.RANDOM:
+        call.activity.draws = True
+    if function in effects.FUNCTIONS:
+        return apply(effects.FUNCTIONS[function], target, operands)
+    if isinstance(function, DUFunc | GUFunc):
+        return pure(call)
+    return relate_overload(call)
+
+
+def is_real(kind):
+    """Return whether an array or a number has no imaginary part but zeros, which are made anew."""
+    element = kind.dtype if isinstance(kind, types.Array) else kind
+    return element is not None and not isinstance(element, types.Complex)
+
+
+def are_known(call):
+    """Return whether the types of all that a call concerns are known."""
+    names = [call.expr.func.name, *(var.name for var in call.expr.args)]
+    return all(call.activity.type_of(name) is not None for name in names)
+
+
+def outputs_among(call):
+    """Return the arguments that a function of NumPy's kind writes its result to."""
+    function, given = call.function, call.given
+    outputs = [shape for name, shape in call.keywords.items() if name == "out"]
+    if isinstance(function, GUFunc):
+        return [*outputs, *(given[k] for k in outputs_of(function) if k < len(given))]
+    if isinstance(function, DUFunc):
+        return [*outputs, *given[function.nin :]]
+    position = effects.output_of(function)
+    return outputs if position is None else [*outputs, *given[position : position + 1]]
+
+
+def store_results(call, outputs):
+    combine(call.target, *call.operands)
+    for output in outputs:
+        combine(output, *call.operands)
+        write_all(output)
+        share(call.target, output)
+    return None if any(map(places, outputs)) else True
+
+
+def apply(known, target, operands):
+    """Relate what a function of the table does with memory; tell if the result is new memory."""
+    combine(target, *operands)
+    for k in known.writes:
+        if k < len(operands):
+            combine(operands[k], *operands)
+            write_all(operands[k])
+    shared = [operands[k] for k in known.shares if k < len(operands)]
+    for operand in shared:
+        share(target, operand)
+    return None if any(map(places, shared)) else True
+
+
+def relate_overload(call):
+    """Relate what an overload of another package does, by its source; if not known, anything."""
+    if effects.is_fresh_here(call.function):
+        return pure(call)
+    found = None if is_ours(call.function) else implementation_of(call)
+    return unknown(call) if found is None else relate_source(call, *found, call.given)
+
+
+def implementation_of(call):
+    """Return the function that an overload chose for a call, and the types of its arguments."""
+    if not isinstance(call.kind, types.Function) or call.signature is None:
+        return None
+    for template in call.kind.templates:
+        if not issubclass(template, _OverloadFunctionTemplate):
+            return None
+        with front_end():
+            found, kinds = template(cpu_target.typing_context)._get_impl(call.signature.args, {})
+        if found is not None:
+            return found, found._compiler.fold_argument_types(kinds, {})[1]
+    return None
+
+
+# Methods
+
+
+def relate_method(call):
+    """Relate what a method does; the object is the first operand."""
+    this, name = call.kind.this, method_name(call.kind)
+    owner = call.activity.shape(call.expr.func.name)
+    operands = [owner, *call.operands]
+    if isinstance(owner, Container) and name in effects.OF_CONTAINERS:
+        effects.OF_CONTAINERS[name](call.target, *operands)
+        return None
+    if isinstance(this, types.ClassInstanceType) and name in this.jit_methods:
+        kinds = None if call.signature is None else (this, *call.signature.args)
+        return relate_source(call, this.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(this, types.TypeRef) and name in MAKING_CONTAINERS:
+        return pure(call)
+    if isinstance(this, types.Array) and name in effects.METHODS:
+        return apply(effects.METHODS[name], call.target, operands)
+    if isinstance(owner, tuple) and name in ("count", "index"):
+        return None
+    if all(isinstance(each, Place | None) and not is_memory(each) for each in operands):
+        combine(call.target, *operands)
+        return True
+    return unknown(call, operands)
+
+
+def is_memory(shape):
+    return shape is not None and shape.is_memory
+
+
+def method_name(kind):
+    """Return the name of a bound method: Numba keeps it as "array.sum" or as (Array, "sum")."""
+    key = kind.typing_key
+    return key[1] if isinstance(key, tuple) else str(key).rsplit(".", 1)[-1]

@@ -1,0 +1,43 @@
+"""The machine code of a twin: whole vectors of partials, and no call in the inner loop."""
+
+import platform
+import re
+
+import numpy as np
+import pytest
+from llvmlite import binding
+
+import numgrad
+from numgrad.drivers.widths import register_bytes
+from numgrad.twin.twin import twin_of
+from tests.twin.functions import rosenbrock
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 assembly"
+)
+
+
+def loop_bodies(assembly):
+    """Return the blocks of a function's assembly that jump back to themselves."""
+    blocks = re.split(r"\n(?=\.L\w+:)", assembly)
+    bodies = []
+    for block in blocks:
+        label = block.split(":", 1)[0]
+        if re.search(rf"\tj\w+\t{re.escape(label)}\b", block):
+            bodies.append(block)
+    return bodies
+
+
+def test_rosenbrock():
+    numgrad.grad(rosenbrock)(np.ones(200))
+    twin = twin_of(rosenbrock)
+    widest = max(twin.overloads, key=lambda kinds: kinds[0].dtype.count)
+    assembly = twin.inspect_asm(widest)
+    register = {64: "zmm", 32: "ymm", 16: "xmm"}[register_bytes()]
+    bodies = [body for body in loop_bodies(assembly) if "pd\t" in body]
+    body = max(bodies, key=len)
+    assert not re.search(r"\tcall", body), body
+    vectors = re.findall(rf"\tv?f?n?m?\w+pd\t[^\n]*%{register}", body)
+    assert len(vectors) >= widest[0].dtype.count * 8 // register_bytes(), body
+    if binding.get_host_cpu_features().get("fma"):
+        assert re.search(rf"\tvfn?m\w+pd\t[^\n]*%{register}", body), body
