@@ -25,7 +25,7 @@ import numpy as np
 
 import numgrad
 from benchmarks.problems import greeks, options
-from numgrad.targets.cuda import availability
+from numgrad.targets.cuda_device import availability
 
 AVAILABLE, REASON = availability()
 REPEATS = 21

@@ -73,9 +73,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     if "numba.core.registry" in sys.modules:  # it may be asking in the midst of compiling
-        importlib.import_module("numgrad.calls.in_numba").refresh()
+        importlib.import_module("numgrad.targets.context").refresh()
     if "numba.cuda" in sys.modules:  # kernels know nothing of entry points
-        importlib.import_module("numgrad.cuda_extension").register()
+        importlib.import_module("numgrad.numba_extension").register_in_kernels()
     globals()[name] = value
     return value
 

@@ -20,7 +20,7 @@ from numba.core.dispatcher import Dispatcher
 
 import numgrad
 from numgrad.fields import kernels_cpu
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 
 DISTRIBUTION = "numba-numgrad"
 ENOUGH_FOR_THREADS = 1 << 20  # samples that certainly run on all threads
@@ -145,15 +145,15 @@ def derivative_of_function() -> str:
     return f"exact to {error:.0e}, first call {seconds:.1f} s"
 
 
-def cuda_device() -> str:
+def device() -> str:
     """Return the GPU, having derived something there, or why there is none."""
-    available, text = cuda.availability()
+    available, text = cuda_device.availability()
     if not available:
         return f"not available: {text}"
     samples = np.sin(np.arange(24.0)).reshape(4, 6)
     if not _same_bits(numgrad.gradient(samples, target="cuda"), np.gradient(samples)):
         raise RuntimeError(f"{text}: values differ from NumPy's")
-    if cuda.simulated():
+    if cuda_device.simulated():
         return f"{text}; derivatives of samples are right there"
     slopes = numgrad.derivative(lambda x: x * x, target="cuda")(samples)
     if not np.array_equal(slopes, 2.0 * samples):
@@ -171,7 +171,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "cache folder": cache_folder,
     "inside @njit": gradient_in_njit,
     "of functions": derivative_of_function,
-    "CUDA": cuda_device,
+    "CUDA": device,
 }
 
 

@@ -1,10 +1,16 @@
-"""What Numba calls through the entry point ``numba_extensions`` before it first compiles."""
+"""What Numba is told of numgrad: through the entry point ``numba_extensions``, and for kernels."""
 
-from numgrad.calls import in_numba as duals
+from numgrad.arrays import loading
 from numgrad.fields import in_numba as fields
+from numgrad.targets import cuda_compiler
 
 
 def register() -> None:
     """Teach Numba the gradient of samples, and the dual number."""
     fields.register()
-    duals.register()
+    loading.register()
+
+
+def register_in_kernels() -> None:
+    """Teach numba-cuda what names of numgrad are in kernels; it has no entry point."""
+    cuda_compiler.define_all()

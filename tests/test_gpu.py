@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numgrad
-from numgrad.targets.cuda import availability
+from numgrad.targets.cuda_device import availability
 from tests.fields.reference import assert_same, random_samples
 
 AVAILABLE, REASON = availability()

@@ -8,7 +8,6 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import compiled_only
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.dual.lowering import call, return_type
 from numgrad.numbers.dual.type import (
@@ -22,6 +21,7 @@ from numgrad.numbers.dual.type import (
     without_derivatives,
 )
 from numgrad.numbers.layouts import allocated_like, as_constant
+from numgrad.targets.options import internal_njit
 
 FLOATING = types.Float | types.Complex
 
@@ -278,7 +278,7 @@ def _array_at(pointer, shape, dtype=None):
     return lambda pointer, shape, dtype=None: pointer[: size_of(shape)].reshape(shape)
 
 
-@part
+@internal_njit
 def size_of(shape):
     size = 1
     for each in shape:

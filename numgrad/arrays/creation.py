@@ -14,10 +14,10 @@ from numba.core.errors import NumbaTypeError
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.dual.type import is_dual, with_partials
 from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
 
 # What Python's own classes say as a dtype.
 PYTHON_NUMBERS = {
@@ -111,15 +111,15 @@ define_like(np.empty_like)
 
 def filled(elements):
     """Return the function ``(shape, number)`` that allocates an array of one number."""
-    return part(lambda shape, number: fill(np.empty(shape, elements), number))
+    return internal_njit(lambda shape, number: fill(np.empty(shape, elements), number))
 
 
 def filled_like(elements):
     """Return the function ``(array, number)`` that does so in the shape of another array."""
-    return part(lambda array, number: fill(np.empty_like(array, elements), number))
+    return internal_njit(lambda array, number: fill(np.empty_like(array, elements), number))
 
 
-@part
+@internal_njit
 def fill(array, number):
     """Return an array, all of whose elements a number has taken the place of."""
     numbers = line_of(array)
@@ -208,7 +208,7 @@ def filled_in(items):
     ]
     names = {}
     exec("\n".join(["def fill_in(array, items):", *lines, "    return array"]), names)
-    compiled = part(names["fill_in"])
+    compiled = internal_njit(names["fill_in"])
     compiled.shape = shape
     return compiled
 
@@ -223,7 +223,7 @@ def shape_of(items):
     return (len(items), *next(iter(shapes), ()))
 
 
-@part
+@internal_njit
 def from_sequence(items, elements):
     """Return an array of the numbers in a list or a tuple."""
     result = np.empty(len(items), elements)
@@ -232,7 +232,7 @@ def from_sequence(items, elements):
     return result
 
 
-@part
+@internal_njit
 def from_tuples(rows, elements, fill_row, shape):
     """Return an array of the numbers in a list of tuples."""
     result = np.empty((len(rows), *shape), elements)
@@ -241,7 +241,7 @@ def from_tuples(rows, elements, fill_row, shape):
     return result
 
 
-@part
+@internal_njit
 def from_rows(rows, elements):
     """Return an array of the numbers in a list of rows."""
     columns = len(rows[0]) if len(rows) else 0
@@ -366,7 +366,7 @@ def _eye(dual, N, M=None, k=0, dtype=None):  # noqa: N803
     return allocate
 
 
-@part
+@internal_njit
 def eye_of(rows, columns, k, elements):
     """Return a matrix of zeros with ones on its k-th diagonal."""
     result = np.zeros((rows, columns), elements)
@@ -386,7 +386,7 @@ def _linspace(dual, start, stop, num=50):
     return lambda dual, start, stop, num=50: spaced(start, stop, num, elements)
 
 
-@part
+@internal_njit
 def spaced(start, stop, num, elements):
     """Return numbers from start to stop, both among them."""
     result = np.empty(num, elements)
@@ -424,7 +424,7 @@ def _arange(dual, start, stop=None, step=None, dtype=None):
     )
 
 
-@part
+@internal_njit
 def stepped(start, stop, step, elements):
     """Return the numbers from start up to, but not with, stop."""
     if primal_of(step) == 0:

@@ -9,8 +9,8 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.calls.entries import OPTIONS
 from numgrad.numbers.dual.type import is_dual
+from numgrad.targets.options import INTERNAL
 
 
 def define(*functions):
@@ -32,7 +32,7 @@ def define(*functions):
             return found or of_arrays(functions[0], typed, kinds, keywords)
 
         for function in functions:
-            overload(function, strict=False, jit_options=OPTIONS, target="cpu")(given)
+            overload(function, strict=False, jit_options=INTERNAL, target="cpu")(given)
         return typed
 
     return register

@@ -14,11 +14,12 @@ from numgrad.arrays.definitions import (
     item,
 )
 from numgrad.calls.elementwise import element, lower_elementwise
-from numgrad.calls.entries import Entry, part
+from numgrad.calls.entries import Entry
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.dual.lowering import return_type
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.rules import registry
+from numgrad.targets.options import internal_njit
 
 # Ufuncs with two results, of which one has derivatives
 
@@ -121,12 +122,12 @@ def _append(arr, values, axis=None):
     return append
 
 
-@part
+@internal_njit
 def flattened(array, number):
     return array.ravel()
 
 
-@part
+@internal_njit
 def alone(value, number):
     result = np.empty(1, number)
     result[0] = value
@@ -202,13 +203,13 @@ def _fill_diagonal(a, val, wrap=False):
     return fill
 
 
-@part
+@internal_njit
 def taken(values, k):
     """Return one of the values, which are gone through again and again."""
     return values.ravel()[k % values.size]
 
 
-@part
+@internal_njit
 def same(value, k):
     return value
 
@@ -218,7 +219,7 @@ def _unique(ar):
     return (lambda ar: distinct(np.sort(ar.ravel()))) if are_arrays(ar) else None
 
 
-@part
+@internal_njit
 def distinct(line):
     """Return the first of equal numbers each, of sorted ones."""
     count = 0
@@ -317,7 +318,7 @@ def _interp(x, xp, fp):
     return interpolated
 
 
-@part
+@internal_njit
 def interpolate(x, value, xp, fp):
     """Return the line through the points around x, at x; beyond all points, the last of them."""
     if xp.size == 0 or xp.size != fp.size:
@@ -386,7 +387,7 @@ def _ediff1d(ary, to_end=None, to_begin=None):
     return differences
 
 
-@part
+@internal_njit
 def nothing(value, number):
     return np.empty(0, number)
 
@@ -416,7 +417,7 @@ def moving_products_of(number):
             result[i] = so_far
         return result
 
-    return part(moving_products)
+    return internal_njit(moving_products)
 
 
 @define(np.correlate)
@@ -452,17 +453,17 @@ def _convolve(a, v, mode="full"):
     return convolve
 
 
-@part
+@internal_njit
 def conjugates(numbers):
     return np.conj(numbers)
 
 
-@part
+@internal_njit
 def itself(numbers):
     return numbers
 
 
-@part
+@internal_njit
 def check_not_empty(a, v):
     if a.size == 0 or v.size == 0:
         raise ValueError("an array of a product that moves can't be empty")

@@ -15,8 +15,8 @@ from numba.core.typing.templates import AbstractTemplate, builtin_registry, sign
 from numba.extending import lower_builtin, overload
 
 from numgrad.arrays.definitions import define
-from numgrad.calls.entries import part
-from numgrad.calls.in_numba import refresh
+from numgrad.targets.context import refresh
+from numgrad.targets.options import internal_njit
 
 
 class Apart(AbstractTemplate):
@@ -71,7 +71,7 @@ def apart(function):
 
     attributes = {
         "key": staticmethod(call),
-        "dispatcher": part(function),
+        "dispatcher": internal_njit(function),
     }
     template = type(f"Apart_{function.__name__}", (Apart,), attributes)
     builtin_registry.register_global(call, types.Function(template))

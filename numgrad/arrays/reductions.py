@@ -16,15 +16,15 @@ from numgrad.arrays.definitions import (
     is_given,
 )
 from numgrad.arrays.manipulation import values_of
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted, converted_like, primal_of
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
 
 # Sums and products
 
 
-@part
+@internal_njit
 def total(a):
     line = line_of(a)
     result = constant(a, 0.0)
@@ -33,7 +33,7 @@ def total(a):
     return result
 
 
-@part
+@internal_njit
 def product(a):
     line = line_of(a)
     result = constant(a, 1.0)
@@ -42,7 +42,7 @@ def product(a):
     return result
 
 
-@part
+@internal_njit
 def check_axis(axis, ndim):
     if not -ndim <= axis < ndim:
         raise ValueError("axis is out of bounds for the array")
@@ -83,7 +83,7 @@ def of_other_numbers(function, a, dtype):
     return lambda a, axis=None, dtype=None: function(in_type(a, number), axis)
 
 
-@part
+@internal_njit
 def in_type(a, number):
     result = np.empty(a.shape, number)
     for index, each in np.ndenumerate(a):
@@ -101,7 +101,7 @@ def itself(a):
     return (lambda a: a) if is_dual(a) else None
 
 
-@part
+@internal_njit
 def mean(a):
     return total(a) / a.size
 
@@ -113,7 +113,7 @@ def _mean(a):
     return (lambda a: mean(a)) if are_arrays(a) else None
 
 
-@part
+@internal_njit
 def variance(a):
     line, middle = line_of(a), mean(a)
     result = np.real(constant(a, 0.0))
@@ -149,7 +149,7 @@ def _std(a):
 # Sums and products of all elements so far
 
 
-@part
+@internal_njit
 def running_total(a):
     line = a.ravel()
     result, so_far = np.empty_like(line), constant(a, 0.0)
@@ -159,7 +159,7 @@ def running_total(a):
     return result
 
 
-@part
+@internal_njit
 def running_product(a):
     line = a.ravel()
     result, so_far = np.empty_like(line), constant(a, 1.0)
@@ -199,7 +199,7 @@ def is_real(a):
     return are_arrays(a) and is_dual(a.dtype) and isinstance(number_of(a.dtype), types.Float)
 
 
-@part
+@internal_njit
 def position_of_lowest(a):
     """Return where the first of the lowest numbers is, or the first nan."""
     line = a.ravel()
@@ -215,7 +215,7 @@ def position_of_lowest(a):
     return place
 
 
-@part
+@internal_njit
 def position_of_highest(a):
     """Return where the first of the highest numbers is, or the first nan."""
     line = a.ravel()
@@ -263,7 +263,7 @@ def _argmax(a, axis=None):
 # Those that pass over nan
 
 
-@part
+@internal_njit
 def without_nan(a):
     line = a.ravel()
     return line[~np.isnan(line)]
@@ -302,7 +302,7 @@ define_extremum(np.nanmax, np.max)
 # Places in the sorted numbers
 
 
-@part
+@internal_njit
 def between(line, position):
     """Return the number at a position in sorted ones; in between, on the line from one to next."""
     k = int(np.floor(position))
@@ -311,7 +311,7 @@ def between(line, position):
     return line[k] + (line[k + 1] - line[k]) * (position - k)
 
 
-@part
+@internal_njit
 def middle_of(a):
     if a.size == 0 or np.isnan(a).any():
         return constant(a, np.nan)
@@ -325,7 +325,7 @@ def _median(a):
     return (lambda a: middle_of(a)) if is_real(a) else None
 
 
-@part
+@internal_njit
 def quantile(line, share):
     """Return the number that a share of sorted ones lie below."""
     if not 0.0 <= share <= 1.0:

@@ -5,22 +5,22 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.arrays.definitions import are_arrays, define, is_given
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted_like, primal_of
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of
+from numgrad.targets.options import internal_njit
 
 
 def extreme(kind, given, sign):
     """Return a function of what the caller gave for an infinity: the largest number by default."""
     if is_given(given):
-        return part(lambda given: given)
+        return internal_njit(lambda given: given)
     number = number_of(kind.dtype if isinstance(kind, types.Array) else kind)
     number = number.underlying_float if is_complex(number) else number
     largest = sign * float(np.finfo(str(number)).max)
-    return part(lambda given: largest)
+    return internal_njit(lambda given: largest)
 
 
-@part
+@internal_njit
 def finite(x, nan, highest, lowest):
     """Return a number, or what stands in its place; that is a constant."""
     number = primal_of(x)

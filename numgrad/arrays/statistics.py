@@ -15,9 +15,9 @@ from numgrad.arrays.definitions import (
 )
 from numgrad.arrays.manipulation import conjugates, itself, values_of
 from numgrad.arrays.reductions import is_real, quantile, without_nan
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of, with_partials
+from numgrad.targets.options import internal_njit
 
 # Covariances
 
@@ -25,8 +25,8 @@ from numgrad.numbers.dual.type import is_complex, is_dual, number_of, with_parti
 def rows_of(kind):
     """Return the function that returns the numbers of an array with one variable a row."""
     if kind.ndim == 1:
-        return part(lambda m, rowvar: m.copy().reshape(1, -1))
-    return part(lambda m, rowvar: m.copy() if rowvar else m.T.copy())
+        return internal_njit(lambda m, rowvar: m.copy().reshape(1, -1))
+    return internal_njit(lambda m, rowvar: m.copy() if rowvar else m.T.copy())
 
 
 def covariance_of(m, y):
@@ -38,7 +38,7 @@ def covariance_of(m, y):
     def rows_of_both(m, y, rowvar):
         return np.concatenate((rows_of_m(m, rowvar), rows_of_y(y, rowvar)))
 
-    rows = part(rows_of_both if is_given(y) else lambda m, y, rowvar: rows_of_m(m, rowvar))
+    rows = internal_njit(rows_of_both if is_given(y) else lambda m, y, rowvar: rows_of_m(m, rowvar))
 
     def covariance(m, y, rowvar, bias, ddof):
         line = rows(m, y, rowvar)
@@ -59,7 +59,7 @@ def covariance_of(m, y):
                 result[i, j] = so_far / max(count - lost, 0)
         return result
 
-    return part(covariance)
+    return internal_njit(covariance)
 
 
 def are_tables(m, y):
@@ -284,7 +284,7 @@ def _unwrap(p, discont=None, axis=-1, period=2 * np.pi):
     return unwrapped
 
 
-@part
+@internal_njit
 def turn(step, limit, period):
     """Return what to add to a step of an angle so that it is the shortest one."""
     if np.abs(step) < limit:

@@ -36,7 +36,6 @@ from numgrad.caching.contents import (
     users_rule,
     without_names,
 )
-from numgrad.calls import in_numba
 from numgrad.rules import registry
 from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
@@ -59,6 +58,7 @@ class Memory:
 
 _first = Memory()  # functions as they were when they were first differentiated
 _loaded = Memory()  # functions that derivatives from caches were made from
+_begun: list[bool] = []  # whether Numba has learned about numbers
 _late_rules: list[Any] = []  # functions that got a rule after Numba had learned about duals
 
 
@@ -212,9 +212,14 @@ def remember(contents, function, origins):
                 _loaded.setdefault(inner.thing, True)
 
 
+def begin():
+    """Take rules that come from now on for late."""
+    _begun.append(True)
+
+
 def warn_if_loaded(function):
     """Warn that a new rule is none for what was loaded before it."""
-    if in_numba.load.cache_info().currsize:
+    if _begun:
         _late_rules.append(function)
     if function in _loaded:
         warn_late(function)

@@ -12,7 +12,6 @@ from types import FunctionType
 from typing import Any
 from uuid import uuid4
 
-import numba
 import numpy as np
 from numba import typeof, types
 from numba.core.dispatcher import Dispatcher
@@ -21,7 +20,6 @@ from numba.core.typing.templates import AbstractTemplate, builtin_registry, sign
 from numba.extending import lower_builtin, overload
 
 from numgrad.caching.contents import is_known_file
-from numgrad.calls import in_numba
 from numgrad.calls.builtins import folded, imag_of, real_of
 from numgrad.calls.elementwise import (
     accept_duals,
@@ -33,13 +31,11 @@ from numgrad.calls.elementwise import (
 )
 from numgrad.calls.powers import LARGEST, integer_power, literal_power
 from numgrad.numbers.dual.lowering import (
-    call,
     is_active,
     is_none,
     lower_derivation,
     raise_as_numbers_do,
     return_type,
-    spread,
 )
 from numgrad.numbers.dual.type import (
     DualType,
@@ -49,33 +45,9 @@ from numgrad.numbers.dual.type import (
     number_of,
 )
 from numgrad.rules import registry, special
-
-__all__ = [
-    "OPTIONS",
-    "call",
-    "floating",
-    "is_active",
-    "part",
-    "register_table",
-    "spread",
-    "stand_in",
-]
+from numgrad.targets.options import INTERNAL, internal_njit
 
 FLOATING = types.Float | types.Complex
-
-# With NumPy's error model a division by zero gives inf or nan, as the function itself would.
-OPTIONS = {
-    "error_model": "numpy",
-    "fastmath": False,  # or what a fastmath function calls first would be fast for all others
-    "nogil": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
-
-
-def part(function):
-    """Compile a function that only other compiled functions call."""
-    return numba.njit(function, **OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -217,7 +189,7 @@ def compiled_body(body, kinds):
 
 @cache
 def _compiled_body(body, single):
-    return part(with_single_literals(body) if single else renamed(body))
+    return internal_njit(with_single_literals(body) if single else renamed(body))
 
 
 def renamed(body):
@@ -377,7 +349,6 @@ def stand_in(dispatcher):
 @cache
 def register_table():
     """Teach Numba the whole table, and what is added to it from now on."""
-    in_numba.register()
     accept_duals()
     for formula in special.FORMULAS:
         register_formula(formula)
@@ -391,7 +362,7 @@ def register_table():
 def register_formula(formula):
     """Teach Numba a function that NumPy lacks."""
 
-    @overload(formula, jit_options=OPTIONS, strict=False)
+    @overload(formula, jit_options=INTERNAL, strict=False)
     def typed(*arguments):
         if any(map(is_dual, arguments)):
             return None

@@ -8,17 +8,15 @@ No body has a literal that would make a float32 a float64.
 """
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import types
 
-from numgrad.calls import in_numba
 from numgrad.numbers.conversions import converted_like
 from numgrad.numbers.dual.type import DualType, is_complex, is_dual
 from numgrad.rules import registry
-from numgrad.targets import cuda
+from numgrad.targets import cuda_compiler, cuda_device
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -29,7 +27,7 @@ ALL = REAL + "FD"
 
 def in_precision(name, number):
     """Return a function of libdevice for numbers of a type."""
-    return getattr(cuda.loaded().libdevice, f"{name}f" if number is np.float32 else name)
+    return getattr(cuda_device.loaded().libdevice, f"{name}f" if number is np.float32 else name)
 
 
 def libdevice(name):
@@ -179,17 +177,14 @@ def imag(dual):
     return None if is_complex(dual.number) else lambda dual: converted_like(dual, 0)
 
 
-@cache
 def register() -> None:
     """Teach numba-cuda the functions of the table and the dual number."""
-    in_numba.register()
-    in_numba.load()
-    if cuda.simulated():
+    if cuda_device.simulated():
         return
-    cuda.add_loops(loops())
+    cuda_compiler.add_loops(loops())
     for function, typed in ((math.cbrt, cbrt), (np.ldexp, ldexp), (np.where, where)):
         if function in registry.TABLE:
-            cuda.define(function, typed)
+            cuda_compiler.define(function, typed)
     from numgrad.calls import builtins
 
     attributes = {
@@ -197,5 +192,5 @@ def register() -> None:
         "real": real,  # np.real, of which numba-cuda makes this again
         "imag": imag,
     }
-    cuda.define_attributes(DualType, attributes, {"conjugate": builtins._conjugate})
-    cuda.refresh()
+    cuda_compiler.define_attributes(DualType, attributes, {"conjugate": builtins._conjugate})
+    cuda_compiler.refresh()

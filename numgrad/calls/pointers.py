@@ -17,10 +17,11 @@ from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import builtin_registry, signature
 from numba.extending import get_cython_function_address, lower_builtin, overload
 
-from numgrad.calls.entries import OPTIONS, Entry, part, plain_derivation, register
+from numgrad.calls.entries import Entry, plain_derivation, register
 from numgrad.numbers.dual.lowering import lower_derivation
 from numgrad.numbers.dual.type import is_dual
 from numgrad.rules import registry
+from numgrad.targets.options import INTERNAL, internal_njit
 
 _carriers: dict[int, Any] = {}
 
@@ -51,7 +52,7 @@ def carrier_of(function):
 
 def carrier_made_for(function, address):
     names = ", ".join(f"x{k}" for k in range(arity_of(function)))
-    caller = part(eval(f"lambda {names}: function({names})", {"function": function}))
+    caller = internal_njit(eval(f"lambda {names}: function({names})", {"function": function}))
 
     def call(*arguments):
         raise NotImplementedError("compiled code only")
@@ -194,7 +195,7 @@ def register_all():
 
 
 def register_function(function):
-    @overload(function, jit_options=OPTIONS, strict=False)
+    @overload(function, jit_options=INTERNAL, strict=False)
     def typed(*arguments):
         if any(map(is_dual, arguments)):
             return None

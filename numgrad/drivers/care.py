@@ -18,10 +18,10 @@ from numba.core.serialize import dumps
 from numba.extending import intrinsic
 from numba.np.arrayobj import load_item
 
-from numgrad.calls.entries import is_active, part
-from numgrad.calls.in_numba import load
-from numgrad.numbers.dual.lowering import has_nan
+from numgrad.arrays.loading import load
+from numgrad.numbers.dual.lowering import has_nan, is_active
 from numgrad.numbers.dual.type import has_vector, open_dual, unpack
+from numgrad.targets.options import internal_njit
 
 
 @intrinsic
@@ -104,20 +104,20 @@ def any_nan(typingctx, line):
     return types.boolean(line), codegen
 
 
-@part
+@internal_njit
 def filled(number, careful):
     """Return a derivative, or what a careful computation found where it is nan."""
     return careful if is_nan(number) else number
 
 
-@part
+@internal_njit
 def fill(array, careful):
     """Put what a careful computation found in the place of each nan."""
     for index, number in np.ndenumerate(careful):
         array[index] = filled(array[index], number)
 
 
-@part
+@internal_njit
 def one_flag():
     """Return what threads may set."""
     return np.zeros(1, np.bool_)

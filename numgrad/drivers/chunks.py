@@ -13,13 +13,14 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
-from numgrad.calls.entries import part, spread
 from numgrad.numbers.dual import parts
+from numgrad.numbers.dual.lowering import spread
 from numgrad.numbers.dual.type import (
     has_vector,
     make_dual,
     pack,
 )
+from numgrad.targets.options import internal_njit
 
 
 @intrinsic
@@ -183,7 +184,7 @@ def allocate(typingctx, shape, element):
     return array(shape, element), codegen
 
 
-@part
+@internal_njit
 def in_line(array, line):
     """Return a line that has been filled with the elements of an array in C order."""
     for k, number in enumerate(array.flat):
@@ -191,14 +192,14 @@ def in_line(array, line):
     return line
 
 
-@part
+@internal_njit
 def store_values(target, source):
     """Store the values of an array of duals in an array of numbers."""
     for index, number in np.ndenumerate(source):
         target[index] = number.value
 
 
-@part
+@internal_njit
 def kept(dual, before, number, lane):
     """Return the partial of a lane if there is such a lane, otherwise what was there before."""
     return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
@@ -299,7 +300,7 @@ def in_step(typingctx, array, other):
     return types.boolean(array, other), codegen
 
 
-@part
+@internal_njit
 def bring(place, result):
     """Store a result in the caller's array, unless it is there already."""
     if apart(place, (result,)):
@@ -307,7 +308,7 @@ def bring(place, result):
             place[index] = number
 
 
-@part
+@internal_njit
 def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
     """Fill in second derivatives from those by the same inputs in the other order.
 
@@ -322,14 +323,14 @@ def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
                 matrix[place + row * columns + column] = other[place + column * rows + row]
 
 
-@part
+@internal_njit
 def check_apart(place, others):
     """Raise if the caller's arrays for two results share memory."""
     if not apart(place, others):
         raise ValueError("out holds arrays that share memory")
 
 
-@part
+@internal_njit
 def check_unshared(written, others):
     """Raise if an array that the function writes to shares memory with other arguments."""
     if not apart(written, others):
@@ -339,7 +340,7 @@ def check_unshared(written, others):
         )
 
 
-@part
+@internal_njit
 def check_shape(given, expected):
     """Raise if an array of the caller's doesn't fit a result."""
     if given != expected:

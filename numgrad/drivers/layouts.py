@@ -12,9 +12,9 @@ from numba.core import cgutils
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
-from numgrad.calls.entries import part
 from numgrad.drivers.sized import SizedArray
 from numgrad.numbers.dual import parts
+from numgrad.targets.options import internal_njit
 
 
 def duals_like(array, dual):
@@ -25,13 +25,13 @@ def duals_like(array, dual):
     return types.Array(dual, array.ndim, layout, readonly=not array.mutable)
 
 
-@part
+@internal_njit
 def is_within(stride, other):
     """Return whether an axis of the stand-in is to lie within another; repeated ones are outer."""
     return other == 0 or (stride != 0 and abs(stride) <= abs(other))
 
 
-@part
+@internal_njit
 def steps_like(array):
     """Return the strides of an array as its stand-in has them, counted in elements.
 
@@ -56,7 +56,7 @@ def steps_like(array):
     return steps
 
 
-@part
+@internal_njit
 def fortran_steps(array):
     """Return the strides of a contiguous array in Fortran order, counted in elements."""
     steps, extent = array.shape, 1
@@ -66,7 +66,7 @@ def fortran_steps(array):
     return steps
 
 
-@part
+@internal_njit
 def extent_of(shape, steps):
     """Return how many elements lie between the first and the last place of an array in memory."""
     extent = 1
@@ -155,7 +155,7 @@ def set_partial_at(typingctx, array, position, lane, partial):
     return types.void(array, types.intp, types.intp, partial), codegen
 
 
-@part
+@internal_njit
 def is_distinct(array):
     """Return whether every element of an array has a place in memory of its own.
 
@@ -182,7 +182,7 @@ def is_distinct(array):
     return True
 
 
-@part
+@internal_njit
 def check_distinct(out):
     """Raise if results would overwrite each other in one array of the caller's."""
     if not is_distinct(out):
@@ -192,7 +192,7 @@ def check_distinct(out):
         )
 
 
-@part
+@internal_njit
 def check_written_distinct(written):
     """Raise if elements of an array that the function writes to share memory."""
     if not is_distinct(written):

@@ -7,7 +7,6 @@ import numba
 import numpy as np
 from numba import get_num_threads, prange, types
 
-from numgrad.calls.entries import OPTIONS, part
 from numgrad.drivers import care, chunks, layouts, state
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
@@ -16,6 +15,7 @@ from numgrad.drivers.scratch import scratch
 from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.dual.type import number_of
+from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of
@@ -290,7 +290,7 @@ class Mapping:
         if self.careful is not None:
             lines = self._with_care(lines)
         body = Body(lines, self.names)
-        block = part(function_of("block", "arguments, results, saved, first, last", body))
+        block = internal_njit(function_of("block", "arguments, results, saved, first, last", body))
         if not self.parallel:
             return block
 
@@ -305,7 +305,7 @@ class Mapping:
                     begin + (count - begin) * (thread + 1) // threads,
                 )
 
-        return numba.njit(shared, parallel=True, **OPTIONS)
+        return numba.njit(shared, parallel=True, **INTERNAL)
 
     def _putting_back(self):
         """Return the source that lets what items may write be as the caller left it."""
@@ -363,7 +363,7 @@ class Mapping:
 def careful_items(function, kinds, in_axes):
     """Return the function that fills in the results of items by those of another function."""
     mapping = Mapping(function, kinds, in_axes, None, parallel=False)
-    return part(function_of("again", "arguments, others, results", mapping.items_again()))
+    return internal_njit(function_of("again", "arguments, others, results", mapping.items_again()))
 
 
 def shapes_of_results(function, kinds, results):

@@ -15,7 +15,7 @@ from numgrad.drivers.randomness import (
 )
 from numgrad.drivers.structure import argument
 from numgrad.numbers.layouts import as_constant
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 from numgrad.twin.errors import DifferentiationError
 
 
@@ -28,7 +28,7 @@ class CallersMemory:
         What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
         it is seen wherever they are, but for duals of the same memory.
         """
-        if cuda.in_kernel():
+        if cuda_device.in_kernel():
             return
         check = self.name(chunks.check_unshared, "check_unshared")
         arrays = [
@@ -65,7 +65,7 @@ class CallersMemory:
 
         ``more`` is the source of whether there is, or False; and there may always be a careful one.
         """
-        if more and self.state and cuda.in_kernel():
+        if more and self.state and cuda_device.in_kernel():
             self._check_one_pass()
         if not self.state or not (more or self.is_watched):
             return
@@ -128,14 +128,14 @@ class CallersMemory:
             f"{name}_dual = {self._duals_like(leaf, dual)}",
             f"{name}_duals = {self.flat(types.Array(self.dual, 1, 'C'), f'{name}_dual')}",
         )
-        if not (leaf.kind.mutable or cuda.in_kernel()):
+        if not (leaf.kind.mutable or cuda_device.in_kernel()):
             self.add(f"{name}_dual = {self.name(as_constant, 'as_constant')}({name}_dual)")
 
     def _guarded(self):
         """Return the source of the call, which leaves the caller's arrays right if it raises."""
         function, arguments = self.call
         written = [each for each in self.inputs if each.written]
-        if not written or cuda.in_kernel():
+        if not written or cuda_device.in_kernel():
             return f"{function}({arguments})"
         targets = "".join(f"{each.leaf.expression}, " for each in written)
         sources = "".join(f"{each.name}_dual, " for each in written)

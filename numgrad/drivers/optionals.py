@@ -4,9 +4,9 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-from numgrad.calls.entries import part
 from numgrad.drivers.structure import rebuilt
 from numgrad.numbers.conversions import converted
+from numgrad.targets.options import internal_njit
 
 
 def settled(expression, kind, name):
@@ -64,7 +64,7 @@ def _present(value):
     return choose
 
 
-@part
+@internal_njit
 def number_of_type(number, kind):
     return converted(number, kind)
 

@@ -1,15 +1,15 @@
 """What Numba compiles of a function for arguments of given types, and what that returns."""
 
 from numgrad.numbers.dual.type import highest
-from numgrad.targets import cuda
+from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.twin.inference import is_front_end, signature_of
 from numgrad.twin.twin import Twin
 
 
 def return_type(function, kinds):
     """Return the type of what a compiled function returns for arguments of given types."""
-    if cuda.in_kernel():
-        return cuda.return_type(function, kinds)
+    if cuda_device.in_kernel():
+        return cuda_compiler.return_type(function, kinds)
     if is_front_end():
         return signature_of(*chosen(function, kinds)).return_type
     return overload_of(function, kinds).signature.return_type

@@ -35,7 +35,7 @@ from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.numbers.dual import parts
 from numgrad.numbers.dual.type import CAREFUL, DualType, highest, is_careful, is_dual, number_of
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body
 from numgrad.twin.twin import twin_of
@@ -138,7 +138,7 @@ class Passes(CallersMemory):
             )
         ]
         kinds = (*(kind for _, kind in self.leading), *self.kinds)
-        if not cuda.in_kernel() and draws(self.function, kinds):
+        if not cuda_device.in_kernel() and draws(self.function, kinds):
             found.append(("", ALL_GENERATORS))
         return found
 
@@ -300,7 +300,7 @@ class Passes(CallersMemory):
 
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""
-        if cuda.in_kernel():
+        if cuda_device.in_kernel():
             return f"{self.name(local_like, 'local_like')}({leaf.expression}, {dual})"
         return self.working_array(f"{leaf.expression}.shape", dual)
 
@@ -311,7 +311,7 @@ class Passes(CallersMemory):
         Otherwise a call allocates anyhow, and memory that it kept would be held for nothing.
         """
         needs_no_memory = self.out is not None or not self.returns_arrays
-        return not cuda.in_kernel() and (needs_no_memory or self.dual.depth > 1)
+        return not cuda_device.in_kernel() and (needs_no_memory or self.dual.depth > 1)
 
     @property
     def returns_arrays(self):
@@ -386,7 +386,7 @@ class Passes(CallersMemory):
     def _is_watched(self, watched):
         """Return whether to look for nan: whether what was computed can be computed again."""
         can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
-        return watched and can_repeat and not (is_careful(self.dual) or cuda.in_kernel())
+        return watched and can_repeat and not (is_careful(self.dual) or cuda_device.in_kernel())
 
     def watch(self, expression, indent):
         """Take down whether a number lacks a derivative."""

@@ -5,13 +5,13 @@ from functools import partial
 
 from numba import get_num_threads, njit, prange, types
 
-from numgrad.calls.entries import OPTIONS, part
 from numgrad.drivers import care, chunks
 from numgrad.drivers.passes import Passes, check_place, derivative_element
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.widths import FEWEST
 from numgrad.numbers.dual import parts
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
+from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.twin.source import function_of
 
 
@@ -137,7 +137,7 @@ class JacobianPasses(Passes):
     def _compute(self):
         """Add all passes, and what takes their results to their places."""
         self.check_unshared()
-        if self.out is not None and not cuda.in_kernel():
+        if self.out is not None and not cuda_device.in_kernel():
             self.check_out(self.out)
             self._check_apart()
         self.prepare()
@@ -192,7 +192,7 @@ class JacobianPasses(Passes):
             self.add("if lacking:", "    lackings[0] = True")
         passes = self.body("None")
         self.lines = before
-        return part(function_of("some_passes", "arguments, results, first, last", passes))
+        return internal_njit(function_of("some_passes", "arguments, results, first, last", passes))
 
     def _needs_more_passes(self):
         return self.has_arrays or len(self.seeded) > self.dual.count
@@ -208,7 +208,7 @@ class JacobianPasses(Passes):
             self.add(f"{check}({place.expression}.shape, {result.shape()})")
         if self._is_in_place(place):
             self.add(f"{result.name} = {self._in_place(result, place)}")
-        elif cuda.in_kernel():
+        elif cuda_device.in_kernel():
             raise TypeError(
                 "in a kernel the derivative by an array needs a place to go to: pass out=, an "
                 "array made by cuda.local.array, or a tuple of numbers instead of the array"
@@ -221,7 +221,7 @@ class JacobianPasses(Passes):
 
     def _in_place(self, result, place):
         """Return the source of the caller's array, or of another if inputs are read from it."""
-        if cuda.in_kernel():
+        if cuda_device.in_kernel():
             return place.expression
         apart, element = self.name(chunks.apart, "apart"), self.name(result.element, "element")
         inputs = "".join(f"{e.leaf.expression}, " for e in self.inputs if e.leaf.is_array)
@@ -289,14 +289,14 @@ class JacobianPasses(Passes):
 
     def _copy_to_out(self):
         for result, place in zip(self.results, self.out, strict=True):
-            if not (cuda.in_kernel() and self._is_in_place(place)):
+            if not (cuda_device.in_kernel() and self._is_in_place(place)):
                 self.add(f"{self.name(chunks.bring, 'bring')}({place.expression}, {result.name})")
 
 
 def careful_function(kind, function, kinds, argnums, settings):
     """Return the function that makes the same passes with care."""
     passes = kind(function, kinds, argnums, None, careful=True, most=FEWEST, **settings)
-    return part(function_of("again", "arguments, others, results", passes.again()))
+    return internal_njit(function_of("again", "arguments, others, results", passes.again()))
 
 
 def share_passes(some_passes, count):
@@ -312,4 +312,4 @@ def share_passes(some_passes, count):
                 (1 + passes * (thread + 1) // threads) * count,
             )
 
-    return njit(share, parallel=True, **OPTIONS)
+    return njit(share, parallel=True, **INTERNAL)

@@ -14,6 +14,7 @@ from numba.core.datamodel.models import ArrayModel
 from numba.extending import intrinsic, lower_cast, register_model
 
 from numgrad.drivers.chunks import populate
+from numgrad.targets import cuda_compiler, cuda_device
 
 
 class SizedArray(types.Array):
@@ -35,6 +36,15 @@ def sized(array: types.Array, sizes: tuple[int, ...]) -> types.Array:
 
 
 register_model(SizedArray)(ArrayModel)
+
+
+def know_sizes() -> None:
+    """Let numba-cuda give the arrays of a thread types with their sizes."""
+    if not cuda_device.simulated():
+        cuda_compiler.type_local_arrays(sized)
+
+
+cuda_compiler.DEFINERS.append(know_sizes)
 
 
 @lower_cast(SizedArray, types.Array)

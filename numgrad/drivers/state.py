@@ -12,10 +12,10 @@ from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
 from numba.extending import intrinsic, overload
 
-from numgrad.calls.entries import part
 from numgrad.drivers import chunks
 from numgrad.drivers.structure import Leaf
 from numgrad.numbers.dual.type import is_dual
+from numgrad.targets.options import internal_njit
 
 LISTS = types.List | types.ListType
 IMMUTABLE = (
@@ -214,7 +214,7 @@ def _put_back_set(value, before):
         value.add(item)
 
 
-@part
+@internal_njit
 def put_back_array(array, line):
     """Store the elements that were taken out of an array in C order."""
     for k, index in enumerate(np.ndindex(array.shape)):

@@ -10,7 +10,7 @@ would wait for: two threads at once make it twice, and both take the first.
 import inspect
 import sys
 from collections.abc import Callable
-from functools import cache, cached_property, lru_cache, update_wrapper
+from functools import cache, cached_property, lru_cache, partial, update_wrapper
 from typing import Any
 
 from numba import typeof, types
@@ -22,25 +22,21 @@ from numba.extending import overload, typeof_impl
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
+from numgrad.arrays.loading import load
 from numgrad.caching import stamping
 from numgrad.caching.contents import describe
-from numgrad.calls.entries import OPTIONS
-from numgrad.calls.in_numba import load, refresh
 from numgrad.drivers import progress
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.rules.registry import TABLE
-from numgrad.targets import cuda
+from numgrad.targets import cuda_compiler, cuda_device
+from numgrad.targets.context import refresh
+from numgrad.targets.options import ENTRY_POINT, INLINED
 from numgrad.targets.stamps import attach
 from numgrad.twin import gufuncs
 from numgrad.twin.callees import DRIVERS, hashable
 from numgrad.twin.errors import explained
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import function_of_element, plain, twin_of
-
-MADE_IN_COMPILED_CODE: dict[Any, Any] = {}  # the overloads of the makers of transforms
-
-INLINED = OPTIONS | {"forceinline": True}
-ENTRY_OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 def compiled(function):
@@ -118,7 +114,7 @@ class Transform:
     @property
     def _numba_type_(self):
         """The type that numba-cuda gives a transform in a kernel."""
-        if not cuda.is_installed():
+        if not cuda_device.is_installed():
             raise AttributeError("only numba-cuda asks for this type")
         return self.driver()._CUDATypingContext__dispatcher._numba_type_
 
@@ -148,10 +144,10 @@ class Transform:
 
     def entry_point(self, hint):
         """Return the function that Python calls, which has no duals to hand over."""
-        return self._driver(hint, ENTRY_OPTIONS)
+        return self._driver(hint, ENTRY_POINT)
 
     def _driver(self, hint, options):
-        key = hint, options is ENTRY_OPTIONS
+        key = hint, options is ENTRY_POINT
         if key in self._drivers:
             return self._drivers[key]
         load()
@@ -265,7 +261,7 @@ class Driver(CPUDispatcher):
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
-        return cuda.function_in_kernels(
+        return cuda_compiler.function_in_kernels(
             self.py_func, lambda kinds: self._compiler._get_implementation(kinds, {})
         )
 
@@ -425,7 +421,7 @@ def register(maker, kind):
     names = defaults | {"implementation": implementation}
     typed = function_of("typed", header, Body([f"return implementation({given})"], names))
     overload(maker, inline="always", prefer_literal=True)(typed)
-    MADE_IN_COMPILED_CODE[maker] = typed
+    cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, maker, typed, prefer_literal=True))
     refresh()  # the program that is being compiled may be the first to name the maker
 
 

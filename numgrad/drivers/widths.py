@@ -10,7 +10,7 @@ from functools import cache
 from llvmlite import binding
 
 from numgrad.numbers.dual.type import is_dual, number_of
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 
 REGISTERS = 4
 FEWEST = 8  # partials in arrays: fewer cost as much
@@ -27,7 +27,7 @@ def register_bytes():
 
 def most_partials(value):
     """Return how many partials of a type of value a pass carries at most."""
-    if cuda.in_kernel() and not is_dual(value):
+    if cuda_device.in_kernel() and not is_dual(value):
         return FEWEST  # a thread of a GPU has no vectors, and its registers are those of its block
     if is_dual(value):
         # a dual of duals has the product of both counts: together about as many as one has alone,

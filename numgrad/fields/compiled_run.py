@@ -34,7 +34,7 @@ from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.plan import result_dtype
 from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
 from numgrad.targets.choose import most_cached_bytes
-from numgrad.targets.jit import formula, part
+from numgrad.targets.options import formula, internal_njit
 from numgrad.targets.stamps import PackageStamp, mark
 
 made_by_numgrad = mark(PackageStamp())
@@ -141,7 +141,7 @@ def _allocate_one_more(allocate, dtype, count):
     return formula(_named(allocate_one_more, "allocate", dtype.char, count))
 
 
-@part
+@internal_njit
 def _memory_of(array):
     """Return the first byte of the memory of an array and the first one after it."""
     low = high = 0
@@ -151,7 +151,7 @@ def _memory_of(array):
     return array.ctypes.data + low, array.ctypes.data + high + array.itemsize
 
 
-@part
+@internal_njit
 def _check_apart(array, result):
     """Raise if an array lies in the memory of a result."""
     if array.size == 0:
@@ -162,7 +162,7 @@ def _check_apart(array, result):
         raise ValueError("gradient: out shares memory with an input or with another result")
 
 
-@part
+@internal_njit
 def _checked(f, results):
     """Return the caller's arrays if the results fit into them."""
     for k in range(len(results)):
@@ -190,7 +190,7 @@ def _lengths_and_strides(axes, order):
     return formula(_named(fill, "lengths_and_strides", *axes, order))
 
 
-@part
+@internal_njit
 def _fill_uniform(h, row):
     """Fill in the spacings of a uniform axis from one number."""
     row[tables.TWICE_SPACING] = h + h
@@ -301,7 +301,7 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
     itemsize = results_dtype.itemsize
     most_cached = most_cached_bytes() if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
 
-    @part
+    @internal_njit
     def launch(f, spacings, results, field, table, numbers, dimensions, coordinates, weights):
         # every array whose address a table holds is an argument, so that it lives until the end
         start, stop = _memory_of(f)
@@ -350,10 +350,10 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
 
 @cache
 def _derivation(*key):
-    return part(derivation(*key, direct=False))
+    return internal_njit(derivation(*key, direct=False))
 
 
-@part
+@internal_njit
 def _whole_steps(stride, itemsize):
     if stride % itemsize != 0:
         raise ValueError("gradient: the strides of an array must be whole elements; pass a copy")

@@ -8,8 +8,8 @@ import numpy as np
 
 from numgrad.fields.outputs import checked_outputs
 from numgrad.targets.choose import TARGETS
-from numgrad.targets.cuda import ready
 from numgrad.targets.cuda_arrays import is_on_device
+from numgrad.targets.cuda_device import ready
 
 
 def gradient(

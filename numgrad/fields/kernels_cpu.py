@@ -27,7 +27,8 @@ from numgrad.fields.stencils import (
     weights_at_last,
 )
 from numgrad.fields.strided import gather_neighbours, scatter
-from numgrad.targets.jit import callback, formula, kernel, parallel_kernel, part
+from numgrad.targets.cache import callback, kernel, parallel_kernel
+from numgrad.targets.options import formula, internal_njit
 
 table_dtype = np.dtype(np.int64)
 
@@ -286,7 +287,7 @@ def compiled_derivation(*key):
     return callback(types.void(types.int64, types.int64, types.int64), derivation(*key))
 
 
-@part
+@internal_njit
 def count_blocks(field, axes):
     """Return how many blocks there are."""
     size, block, march = field[tables.SIZE], field[tables.BLOCK], field[tables.MARCH]
@@ -304,7 +305,7 @@ def launch(function, field, axes, spacings, dimensions):
     call_at(function, field.ctypes.data, 0, count_blocks(field, axes))
 
 
-@part
+@internal_njit
 def launch_located(function, field, axes, spacings, samples, result):
     """Derive from samples to a result, whose addresses are still to be written down."""
     field[tables.AXES], field[tables.SPACINGS] = axes.ctypes.data, spacings.ctypes.data
@@ -338,7 +339,7 @@ def locate(array, row, column):
     row[column] = array.ctypes.data
 
 
-@part
+@internal_njit
 def is_uniform(coordinates):
     """Return whether all differences of neighbours are equal."""
     spacing = coordinates[1] - coordinates[0]

@@ -32,7 +32,8 @@ from numgrad.fields.stencils import (
     weights_from_first,
     weights_from_last,
 )
-from numgrad.targets.cuda import Kernel, define, device, loaded
+from numgrad.targets.cuda_compiler import Kernel, define, device
+from numgrad.targets.cuda_device import loaded
 
 cuda = loaded()  # as a global of this file, where the simulator looks for it
 

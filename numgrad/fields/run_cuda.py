@@ -33,7 +33,7 @@ from numgrad.fields.layout import (
 )
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.plan import Coordinates, Plan, Spacing, make_plan
-from numgrad.targets import cuda, cuda_arrays
+from numgrad.targets import cuda_arrays, cuda_device
 
 HALO = 2  # rows beside a part of an array that its derivatives may need
 MEMORY_SHARE = 0.8  # of what is free, at most
@@ -52,7 +52,7 @@ def gradient_on_device(
     f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any, stream: Any
 ) -> Any:
     """Return the gradient of an array that lies on the GPU, as arrays of the same library."""
-    cuda.ready()
+    cuda_device.ready()
     samples = cuda_arrays.shadow_of(f)
     plan = _plan(samples, varargs, axis, edge_order)
     given = [f, *(argument for argument in varargs if cuda_arrays.is_on_device(argument))]
@@ -281,7 +281,7 @@ def run(plan: Plan, results: Sequence[Array]) -> None:
     samples = plan.samples
     if samples.size == 0:
         return
-    cuda.ready()
+    cuda_device.ready()
     order = flat_order(results)
     native = samples.dtype.newbyteorder("=")
     flat_samples = np.ascontiguousarray(samples.transpose(order), native).ravel()

@@ -17,7 +17,7 @@ from numgrad.fields.lanes import (
     stream_number,
 )
 from numgrad.fields.stencils import difference_quotient, interior_weights, weighted_sum
-from numgrad.targets.jit import part
+from numgrad.targets.options import internal_njit
 
 # An index that can't be negative needs no test for it, which lets a loop become vector code.
 index = np.uintp
@@ -27,7 +27,7 @@ index = np.uintp
 LINES_AHEAD = index(16)
 
 
-@part
+@internal_njit
 def quotients(samples, left, right, results, at, count, spacing):
     """Derive by difference quotients with the same spacing."""
     left, right, at = index(left), index(right), index(at)
@@ -35,7 +35,7 @@ def quotients(samples, left, right, results, at, count, spacing):
         results[at + q] = difference_quotient(samples[right + q], samples[left + q], spacing)
 
 
-@part
+@internal_njit
 def stream_quotients(samples, left, right, results, at, count, spacing):
     """Derive by difference quotients with the same spacing."""
     left, right, at, count = index(left), index(right), index(at), index(count)
@@ -54,7 +54,7 @@ def stream_quotients(samples, left, right, results, at, count, spacing):
             q += one
 
 
-@part
+@internal_njit
 def sums(samples, left, step, results, at, count, a, b, c):
     """Derive by sums with the same weights; ``left`` is the first of three samples."""
     left, step, at = index(left), index(step), index(at)
@@ -65,7 +65,7 @@ def sums(samples, left, step, results, at, count, a, b, c):
         )
 
 
-@part
+@internal_njit
 def stream_sums(samples, left, step, results, at, count, a, b, c):
     """Derive by sums with the same weights; ``left`` is the first of three samples."""
     left, step, at, count = index(left), index(step), index(at), index(count)
@@ -90,7 +90,7 @@ def stream_sums(samples, left, step, results, at, count, a, b, c):
             q += one
 
 
-@part
+@internal_njit
 def tabulated_sums(samples, left, step, results, at, count, weights, first, pitch):
     """Derive by sums with the weights of a table: ``pitch`` a, as many b, as many c."""
     left, step, at = index(left), index(step), index(at)
@@ -107,7 +107,7 @@ def tabulated_sums(samples, left, step, results, at, count, weights, first, pitc
         )
 
 
-@part
+@internal_njit
 def stream_tabulated_sums(samples, left, step, results, at, count, weights, first, pitch):
     """Derive by sums with the weights of a table: ``pitch`` a, as many b, as many c."""
     left, step, at, count = index(left), index(step), index(at), index(count)
@@ -141,7 +141,7 @@ def stream_tabulated_sums(samples, left, step, results, at, count, weights, firs
             q += one
 
 
-@part
+@internal_njit
 def weighed_sums(samples, left, step, results, at, count, coordinates, first):
     """Derive by sums with the weights of the coordinates, of which ``first`` is the leftmost."""
     left, step, at, first = index(left), index(step), index(at), index(first)
@@ -155,7 +155,7 @@ def weighed_sums(samples, left, step, results, at, count, coordinates, first):
         )
 
 
-@part
+@internal_njit
 def stream_weighed_sums(samples, left, step, results, at, count, coordinates, first):
     """Derive by sums with the weights of the coordinates, of which ``first`` is the leftmost."""
     left, step, at, count = index(left), index(step), index(at), index(count)
@@ -192,7 +192,7 @@ def stream_weighed_sums(samples, left, step, results, at, count, coordinates, fi
             q += one
 
 
-@part
+@internal_njit
 def stream_copy(source, results, at, count):
     """Copy the first numbers of a buffer past the cache."""
     at, count = index(at), index(count)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from numgrad.targets.jit import formula
+from numgrad.targets.options import formula
 
 
 def value(sample):

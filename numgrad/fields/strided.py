@@ -1,10 +1,10 @@
 """Between memory in any order and contiguous buffers in the order of the results."""
 
 from numgrad.fields.tables import DIMENSION_LENGTH
-from numgrad.targets.jit import part
+from numgrad.targets.options import internal_njit
 
 
-@part
+@internal_njit
 def offset_of(position, point, dimensions, step, origin):
     """Set ``point`` to the point at a flat position; return where that point lies in memory."""
     offset = origin
@@ -16,7 +16,7 @@ def offset_of(position, point, dimensions, step, origin):
     return offset
 
 
-@part
+@internal_njit
 def next_run(run, offset, point, dimensions, step):
     """Move ``point`` on by a run of the last dimension, carrying; return the new offset."""
     d = len(dimensions) - 1
@@ -30,7 +30,7 @@ def next_run(run, offset, point, dimensions, step):
     return offset
 
 
-@part
+@internal_njit
 def gather(samples, origin, dimensions, step, point, start, stop, buffer, at):
     """Copy the samples at flat positions start to stop to ``buffer[at:]``."""
     offset = offset_of(start, point, dimensions, step, origin)
@@ -51,7 +51,7 @@ def gather(samples, origin, dimensions, step, point, start, stop, buffer, at):
         at += run
 
 
-@part
+@internal_njit
 def scatter(buffer, results, origin, dimensions, step, point, start, stop):
     """Copy ``buffer`` to the results at flat positions start to stop."""
     offset = offset_of(start, point, dimensions, step, origin)
@@ -67,7 +67,7 @@ def scatter(buffer, results, origin, dimensions, step, point, start, stop):
         at += run
 
 
-@part
+@internal_njit
 def gather_neighbours(
     samples, origin, dimensions, step, point, start, stop, stride, size, reach, buffer
 ):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.targets.cuda import ready, simulated
+from numgrad.targets.cuda_device import ready, simulated
 
 DLPACK_DEVICES = (2, 13)  # memory of CUDA, and managed memory
 DEFAULT_STREAM = 1  # as DLPack numbers it

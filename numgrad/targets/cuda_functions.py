@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from numgrad.targets.cuda import loaded
+from numgrad.targets.cuda_device import loaded
 from numgrad.targets.front_end import front_of
 
 cuda = loaded()

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 from numba import types
 
-from numgrad.calls.entries import part
 from numgrad.drivers import care, chunks, layouts
 from numgrad.drivers.mapping import Mapping
 from numgrad.drivers.positions import positions_of
@@ -14,7 +13,8 @@ from numgrad.drivers.scratch import scratch
 from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.drivers.tables import tables_of
 from numgrad.drivers.transform import made, register
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
+from numgrad.targets.options import internal_njit
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.vmap import (
     Targeted,
@@ -77,7 +77,7 @@ class Derivative(Targeted, Jacobian):
                 passes.is_watched = hint != AT_POINT and not has_no_limits(passes)
             return passes.implementation()
         at_point = self.driver(AT_POINT)  # a driver of its own: one can't call itself
-        careful = None if cuda.in_kernel() else self.driver(CAREFUL)
+        careful = None if cuda_device.in_kernel() else self.driver(CAREFUL)
         parallel = hint == "parallel"
         return OverArrays(at_point, careful, kinds, arrays, out, parallel).implementation()
 
@@ -107,7 +107,9 @@ class OverArrays:
             at_point, lines, axes, flat_out, parallel=parallel, new=new, careful=careful
         )
         self.names = {
-            "run": part(function_of("run", "arguments, out", self.mapping.implementation())),
+            "run": internal_njit(
+                function_of("run", "arguments, out", self.mapping.implementation())
+            ),
             "flat": chunks.flat,
             "shaped": chunks.shaped,
             "check_shape": chunks.check_shape,
@@ -186,7 +188,7 @@ class OverArrays:
         return f"shaped({result}, shape{f' + {result}.shape[1:]' if leaf.is_array else ''})"
 
 
-@part
+@internal_njit
 def together(length, other):
     """Return the length of an axis of two arrays that are broadcast."""
     if length != other and length != 1 and other != 1:
@@ -194,7 +196,7 @@ def together(length, other):
     return other if length == 1 else length
 
 
-@part
+@internal_njit
 def size_of_shape(shape):
     """Return how many elements an array of a shape has."""
     size = 1

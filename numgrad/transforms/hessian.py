@@ -6,14 +6,14 @@ from typing import Any
 
 from numba import types
 
-from numgrad.calls.entries import part
 from numgrad.drivers import chunks
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import leaves, structure_of
 from numgrad.drivers.transform import made, register
 from numgrad.drivers.widths import FEWEST
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
+from numgrad.targets.options import internal_njit
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.twin.source import Body, function_of
 
@@ -48,7 +48,7 @@ class LaterJacobian(Jacobian):
 
     def implementation(self, kinds, out, hint):
         passes = self.passes(kinds[1:], out)
-        run = part(function_of("run", "begin, arguments, out", passes.implementation()))
+        run = internal_njit(function_of("run", "begin, arguments, out", passes.implementation()))
         return Body(["return run(arguments[1], arguments[:1] + arguments[2:], out)"], {"run": run})
 
 
@@ -103,7 +103,7 @@ class Hessian(Jacobian):
         inputs = [
             leaf for position in positions for leaf in leaves(structure_of("", kinds[position]))
         ]
-        arrays = all(leaf.is_array for leaf in inputs) and not cuda.in_kernel()
+        arrays = all(leaf.is_array for leaf in inputs) and not cuda_device.in_kernel()
         return arrays and len({leaf.element for leaf in inputs}) == 1
 
 

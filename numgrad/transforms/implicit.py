@@ -7,7 +7,6 @@ import numpy as np
 from numba import types
 
 from numgrad.arrays.linalg.matrices import columns_of
-from numgrad.calls.entries import OPTIONS, part
 from numgrad.drivers import state
 from numgrad.drivers.chunks import allocate, flat
 from numgrad.drivers.layouts import duals_like, extent_of, lying_like, steps_like, store_at
@@ -26,6 +25,7 @@ from numgrad.drivers.written import written_arguments
 from numgrad.numbers.dual.parts import set_primal
 from numgrad.numbers.dual.type import dual_in, highest, is_complex, is_dual, number_of
 from numgrad.rules.registry import primal
+from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.transforms.jacobian import jacobian
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.errors import DifferentiationError
@@ -37,7 +37,7 @@ class ImplicitRoot(Transform):
     """What a solver finds, differentiated by the equation that it solves."""
 
     summary = "the root, with its derivatives,"
-    options = OPTIONS  # not inlined: a solver is long, and its call costs nothing beside it
+    options = INTERNAL  # not inlined: a solver is long, and its call costs nothing beside it
     takes_out = False
     writes_numbers = True  # the solver's, such as a better guess
 
@@ -241,7 +241,7 @@ def check_returned(root, unknown, kind):
         )
 
 
-@part
+@internal_njit
 def primals_of(array, element):
     """Return the numbers in an array of duals without any derivative."""
     numbers = allocate(array.shape, element)
@@ -251,7 +251,7 @@ def primals_of(array, element):
     return numbers
 
 
-@part
+@internal_njit
 def primals_like(array, element):
     """Return the same in an array of the layout of that of duals."""
     steps = steps_like(array)
@@ -261,7 +261,7 @@ def primals_like(array, element):
     return numbers
 
 
-@part
+@internal_njit
 def check_unwritten(array, primals):
     """Raise if a solver has stored anything in an array whose derivatives it didn't see."""
     for index in np.ndindex(array.shape):
@@ -273,7 +273,7 @@ def check_unwritten(array, primals):
             )
 
 
-@part
+@internal_njit
 def corrected_number(x, slope, residual):
     """Return a root with the derivatives that its equation gives it."""
     if slope == 0.0:
@@ -283,7 +283,7 @@ def corrected_number(x, slope, residual):
     return x - (residual - primal(residual)) / slope
 
 
-@part
+@internal_njit
 def corrected_array(x, slopes, residual, element, number):
     """Return a root with the derivatives that its equations give it."""
     if x.shape != residual.shape:
@@ -304,7 +304,7 @@ def corrected_array(x, slopes, residual, element, number):
     return result
 
 
-@part
+@internal_njit
 def solve_in_place(matrix, rows):
     """Put the solution of linear equations in the place of their right sides.
 
@@ -334,7 +334,7 @@ def solve_in_place(matrix, rows):
                     rows[i, j] -= factor * rows[k, j]
 
 
-@part
+@internal_njit
 def bring_pivot(matrix, rows, k):
     """Exchange equations so that the largest number of a column stands on the diagonal."""
     pivot = k

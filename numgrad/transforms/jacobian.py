@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.calls.entries import part
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform, made, register
 from numgrad.drivers.widths import FEWEST, counts_for_arrays
 from numgrad.numbers.dual.type import number_of
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
+from numgrad.targets.options import internal_njit
 from numgrad.twin.source import Body, function_of
 
 
@@ -78,7 +78,7 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
-        if hint is None and cuda.in_kernel():
+        if hint is None and cuda_device.in_kernel():
             positions, _ = positions_of(self.function, self.argnums, len(kinds))
             hint = sum(inputs_in(kinds[position]) for position in positions)
         passes = self.chosen_passes(kinds, out, hint)
@@ -157,7 +157,7 @@ def by_size(few, many, *, value):
     """Return the body that chooses between two kinds of passes by the number of inputs."""
     sizes = [e.leaf.expression + ".size" if e.leaf.is_array else "1" for e in few.seeded]
     names = {
-        name: part(function_of(name, "arguments, out", passes.implementation(value=value)))
+        name: internal_njit(function_of(name, "arguments, out", passes.implementation(value=value)))
         for name, passes in (("few", few), ("many", many))
     }
     lines = [

@@ -17,7 +17,7 @@ from numgrad.drivers.overloads import return_type
 from numgrad.drivers.sized import SizedArray, local_array
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import Transform
-from numgrad.targets import cuda, cuda_arrays
+from numgrad.targets import cuda_arrays, cuda_compiler, cuda_device
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body, function_of
 
@@ -96,7 +96,7 @@ class Writer:
     """The source of a kernel's loop over items, as it is written."""
 
     def __init__(self, function):
-        self.names = {"function": function, "cuda": cuda.loaded()}
+        self.names = {"function": function, "cuda": cuda_device.loaded()}
         self.before = []  # the loop
         self.lines = []
         self.copies = 0
@@ -124,7 +124,7 @@ def kernel_of(function, arguments):
     It takes the number of items, the arguments and the arrays of the results.
     """
     items = [argument.item for argument in arguments]
-    with cuda.compiling():
+    with cuda_compiler.compiling():
         structure = results_of(function, items)
     results = leaves(structure)
     writer = Writer(function)
@@ -142,7 +142,9 @@ def kernel_of(function, arguments):
     parameters = ["count", *(f"a{k}" for k in range(len(arguments)))]
     parameters += [f"r{k}" for k in range(len(results))]
     body = Body([*writer.before, loop, *(f"    {line}" for line in lines)], writer.names)
-    kernel = cuda.Kernel(function_of("map_items", ", ".join(parameters), body), contraction=True)
+    kernel = cuda_compiler.Kernel(
+        function_of("map_items", ", ".join(parameters), body), contraction=True
+    )
     return kernel, structure
 
 
@@ -197,8 +199,8 @@ def shadow_of(argument):
 
 def map_items(transform, arguments, axes, out):
     """Return the results of a mapped function for all items, each beside the next."""
-    cuda.ready()
-    if cuda.simulated():
+    cuda_device.ready()
+    if cuda_device.simulated():
         return simulated(transform, arguments, out)
     counts = []
     described = tuple(along(*pair, counts) for pair in zip(arguments, axes, strict=True))
@@ -231,8 +233,8 @@ def along(argument, axis, counts):
 
 def map_points(transform, arguments, out):
     """Return a derivative at all points of arrays, broadcast together."""
-    cuda.ready()
-    if cuda.simulated() or not any(map(is_array, arguments)):
+    cuda_device.ready()
+    if cuda_device.simulated() or not any(map(is_array, arguments)):
         return simulated(transform, arguments, out)
     shape = np.broadcast_shapes(*(shadow_of(a).shape for a in arguments if is_array(a)))
     described, spread = [], []

@@ -9,12 +9,13 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from numgrad.calls.entries import part
 from numgrad.drivers import chunks
 from numgrad.drivers.passes import Passes, check_place, derivative_element
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import Transform, constant_of, is_traced, made, original_of
 from numgrad.numbers.dual import parts
+from numgrad.targets import cuda_compiler
+from numgrad.targets.options import internal_njit
 from numgrad.transforms.grad import grad
 from numgrad.twin.source import Body, function_of
 
@@ -173,7 +174,7 @@ class JvpPasses(Passes):
 def careful_function(function, kinds, tangents):
     """Return the function that makes the same pass with care."""
     passes = JvpPasses(function, kinds, tangents, with_value=False, careful=True)
-    return part(function_of("again", "arguments, tangents, results", passes.again()))
+    return internal_njit(function_of("again", "arguments, tangents, results", passes.again()))
 
 
 def is_stored(output):
@@ -198,7 +199,7 @@ def check_alike(function, kinds, tangents):
             )
 
 
-@part
+@internal_njit
 def check_tangent_shape(primal, tangent):
     """Raise if an array and its tangent have different shapes."""
     if primal != tangent:
@@ -236,7 +237,7 @@ class Jvp(Transform):
         passes = JvpPasses(
             self.function, tuple(primals), tuple(tangents), out, with_value=self.with_value
         )
-        run = part(function_of("jvp", "arguments, tangents, out", passes.implementation()))
+        run = internal_njit(function_of("jvp", "arguments, tangents, out", passes.implementation()))
         lines = [
             "_, primals, tangents = arguments",
             "return run((None,) + primals, (None,) + tangents, out)",
@@ -417,6 +418,9 @@ def compiled_hvp(f, x, v, out=None, jit=True):
     run = tangent_of(grad(f.dispatcher)).driver()
     return lambda f, x, v, out=None, jit=True: run((x,), (v,), out)
 
+
+cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, jvp, compiled_jvp))
+cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, hvp, compiled_hvp))
 
 Jvp.maker = staticmethod(jvp_of)
 Tangent.maker = staticmethod(tangent_of)

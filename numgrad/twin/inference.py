@@ -24,7 +24,7 @@ from numba.core.errors import NumbaError, NumbaWarning
 from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
 
-from numgrad.targets import cuda
+from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.front_end import front_of
 
 
@@ -66,8 +66,8 @@ def front_end(flags: Any = None) -> Iterator[Any]:
 
 def inferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
     """Return what is known of a compiled function for arguments of some types."""
-    if cuda.in_kernel():
-        state = cuda.front_end_state(dispatcher.py_func, kinds)
+    if cuda_device.in_kernel():
+        state = cuda_compiler.front_end_state(dispatcher.py_func, kinds)
         return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
     type_callees_only_in_front_ends()
     if has_context_managers(dispatcher.py_func):  # Numba compiles the blocks in them at once
@@ -115,8 +115,8 @@ def inferred_in_pass(state: Any, kinds: tuple[Any, ...]) -> Inferred:
 
 
 def types_in_pass(state: Any, kinds: tuple[Any, ...]) -> Any:
-    if cuda.in_kernel():
-        return cuda.types_in_pass(state, kinds)
+    if cuda_device.in_kernel():
+        return cuda_compiler.types_in_pass(state, kinds)
     with front_end(state.flags):
         return type_inference_stage(
             state.typingctx, state.targetctx, state.func_ir, kinds, None, state.locals

@@ -12,7 +12,7 @@ from numba.core.ir_utils import get_definition, guard
 
 from numgrad.arrays import activation, creation
 from numgrad.numbers.dual.type import dual_in
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 from numgrad.twin import classes, effects
 from numgrad.twin.aliases import Container, Place
 from numgrad.twin.callees import hashable, is_number_class
@@ -395,7 +395,7 @@ class Rewriting:
 
     def _carrier(self, function):
         """Return what to use instead of an object: in kernels, only compiled functions change."""
-        if cuda.in_kernel() and not isinstance(function, Dispatcher):
+        if cuda_device.in_kernel() and not isinstance(function, Dispatcher):
             return function
         return self.carriers.of(self.state.typingctx, function, self.dual)
 

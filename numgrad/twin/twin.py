@@ -39,7 +39,7 @@ from numgrad.calls.entries import stand_in
 from numgrad.numbers.dual.type import highest, with_partials, without_derivatives
 from numgrad.rules import registry
 from numgrad.rules.registry import TABLE
-from numgrad.targets import cuda
+from numgrad.targets import cuda_compiler
 from numgrad.twin import callees, cfuncs, classes, gufuncs
 from numgrad.twin.activity import Activity
 from numgrad.twin.aliases import divided_memory
@@ -436,7 +436,7 @@ class Twin(CPUDispatcher):
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
-        return cuda.function_in_kernels(
+        return cuda_compiler.function_in_kernels(
             self.py_func,
             lambda _: self.py_func,
             lambda kinds: highest(kinds) and carry_derivatives,

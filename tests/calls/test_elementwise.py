@@ -4,10 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from numgrad.calls.entries import part, register_table
+from numgrad.calls.entries import register_table
 from numgrad.numbers.dual.number import Dual, apply
 from numgrad.numbers.dual.type import DualType
 from numgrad.rules.registry import TABLE
+from numgrad.targets.options import internal_njit
 from tests.calls.test_entries import assert_same
 
 register_table()
@@ -16,7 +17,7 @@ NUMBERS = [Dual(1.7, (0.5, -2.0)), Dual(-0.4, (1.0, 3.0)), Dual(0.25, (0.0, 1.0)
 OTHERS = [Dual(0.3, (1.0, 0.0)), Dual(2.0, (0.0, 1.0)), Dual(-0.7, (2.0, 0.5))]
 
 
-@part
+@internal_njit
 def array_of(a, b, c):
     result = np.empty(3, KIND)
     result[0], result[1], result[2] = a, b, c
@@ -25,7 +26,7 @@ def array_of(a, b, c):
 
 def in_arrays(function):
     """Return a compiled function of two triples of numbers, for one of two arrays."""
-    compiled = part(function)
+    compiled = internal_njit(function)
 
     @numba.njit
     def call(first, second):

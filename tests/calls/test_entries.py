@@ -9,11 +9,12 @@ import numba
 import numpy as np
 import pytest
 
-from numgrad.calls.entries import OPTIONS, register_table, stand_in
+from numgrad.calls.entries import register_table, stand_in
 from numgrad.numbers.dual.number import Dual, apply
 from numgrad.numbers.dual.type import DualType, is_dual
 from numgrad.rules import registry
 from numgrad.rules.registry import COMPLEX_TABLE, TABLE, primal
+from numgrad.targets.options import INTERNAL
 from tests.rules.test_table import HOLOMORPHIC, INTEGERS, KINKS, ROWS, seeded
 
 register_table()
@@ -114,7 +115,7 @@ DOUBLE_WITHIN = {"cbrt", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma"
 def test_float32_stays_float32(function, entry):
     arity = len(points(entry)[0])
     kinds = [numba.float32 if i in INTEGERS.get(entry.name, ()) else SINGLE for i in range(arity)]
-    wrapper = numba.njit(compiled(function, arity).py_func, **OPTIONS)
+    wrapper = numba.njit(compiled(function, arity).py_func, **INTERNAL)
     wrapper.compile(tuple(kinds))
     (overload,) = wrapper.overloads.values()
     returned = overload.signature.return_type
@@ -291,7 +292,7 @@ def test_powers_with_an_exponent_known_late():
 
 
 def test_literal_powers_are_products():
-    square = numba.njit(lambda x: x**2, **OPTIONS)
+    square = numba.njit(lambda x: x**2, **INTERNAL)
     square.compile((DualType(numba.float64, 8, 1),))
     (code,) = square.inspect_llvm().values()
     assert not re.search(r"call .*pow|br label|fdiv", code)

@@ -25,10 +25,9 @@ from numba import cuda
 from numba.cuda import dispatcher, types
 from numba.cuda.typing.typeof import typeof
 
-from numgrad import cuda_extension
-from numgrad.targets import cuda as targets
-from numgrad.targets import cuda_arrays, cuda_functions
-from numgrad.targets.cuda import code_of
+from numgrad import numba_extension
+from numgrad.targets import cuda_arrays, cuda_compiler, cuda_device, cuda_functions
+from numgrad.targets.cuda_compiler import code_of
 
 CAPABILITY = (9, 0)
 CAPABILITIES = [(7, 5), (8, 0), (9, 0), (10, 0)]
@@ -71,7 +70,8 @@ def check_library(module):
 @contextmanager
 def no_device():
     """Let numba-cuda compile device functions as if there were a device."""
-    cuda_extension.register()  # tests before may have loaded numgrad's names without numba.cuda
+    # tests before may have loaded names of numgrad without numba.cuda
+    numba_extension.register_in_kernels()
     stand_in = SimpleNamespace(compute_capability=CAPABILITY, id=0)
     with pytest.MonkeyPatch.context() as patch:
         for module in (dispatcher, cuda_functions):
@@ -306,9 +306,10 @@ def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
         kernels[key](grid, block, *arguments)
 
     with no_device(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(targets.Kernel, "launch", launch)
+        patch.setattr(cuda_compiler.Kernel, "launch", launch)
         patch.setattr(cuda_arrays, "ready", lambda: cuda)
-        patch.setattr(targets, "ready", lambda: cuda)
+        patch.setattr(cuda_device, "ready", lambda: cuda)
+        patch.setattr(cuda_compiler, "ready", lambda: cuda)
         patch.setattr("numgrad.fields.gradient.ready", lambda: cuda)
         patch.setattr(cuda_arrays, "array_at", lambda shadow, owner: shadow)
         patch.setattr(cuda_arrays, "to_device", lambda array, stream: array.copy().view(Line))

@@ -14,8 +14,7 @@ from numba import cuda, njit
 
 import numgrad
 from numgrad.fields import run_cuda
-from numgrad.targets import cuda as targets
-from numgrad.targets import cuda_arrays
+from numgrad.targets import cuda_arrays, cuda_device
 from tests.fields.reference import assert_same
 from tests.fields.test_gradient import STRIDED, theirs
 from tests.test_readme import README, blocks
@@ -143,4 +142,4 @@ def test_the_tour_of_the_readme():
 
 
 def test_the_simulator_is_called_by_its_name():
-    assert targets.availability() == (True, "Numba's simulator of CUDA")
+    assert cuda_device.availability() == (True, "Numba's simulator of CUDA")

@@ -50,8 +50,8 @@ from numgrad.arrays.linalg.matrices import (
 )
 from numgrad.arrays.linalg.products import singular_values
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
-from numgrad.calls.entries import part
 from numgrad.numbers.dual.type import is_dual, real_of
+from numgrad.targets.options import internal_njit
 
 
 @apart
@@ -59,7 +59,7 @@ def product_of_three(a, b, c):
     return dot(dot(a, b), c)
 
 
-@part
+@internal_njit
 def no_step(count, *arguments):
     """Leave it at the first step."""
 
@@ -117,7 +117,7 @@ def steps_to_cholesky(count, result, whole, l0, inverse, number):
         add_to_cholesky(result, rest, l0, inverse)
 
 
-@part
+@internal_njit
 def less_than_one(product):
     """Return what carries derivatives in 1 less a product."""
     return scaled(clear_values(product), -1)
@@ -154,7 +154,7 @@ def _qr(a):
     return qr
 
 
-@part
+@internal_njit
 def check_independent(r0, count):
     """Raise if a column is a sum of those before it, up to rounding: R^-1 would not exist."""
     share = 8.0 * count * np.finfo(r0.dtype).eps
@@ -218,7 +218,7 @@ def divide(numerators, divisors, tolerance):
     return numerators
 
 
-@part
+@internal_njit
 def size_of(parts):
     """Return the absolute value of a number whose parts are given."""
     return np.abs(parts[0]) if parts.size == 1 else np.hypot(parts[0], parts[1])
@@ -265,7 +265,7 @@ def add_to_eigenvectors(v, w, g, f, w0, v0):
     add(v, dot(v0, g))
 
 
-@part
+@internal_njit
 def tolerance_of(numbers):
     """Return up to which difference eigenvalues or singular values are the same."""
     largest = 0.0

@@ -37,9 +37,9 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of
+from numgrad.targets.options import internal_njit
 
 # Equations
 
@@ -107,7 +107,7 @@ def substitute(factors, pivots, rows):
                 rows[i, c] /= factors[i, i]
 
 
-@part
+@internal_njit
 def subtract_row(row, factor, other):
     for c in range(row.size):
         row[c] -= factor * other[c]
@@ -148,14 +148,14 @@ def _solve(a, b):
     return solve
 
 
-@part
+@internal_njit
 def check_equations(a, b):
     check_square(a)
     if a.shape[0] != b.shape[0]:
         raise np.linalg.LinAlgError("Incompatible array sizes, system is not dimensionally valid.")
 
 
-@part
+@internal_njit
 def no_step(count, a, b, x, factors, pivots, number):
     """Leave it at the first step."""
 
@@ -189,7 +189,7 @@ def _inv(a):
     return inv
 
 
-@part
+@internal_njit
 def no_step_to_inverse(count, a, x, x0):
     """Leave it at the first step."""
 
@@ -231,7 +231,7 @@ def _log_of_rest(a, x0):
     return log
 
 
-@part
+@internal_njit
 def trace_of_product(a, b, zero):
     result = zero
     for i in range(a.shape[0]):
@@ -260,12 +260,12 @@ def _slogdet(a):
     return slogdet
 
 
-@part
+@internal_njit
 def real_logarithm(sign, log, rest):
     return sign, log + rest
 
 
-@part
+@internal_njit
 def complex_logarithm(sign, log, rest):
     return sign * np.exp(1j * np.imag(rest)), log + np.real(rest)
 
@@ -324,7 +324,7 @@ def by_elimination(a, one, tolerance):
     return result
 
 
-@part
+@internal_njit
 def without_division(a, one):
     n, coefficient = a.shape[0], one
     product = np.zeros_like(a)
@@ -338,7 +338,7 @@ def without_division(a, one):
     return coefficient if n % 2 == 0 else -coefficient
 
 
-@part
+@internal_njit
 def times(a, b):
     result = np.zeros_like(b)
     for i in range(a.shape[0]):

@@ -21,9 +21,9 @@ from numgrad.arrays.linalg.matrices import (
 )
 from numgrad.arrays.linalg.products import singular_values
 from numgrad.arrays.outlined import apart, define_apart
-from numgrad.calls.entries import part
 from numgrad.numbers.dual.type import number_of, real_of
 from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
 
 # Pseudo-inverses. With X = A^+ and X0 = A0^+, while the rank is the same (P. Wedin, "Perturbation
 # theory for pseudo-inverses", 1973),
@@ -60,7 +60,7 @@ def _pinv(a, rcond=1.0e-15):
     return pinv
 
 
-@part
+@internal_njit
 def no_step_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     return x
 
@@ -96,7 +96,7 @@ def check_rank(a0, x0, rest, root):
         raise np.linalg.LinAlgError("no derivative: the rank of the matrix changes here")
 
 
-@part
+@internal_njit
 def largest(matrix):
     """Return the largest absolute value of numbers in a matrix, derivatives among them."""
     numbers = line_of(rows_of(matrix))
@@ -139,7 +139,7 @@ def _lstsq(a, b, rcond=-1.0):
     return lstsq
 
 
-@part
+@internal_njit
 def sums_of_squares(numbers, real):
     """Return the sum of squares of the absolute values in every column."""
     rows = numbers.reshape((numbers.shape[0], numbers.size // numbers.shape[0]))
@@ -170,7 +170,7 @@ def _cond(x, p=None):
     return cond
 
 
-@part
+@internal_njit
 def ratio_of_singular_values(x, order):
     sizes = singular_values(x)
     return sizes[0] / sizes[-1] if order > 0 else sizes[-1] / sizes[0]

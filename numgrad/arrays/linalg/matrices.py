@@ -8,11 +8,11 @@ from numba.np.numpy_support import as_dtype
 from numgrad.arrays.definitions import are_arrays
 from numgrad.arrays.linalg.products import rows_of_numbers
 from numgrad.arrays.outlined import apart, overload_apart
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import primal_of
 from numgrad.numbers.dual.parts import depth_of, set_primal
 from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
 
 FLOATING = types.Float | types.Complex
 
@@ -148,7 +148,7 @@ def _adjoint(matrix):
     return conjugate
 
 
-@part
+@internal_njit
 def undefined(number):
     """Return zero with derivatives that don't exist."""
     result = np.zeros(1, number)
@@ -159,7 +159,7 @@ def undefined(number):
     return result[0]
 
 
-@part
+@internal_njit
 def check_square(a):
     if a.shape[0] != a.shape[1]:
         raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
@@ -196,7 +196,7 @@ def _columns_of(array):
     return lambda array: array
 
 
-@part
+@internal_njit
 def numbers_in(matrix):
     """Return the numbers of a matrix of duals by row, column, part of a complex one, and partial.
 

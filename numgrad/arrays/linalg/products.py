@@ -13,7 +13,6 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.definitions import are_arrays, common, define, is_given
-from numgrad.calls.entries import part
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.dual.lowering import call
 from numgrad.numbers.dual.type import (
@@ -26,6 +25,7 @@ from numgrad.numbers.dual.type import (
     real_of,
 )
 from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
 
 
 def check(kinds):
@@ -33,7 +33,7 @@ def check(kinds):
     return are_arrays(*kinds) and all(kind.ndim in (1, 2) for kind in kinds)
 
 
-@part
+@internal_njit
 def check_lengths(a, b):
     if a != b:
         raise ValueError("incompatible array sizes for a product")
@@ -42,7 +42,7 @@ def check_lengths(a, b):
 # Products, by the number of dimensions of their arguments
 
 
-@part
+@internal_njit
 def inner(zero, a, b):
     check_lengths(a.size, b.size)
     result = zero
@@ -51,7 +51,7 @@ def inner(zero, a, b):
     return result
 
 
-@part
+@internal_njit
 def conjugate_inner(zero, a, b):
     check_lengths(a.size, b.size)
     result = zero
@@ -60,7 +60,7 @@ def conjugate_inner(zero, a, b):
     return result
 
 
-@part
+@internal_njit
 def matrix_by_vector(zero, a, b, out):
     check_lengths(a.shape[1], b.size)
     check_lengths(a.shape[0], out.size)
@@ -72,7 +72,7 @@ def matrix_by_vector(zero, a, b, out):
     return out
 
 
-@part
+@internal_njit
 def vector_by_matrix(zero, a, b, out):
     check_lengths(a.size, b.shape[0])
     check_lengths(b.shape[1], out.size)
@@ -84,7 +84,7 @@ def vector_by_matrix(zero, a, b, out):
     return out
 
 
-@part
+@internal_njit
 def matrix_by_matrix(zero, a, b, out):
     check_lengths(a.shape[1], b.shape[0])
     check_lengths(a.shape[0], out.shape[0])
@@ -182,7 +182,7 @@ def _to_multiply(duals):
     return lambda duals: rows_of_numbers(stack(duals, number))
 
 
-@part
+@internal_njit
 def stacked_numbers(duals, number):
     count = duals.size
     result = np.empty(2 * count, number)
@@ -192,7 +192,7 @@ def stacked_numbers(duals, number):
     return result
 
 
-@part
+@internal_njit
 def stacked_rows(duals, number):
     rows, columns = duals.shape
     result = np.empty((2 * rows, columns), number)
@@ -226,7 +226,7 @@ def with_blas(loop):
         np.dot(in_floats(a), to_multiply(np.ascontiguousarray(b)), rows_of_numbers(out))
         return out
 
-    return part(multiply)
+    return internal_njit(multiply)
 
 
 def with_blas_from_right(loop, ndim):
@@ -249,7 +249,7 @@ def with_blas_from_right(loop, ndim):
             np.dot(matrix, to_multiply(rows[i]), rows_of_numbers(out[i]))
         return out
 
-    return part(multiply_vector if ndim == 1 else multiply_matrix)
+    return internal_njit(multiply_vector if ndim == 1 else multiply_matrix)
 
 
 def shape_of_product(a, b):
@@ -333,29 +333,29 @@ def _cross(a, b):
     return rows
 
 
-@part
+@internal_njit
 def count_of_rows(a, b):
     if b.ndim == 2:
         check_lengths(a.shape[0], b.shape[0])
     return a.shape[0]
 
 
-@part
+@internal_njit
 def count_of_other_rows(a, b):
     return b.shape[0]
 
 
-@part
+@internal_njit
 def row_of(matrix, k):
     return matrix[k]
 
 
-@part
+@internal_njit
 def only_row(vector, k):
     return vector
 
 
-@part
+@internal_njit
 def cross(zero, a, b, out):
     """Store a cross product; a vector in the plane has no third component."""
     if a.size not in (2, 3) or b.size not in (2, 3) or a.size + b.size == 4:
@@ -368,7 +368,7 @@ def cross(zero, a, b, out):
     return out
 
 
-@part
+@internal_njit
 def trace(zero, a, offset):
     result = zero
     row, column = max(-offset, 0), max(offset, 0)
@@ -388,7 +388,7 @@ def _trace(a, offset=0):
 # Norms. At the origin every slope is 0.
 
 
-@part
+@internal_njit
 def length(zero, line):
     """Return the Euclidean norm: by hypot where squares overflow, or vanish."""
     result = zero
@@ -403,7 +403,7 @@ def length(zero, line):
     return result
 
 
-@part
+@internal_njit
 def extreme_size(zero, line, sign):
     """Return the largest absolute value, or the smallest if the sign is negative; or nan."""
     result = zero + np.abs(line[0])
@@ -414,7 +414,7 @@ def extreme_size(zero, line, sign):
     return result
 
 
-@part
+@internal_njit
 def sum_of_sizes(zero, line):
     result = zero
     for k in range(line.size):
@@ -422,7 +422,7 @@ def sum_of_sizes(zero, line):
     return result
 
 
-@part
+@internal_njit
 def sum_of_powers(zero, line, order):
     result = zero
     for k in range(line.size):
@@ -430,7 +430,7 @@ def sum_of_powers(zero, line, order):
     return result
 
 
-@part
+@internal_njit
 def vector_norm(zero, line, order):
     if line.size == 0:
         return zero
@@ -445,7 +445,7 @@ def vector_norm(zero, line, order):
     return sum_of_powers(zero, line, order) ** (1.0 / order)
 
 
-@part
+@internal_njit
 def extreme_sum(zero, rows, sign):
     """Return the largest sum of absolute values in a row, or the smallest; or nan."""
     result = sum_of_sizes(zero, rows[0])
@@ -456,7 +456,7 @@ def extreme_sum(zero, rows, sign):
     return result
 
 
-@part
+@internal_njit
 def matrix_norm(zero, matrix, order):
     if matrix.size == 0:
         return zero

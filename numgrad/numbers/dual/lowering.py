@@ -24,7 +24,7 @@ from numgrad.numbers.dual.type import (
     partials_type,
     unpack,
 )
-from numgrad.targets import cuda
+from numgrad.targets import cuda_device
 
 # Partials may be contracted to fused multiply-adds; values stay what they are without us.
 CONTRACT = ("contract",)
@@ -91,7 +91,7 @@ def raise_as_numbers_do(context, builder, function, kinds, arguments):
     if function in DIVISIONS:
         with cgutils.if_zero(builder, divisor):
             context.error_model.fp_zero_division(builder, (DIVISIONS[function],))
-    elif may_be_negative(y) and isinstance(x, types.Float) and not cuda.in_kernel():
+    elif may_be_negative(y) and isinstance(x, types.Float) and not cuda_device.in_kernel():
         negative = builder.icmp_signed("<", divisor, divisor.type(0))
         zero = cgutils.is_scalar_zero(builder, base)
         with builder.if_then(builder.and_(negative, zero), likely=False):  # in every error model

@@ -22,6 +22,7 @@ from numba.extending import (
     unbox,
 )
 
+from numgrad.caching.stamping import FOLLOWS_RULES
 from numgrad.numbers.dual.number import Dual
 
 CONSTANT = types.Integer | types.Boolean | types.Float | types.Complex
@@ -43,8 +44,6 @@ class DualType(types.Type):
 
     def __reduce__(self):
         """Let Numba keep no function of duals longer than what it was compiled with is in force."""
-        from numgrad.caching.stamping import FOLLOWS_RULES  # which is made with Numba, as this is
-
         return dual_type_of, (self.value, self.count, self.depth, FOLLOWS_RULES)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numgrad
-from numgrad.targets.cuda import availability
+from numgrad.targets.cuda_device import availability
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def fake_cuda(monkeypatch):
     """Put a module of our making in place of numba.cuda."""
 
     def put(**attributes):
-        monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: True)
+        monkeypatch.setattr("numgrad.targets.cuda_device.is_installed", lambda: True)
         monkeypatch.setattr(numba, "cuda", SimpleNamespace(**attributes), raising=False)
 
     return put
@@ -32,7 +32,7 @@ def test_here():
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
+    monkeypatch.setattr("numgrad.targets.cuda_device.is_installed", lambda: False)
     assert availability() == (
         False,
         "numba-cuda isn't installed: pip install 'numba-numgrad[cuda]'",
@@ -48,7 +48,7 @@ CALLS = [
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_says_what_to_install(monkeypatch, call):
-    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
+    monkeypatch.setattr("numgrad.targets.cuda_device.is_installed", lambda: False)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'numba-numgrad\[cuda\]'"):
         call()
 
@@ -56,7 +56,7 @@ def test_a_call_says_what_to_install(monkeypatch, call):
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_says_why_there_is_no_device(monkeypatch, call):
     pytest.importorskip("numba.cuda.core", reason="needs the extra cuda")
-    monkeypatch.setattr("numgrad.targets.cuda._availability", lambda: (False, "no driver"))
+    monkeypatch.setattr("numgrad.targets.cuda_device._availability", lambda: (False, "no driver"))
     with pytest.raises(RuntimeError, match=r"^target='cuda' needs a GPU: no driver$"):
         call()
 
@@ -79,7 +79,7 @@ class Elsewhere:
     "call", [numgrad.gradient, numgrad.derivative(lambda x: x), numgrad.vmap(lambda x: x)]
 )
 def test_arrays_on_a_device_go_there(monkeypatch, call):
-    monkeypatch.setattr("numgrad.targets.cuda.is_installed", lambda: False)
+    monkeypatch.setattr("numgrad.targets.cuda_device.is_installed", lambda: False)
     with pytest.raises(ModuleNotFoundError, match="numba-cuda"):
         call(Elsewhere())
 
@@ -115,7 +115,7 @@ def test_an_import_that_fails_is_a_reason(fake_cuda, monkeypatch):
 
 
 def test_importing_the_module_loads_nothing_of_cuda():
-    program = "import sys, numgrad.targets.cuda; print('numba.cuda' in sys.modules)"
+    program = "import sys, numgrad.targets.cuda_device; print('numba.cuda' in sys.modules)"
     command = [sys.executable, "-c", program]
     folder = Path(numgrad.__file__).parents[1]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Every njit option and the cache policy, once."""
+"""Kernels that are cached on disk."""
 
 import hashlib
 import os
@@ -14,34 +14,26 @@ from numba.core import sigutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 
-# No fastmath anywhere: contraction, reciprocals and reordering all break equality with NumPy.
-# With NumPy's error model a division by zero gives inf or nan, as it does in an array.
-OPTIONS = {"error_model": "numpy", "nogil": True}
+from numgrad.targets.options import ENTRY_POINT
 
-
-def formula(function: Callable[..., Any]) -> Any:
-    """Compile a few operations as part of the function that calls them."""
-    return numba.njit(inline="always", **OPTIONS)(function)
-
-
-def part(function: Callable[..., Any]) -> Any:
-    """Compile a function that only other compiled functions call."""
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+PACKAGE = Path(__file__).parents[1]
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile an entry point called from Python, cached on disk."""
-    return _cached(function, **OPTIONS)
+    return _cached(function, **ENTRY_POINT)
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
     """Compile an entry point whose ``prange`` loops run on Numba's threads, cached on disk."""
-    return _cached(function, parallel=True, **OPTIONS)
+    return _cached(function, parallel=True, **ENTRY_POINT)
 
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that has an address, cached on disk."""
-    compiled = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=OPTIONS)
+    compiled = CFunc(
+        function, sigutils.normalize_signature(signature), locals={}, options=ENTRY_POINT
+    )
     _cache_on_disk(compiled, function)
     compiled.compile()
     return compiled
@@ -60,15 +52,15 @@ def _cache_on_disk(compiler: Any, function: Callable[..., Any]) -> None:
 
 
 class _PackageCache(FunctionCache):  # type: ignore[misc]
-    """A cache that is stale as soon as any file that the kernel may be made from changes.
+    """A cache that is stale as soon as any file of the package changes.
 
-    Numba looks at the file of the kernel alone, so a change of a formula in the file beside it
-    would go unnoticed, and so would one of the options in this file.
+    Numba looks at the file of the kernel alone, so a change of a formula in another file would go
+    unnoticed, and so would one of the options.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        folders = Path(function.__code__.co_filename).parent, Path(__file__).parent
+        folders = Path(function.__code__.co_filename).parent, PACKAGE
         versions = sys.modules["numgrad"].__version__, np.__version__
         stamp = self._impl.locator.get_source_stamp(), versions, *map(_stamp, folders)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
@@ -99,9 +91,15 @@ class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]
 
 
 def _stamp(folder: Path) -> list[tuple[str, int, int]]:
-    """Return what tells whether a file of a folder has changed."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        sources = [entry for entry in entries if entry.name.endswith(".py")]
-        status = [(entry.name, entry.stat()) for entry in sources]
-        return sorted((name, of.st_mtime_ns, of.st_size) for name, of in status)
-    return []
+    """Return what tells whether a source in a folder, or in one within it, has changed."""
+    found = []
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.join(inside, name)
+                with suppress(OSError):  # a zipped package has no files
+                    status = os.stat(path)
+                    found.append(
+                        (os.path.relpath(path, folder), status.st_mtime_ns, status.st_size)
+                    )
+    return sorted(found)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numgrad
-from numgrad.targets import jit
+from numgrad.targets import cache, options
 
 PACKAGE = Path(numgrad.__file__).parent
 SMALLEST_KERNEL = """
@@ -101,7 +101,7 @@ def test_the_stamp_is_that_of_every_file_in_the_folder(tmp_path, monkeypatch):
     exec(compile(source.read_text("utf-8"), source, "exec"), namespace)
 
     def stamp():
-        return jit._PackageCache(namespace["kernel"])._cache_file._source_stamp
+        return cache._PackageCache(namespace["kernel"])._cache_file._source_stamp
 
     first = stamp()
     assert stamp() == first
@@ -115,32 +115,46 @@ def test_the_stamp_is_that_of_every_file_in_the_folder(tmp_path, monkeypatch):
     assert stamp() not in (first, second, third)
 
 
-def test_the_stamp_is_that_of_the_options_and_of_the_version_too(tmp_path, monkeypatch):
-    folder = tmp_path / "targets"
-    shutil.copytree(PACKAGE / "targets", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(jit, "__file__", str(folder / "jit.py"))
+def test_the_stamp_is_that_of_the_whole_package_and_of_its_version_too(tmp_path, monkeypatch):
+    shutil.copytree(PACKAGE, tmp_path / "numgrad", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path / "numgrad")
 
     def stamp():
-        return jit._PackageCache(run_program)._cache_file._source_stamp
+        return cache._PackageCache(run_program)._cache_file._source_stamp
 
-    first = stamp()
-    assert stamp() == first
-    with (folder / "jit.py").open("a", encoding="utf-8") as options:
-        options.write("OPTIONS['fastmath'] = True\n")
-    second = stamp()
-    assert second != first
+    stamps = [stamp()]
+    assert stamp() == stamps[0]
+    for changed in ("targets/options.py", "fields/stencils.py"):
+        with (tmp_path / "numgrad" / changed).open("a", encoding="utf-8") as file:
+            file.write("# another\n")
+        stamps.append(stamp())
     monkeypatch.setattr(numgrad, "__version__", "99.0")
-    assert stamp() not in (first, second)
+    stamps.append(stamp())
+    assert len({str(each) for each in stamps}) == 4
+
+
+def test_an_edited_stencil_is_compiled_anew(copy):
+    printed = "import numpy as np, numgrad\nprint(numgrad.gradient(np.arange(6.0) ** 2).tolist())"
+    expected = [1.0, 2.0, 4.0, 6.0, 8.0, 9.0]
+    for _ in range(2):
+        assert run_program(copy, printed) == f"{expected}\n"
+    stencils = copy / "numgrad" / "fields" / "stencils.py"
+    source = stencils.read_text("utf-8")
+    quotient = "return quotient(value(right) - value(left), spacing)"
+    edited = source.replace(quotient, f"{quotient} + 1.0")
+    assert edited != source
+    stencils.write_text(edited, "utf-8")
+    assert run_program(copy, printed) == f"{[each + 1.0 for each in expected]}\n"
 
 
 def test_two_processes_that_save_at_once_do_not_mix_their_machine_code(tmp_path):
-    one, other = (jit._CacheFile(str(tmp_path), "kernel", "stamp") for _ in range(2))
+    one, other = (cache._CacheFile(str(tmp_path), "kernel", "stamp") for _ in range(2))
     stale_index = other._load_index()
     one.save(("float32",), "machine code for float32")
     # the other process has read the index before the first wrote it
     other._load_index = lambda: stale_index
     other.save(("float64",), "machine code for float64")
-    reader = jit._CacheFile(str(tmp_path), "kernel", "stamp")
+    reader = cache._CacheFile(str(tmp_path), "kernel", "stamp")
     assert reader.load(("float64",)) == "machine code for float64"
     assert reader.load(("float32",)) in (None, "machine code for float32")
     one.save(("float32",), "machine code for float32")
@@ -152,15 +166,16 @@ def test_a_cache_that_can_not_be_opened_is_done_without(monkeypatch):
     def no_locator(function):
         raise RuntimeError("cannot cache function: no locator available")
 
-    monkeypatch.setattr(jit, "_PackageCache", no_locator)
-    double = jit.kernel(lambda x: x + x)
+    monkeypatch.setattr(cache, "_PackageCache", no_locator)
+    double = cache.kernel(lambda x: x + x)
     assert double(np.float64(2.0)) == 4.0
 
 
-@pytest.mark.parametrize("make", [jit.kernel, jit.part, jit.formula, jit.parallel_kernel])
+@pytest.mark.parametrize(
+    "make", [cache.kernel, options.internal_njit, options.formula, cache.parallel_kernel]
+)
 def test_arithmetic_is_numpys(make):
-    assert "fastmath" not in jit.OPTIONS
-    options = make(sample).targetoptions
-    assert options["error_model"] == "numpy"
-    assert options["nogil"] is True
-    assert not options.get("fastmath")
+    given = make(sample).targetoptions
+    assert given["error_model"] == "numpy"
+    assert given["nogil"] is True
+    assert not given.get("fastmath")

@@ -1,109 +1,16 @@
-"""All that is known of CUDA, with the two files beside this one: no other imports numba.cuda.
-
-Nothing of it is loaded before CUDA is asked for.
-
-numba-cuda is in maintenance. For its successor, numba-cuda-mlir, these three would be written anew.
-What differs there: the module is ``numba_cuda_mlir`` and not ``numba.cuda``; there is no simulator,
-so `simulated` is always False; it has registries of its own for typing, lowering and data models,
-which `define` and its kin must fill.
-"""
+"""What numba-cuda compiles: kernels, functions that they call, and what it must know of ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
-INSTALL = "pip install 'numba-numgrad[cuda]'"
+from numgrad.targets.cuda_device import is_installed, loaded, ready, simulated
 
 THREADS = 256  # a block
 BLOCKS = 8  # a multiprocessor: as many threads as one holds
 SIMULATED_GRID = (2, 4)  # blocks and threads: the simulator starts a thread of Python for each
 
-
-def availability() -> tuple[bool, str]:
-    """Tell whether kernels can run on a GPU here.
-
-    Returns
-    -------
-    tuple of bool and str
-        True and the names of the devices, or False and the reason.
-    """
-    if not is_installed():
-        return False, f"numba-cuda isn't installed: {INSTALL}"
-    try:
-        from numba import cuda
-    except ImportError as error:
-        return False, f"numba-cuda can't be imported: {error}"
-    if not cuda.is_available():
-        return False, _one_line(cuda.cuda_error() or "no device found")
-    return True, ", ".join(_name(device) for device in cuda.list_devices())
-
-
-@cache
-def is_installed() -> bool:
-    """Return whether numba-cuda is there."""
-    return find_spec("numba_cuda") is not None
-
-
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
-
-
-def _name(device: object) -> str:
-    name = getattr(device, "name", "Numba's simulator of CUDA")
-    return name.decode() if isinstance(name, bytes) else str(name)
-
-
-def loaded() -> ModuleType:
-    """Return ``numba.cuda``, which knows our functions from then on.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the extra for CUDA isn't installed.
-    """
-    if not is_installed():
-        raise ModuleNotFoundError(f"target='cuda' needs numba-cuda: {INSTALL}")
-    from numba import cuda
-
-    module: ModuleType = cuda
-    return module
-
-
-def ready() -> ModuleType:
-    """Return ``numba.cuda`` if there is a device to run on.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the extra for CUDA isn't installed.
-    RuntimeError
-        If there is no device, with the reason.
-    """
-    module = loaded()
-    available, reason = _availability()
-    if not available:
-        raise RuntimeError(f"target='cuda' needs a GPU: {reason}")
-    return module
-
-
-@cache
-def _availability() -> tuple[bool, str]:
-    return availability()
-
-
-@cache
-def simulated() -> bool:
-    """Return whether kernels run in Numba's simulator (NUMBA_ENABLE_CUDASIM=1)."""
-    loaded()
-    import numba
-
-    return bool(numba.config.ENABLE_CUDASIM)
-
-
-# Kernels
+DEFINERS: list[Callable[[], None]] = []  # they tell numba-cuda what it must know, once each
 
 
 class Kernel:
@@ -201,10 +108,9 @@ def function_in_kernels(
     every variable has one definition, or None; ``explained`` the error to raise for the compiler's.
     """
     loaded()
-    from numgrad import cuda_extension
     from numgrad.targets import cuda_functions
 
-    cuda_extension.register()
+    define_all()
     return cuda_functions.DeviceFunction(function, source, carry, explained)
 
 
@@ -216,13 +122,6 @@ def compiling() -> Iterator[None]:
     loaded()
     with target_override("cuda"):
         yield
-
-
-def in_kernel() -> bool:
-    """Return whether Numba is compiling for CUDA."""
-    from numba.core.target_extension import current_target
-
-    return bool(current_target() == "cuda")
 
 
 def return_type(function: Any, kinds: Any) -> Any:
@@ -244,6 +143,22 @@ def types_in_pass(state: Any, kinds: tuple[Any, ...]) -> Any:
     from numgrad.targets import cuda_functions
 
     return cuda_functions.types_in_pass(state, kinds)
+
+
+def define_all() -> None:
+    """Tell numba-cuda what it must know before it compiles a kernel.
+
+    Numba's entry point for extensions does not serve kernels, so this is called wherever numgrad
+    meets CUDA: when a name of numgrad is first used in a process that has loaded ``numba.cuda``,
+    and when a kernel calls a derivative.
+    """
+    if not is_installed():  # Numba comes with a remnant of numba.cuda
+        return
+    defined = bool(DEFINERS)
+    while DEFINERS:
+        DEFINERS.pop(0)()
+    if defined:
+        refresh()
 
 
 def define(function: Any, typed: Any, **options: Any) -> None:

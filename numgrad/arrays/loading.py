@@ -1,0 +1,79 @@
+"""When Numba learns about numbers: a little at its start, all when it meets one.
+
+Numba calls ``register`` through the entry point ``numba_extensions`` before it first compiles, so
+this file imports as little as it can.
+"""
+
+from functools import cache
+from typing import Any
+
+from numgrad.targets.cuda_compiler import DEFINERS
+
+
+@cache
+def register() -> None:
+    """Teach Numba how a dual is made, and what type one from Python has."""
+    from numba.extending import overload, typeof_impl
+
+    from numgrad.numbers.dual.number import Dual
+
+    @overload(Dual, strict=False)
+    def typed(value: Any, partials: Any) -> Any:
+        load()
+        from numgrad.caching.stamping import follow_rules
+        from numgrad.calls.builtins import dual_of_parts
+
+        def made(value, partials):
+            follow_rules()
+            return dual_of_parts(value, partials)
+
+        return made
+
+    @typeof_impl.register(Dual)
+    def typeof_dual(dual: Any, context: Any) -> Any:
+        load()
+        from numgrad.numbers.dual.type import type_of_dual
+
+        return type_of_dual(dual)
+
+
+@cache
+def load() -> None:
+    """Teach Numba the whole table, and NumPy's functions on arrays of numbers."""
+    from numgrad.targets.context import registering
+
+    register()
+    with registering():
+        from numgrad.arrays import (  # noqa: F401 - each registers what it defines
+            activation,
+            containers,
+            creation,
+            manipulation,
+            reductions,
+            replacements,
+            statistics,
+            views,
+        )
+        from numgrad.arrays.linalg import (  # noqa: F401
+            decompositions,
+            equations,
+            least_squares,
+            products,
+        )
+        from numgrad.caching.stamping import begin
+        from numgrad.calls import complex_functions  # noqa: F401
+        from numgrad.calls.entries import register_table
+
+        register_table()
+        begin()
+
+
+def define_in_kernels() -> None:
+    """Teach numba-cuda the same."""
+    from numgrad.calls import on_cuda
+
+    load()
+    on_cuda.register()
+
+
+DEFINERS.append(define_in_kernels)
