@@ -12,7 +12,7 @@ from functools import partial
 
 from numba import types
 
-from numgrad.calls.entries import floating, is_active
+from numgrad.calls.entries import floating
 from numgrad.drivers import care, chunks, layouts, state
 from numgrad.drivers.layouts import duals_like
 from numgrad.drivers.memory import CallersMemory
@@ -34,6 +34,7 @@ from numgrad.drivers.structure import (
 from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.numbers.dual import parts
+from numgrad.numbers.dual.lowering import is_active
 from numgrad.numbers.dual.type import CAREFUL, DualType, highest, is_careful, is_dual, number_of
 from numgrad.targets import cuda_device
 from numgrad.twin.callees import DRIVERS

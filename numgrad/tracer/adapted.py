@@ -41,8 +41,6 @@ from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
-MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
-
 
 def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
@@ -93,9 +91,11 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
 
 def is_maker(function: types.FunctionType) -> bool:
     """Return whether a function is one of numgrad's that make derivatives."""
-    if function.__name__ not in MAKERS or not is_own(function):
+    if not is_own(function) or "numba" not in sys.modules:
         return False
-    return function is getattr(sys.modules["numgrad"], function.__name__)
+    from numgrad.drivers.transform import MAKERS
+
+    return MAKERS.get(function.__name__) is function
 
 
 def is_own(function: types.FunctionType) -> bool:

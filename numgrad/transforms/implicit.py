@@ -12,14 +12,7 @@ from numgrad.drivers.chunks import allocate, flat
 from numgrad.drivers.layouts import duals_like, extent_of, lying_like, steps_like, store_at
 from numgrad.drivers.overloads import return_type
 from numgrad.drivers.structure import FLOATING, argument, leaves, rebuilt, structure_of
-from numgrad.drivers.transform import (
-    Transform,
-    compiled,
-    made,
-    original_of,
-    parameters_of,
-    register,
-)
+from numgrad.drivers.transform import Transform, compiled, original_of, parameters_of
 from numgrad.drivers.widths import FEWEST
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.dual.parts import set_primal
@@ -27,6 +20,7 @@ from numgrad.numbers.dual.type import dual_in, highest, is_complex, is_dual, num
 from numgrad.rules.registry import primal
 from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.transforms.jacobian import jacobian
+from numgrad.transforms.made import made, register
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body

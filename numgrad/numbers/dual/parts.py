@@ -8,7 +8,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numgrad.calls.entries import floating, is_active
+from numgrad.calls.entries import floating
+from numgrad.numbers.dual.lowering import is_active
 from numgrad.numbers.dual.type import (
     complex_parts,
     has_vector,
