@@ -14,8 +14,8 @@ from numba.core.errors import NumbaTypeError
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
+from numgrad.numbers.carrier import active_type, is_carrier
 from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.type import is_dual, with_partials
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -56,7 +56,7 @@ def elements_of(dual, dtype, default):
         asked = PYTHON_NUMBERS[dtype.typing_key]
     elif not is_none(dtype):
         raise NumbaTypeError(f"the dtype of an array must be a constant, not {dtype}")
-    return with_partials(dual.instance_type, asked)
+    return active_type(dual.instance_type, asked)
 
 
 def is_none(kind):
@@ -69,7 +69,7 @@ def item_type(kind):
         return kind.dtype
     if isinstance(kind, types.BaseTuple):
         items = [item_type(item) for item in kind.types]
-        duals = [item for item in items if is_dual(item)]
+        duals = [item for item in items if is_carrier(item)]
         floats = [item for item in items if not isinstance(item, types.Integer | types.Boolean)]
         return (duals or floats or items or [types.float64])[0]
     return item_type(kind.dtype) if hasattr(kind, "dtype") else types.unliteral(kind)
@@ -182,7 +182,7 @@ def _array(dual, items, dtype=None):
     elements = elements_of(dual, dtype, item_type(items))
     if isinstance(items, types.Array):
         return lambda dual, items, dtype=None: astype(dual, items, elements)
-    if is_dual(items) or isinstance(items, types.Number | types.Boolean):
+    if is_carrier(items) or isinstance(items, types.Number | types.Boolean):
         fill = filled(elements)
         return lambda dual, items, dtype=None: fill((), items)
     if isinstance(items, types.BaseTuple):
@@ -276,7 +276,7 @@ def define_in_order(function):
 
     @overload(stand_in)
     def typed(dual, a):
-        if isinstance(a, types.Array) and is_dual(a.dtype):
+        if isinstance(a, types.Array) and is_carrier(a.dtype):
             return lambda dual, a: function(a)
         return lambda dual, a: function(array(dual, a))
 
@@ -320,12 +320,12 @@ def as_number(dual, number, kind):
 @overload(as_number)
 def _as_number(dual, number, kind):
     wanted = kind.instance_type if isinstance(kind, types.TypeRef) else kind.dtype
-    if not is_dual(number):
-        wanted = wanted if not is_dual(wanted) else wanted.number
+    if not is_carrier(number):
+        wanted = wanted if not is_carrier(wanted) else wanted.number
         return lambda dual, number, kind: wanted(number)
     if isinstance(wanted, types.Integer | types.Boolean):
         return lambda dual, number, kind: wanted(primal_of(number))
-    wanted = with_partials(dual.instance_type, wanted)
+    wanted = active_type(dual.instance_type, wanted)
     return lambda dual, number, kind: converted(number, wanted)
 
 

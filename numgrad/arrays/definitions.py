@@ -9,7 +9,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.numbers.dual.type import is_dual
+from numgrad.numbers.carrier import is_carrier
 from numgrad.targets.options import INTERNAL
 
 
@@ -64,7 +64,7 @@ def is_row(kind):
 
 
 def is_number(kind):
-    return is_dual(kind) or isinstance(kind, types.Number | types.Boolean)
+    return is_carrier(kind) or isinstance(kind, types.Number | types.Boolean)
 
 
 def depth_of(kind):
@@ -81,14 +81,14 @@ def array_of(row):
 @overload(array_of)
 def _array_of(row):
     dual = item_type(row)
-    return (lambda row: array(dual, row)) if is_dual(dual) else lambda row: np.asarray(row)
+    return (lambda row: array(dual, row)) if is_carrier(dual) else lambda row: np.asarray(row)
 
 
 def carries(kind):
     """Return whether there are duals in a type: of numbers, of arrays, or of tuples of them."""
     if isinstance(kind, types.BaseTuple):
         return any(map(carries, kind.types))
-    return is_dual(kind) or is_dual(getattr(kind, "dtype", None))
+    return is_carrier(kind) or is_carrier(getattr(kind, "dtype", None))
 
 
 def are_arrays(*kinds):

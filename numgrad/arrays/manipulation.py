@@ -15,9 +15,9 @@ from numgrad.arrays.definitions import (
 )
 from numgrad.calls.elementwise import element, lower_elementwise
 from numgrad.calls.entries import Entry
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.lowering import return_type
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of
+from numgrad.numbers.emitting import return_type
 from numgrad.rules import registry
 from numgrad.targets.options import internal_njit
 
@@ -59,7 +59,7 @@ class EntryInto(Entry):
         if keywords or len(arguments) != self.function.nargs:
             return None
         *inputs, out = arguments
-        if not isinstance(out, types.Array) or not is_dual(out.dtype) or not out.mutable:
+        if not isinstance(out, types.Array) or not is_carrier(out.dtype) or not out.mutable:
             return None
         result = return_type(self.context, self.function, [element(kind) for kind in inputs])
         if result is None or self.context.can_convert(result, out.dtype) is None:
@@ -97,7 +97,7 @@ for _function in registry.TABLE:
 @define(np.repeat)
 def _repeat(a, repeats):
     """Repeat one number, which Numba knows to be one by its own types alone."""
-    if not is_dual(a) or not isinstance(repeats, types.Integer):
+    if not is_carrier(a) or not isinstance(repeats, types.Integer):
         return None
     number = a
 
@@ -136,7 +136,7 @@ def alone(value, number):
 
 @define(np.broadcast_to)
 def _broadcast_to(array, shape):
-    if not is_dual(array):
+    if not is_carrier(array):
         return None
     number = array
     return lambda array, shape: np.broadcast_to(alone(array, number), shape)
@@ -190,7 +190,7 @@ def _trim_zeros(filt, trim="fb"):
 
 @define(np.fill_diagonal)
 def _fill_diagonal(a, val, wrap=False):
-    if not are_arrays(a) or a.ndim != 2 or not is_dual(a.dtype):
+    if not are_arrays(a) or a.ndim != 2 or not is_carrier(a.dtype):
         return None
     at = taken if are_arrays(val) else same
 

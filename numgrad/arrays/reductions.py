@@ -16,8 +16,8 @@ from numgrad.arrays.definitions import (
     is_given,
 )
 from numgrad.arrays.manipulation import values_of
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, converted_like, primal_of
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -57,7 +57,7 @@ def is_whole(a, axis):
 def _sum(a, axis=None, dtype=None):
     if is_given(dtype):
         return of_other_numbers(np.sum, a, dtype)
-    if is_dual(a):
+    if is_carrier(a):
         return lambda a, axis=None, dtype=None: a
     if not are_arrays(a) or not is_whole(a, axis):
         return None  # Numba's own sums along an axis take duals
@@ -73,12 +73,12 @@ def _sum(a, axis=None, dtype=None):
 
 def of_other_numbers(function, a, dtype):
     """Return what reduces numbers after each has become one of another type, as Numba has it."""
-    if not (is_dual(a) or (are_arrays(a) and is_dual(a.dtype))):
+    if not (is_carrier(a) or (are_arrays(a) and is_carrier(a.dtype))):
         return None
     number = elements_of(types.TypeRef(a.dtype if are_arrays(a) else a), dtype, None)
-    if not is_dual(number):  # whole numbers have no derivatives
+    if not is_carrier(number):  # whole numbers have no derivatives
         return lambda a, axis=None, dtype=None: function(values_of(a), axis, dtype)
-    if is_dual(a):
+    if is_carrier(a):
         return lambda a, axis=None, dtype=None: converted(a, number)
     return lambda a, axis=None, dtype=None: function(in_type(a, number), axis)
 
@@ -98,7 +98,7 @@ def _prod(a):
 
 def itself(a):
     """Return what a reduction of one number gives: the number; None for anything else."""
-    return (lambda a: a) if is_dual(a) else None
+    return (lambda a: a) if is_carrier(a) else None
 
 
 @internal_njit
@@ -108,7 +108,7 @@ def mean(a):
 
 @define(np.mean, arraymath.array_mean)
 def _mean(a):
-    if is_dual(a):
+    if is_carrier(a):
         return lambda a: a + converted_like(a, 0)
     return (lambda a: mean(a)) if are_arrays(a) else None
 
@@ -141,7 +141,7 @@ def _var(a):
 
 @define(np.std, arraymath.array_std)
 def _std(a):
-    if is_dual(a):
+    if is_carrier(a):
         return lambda a: np.std(primal_of(a))
     return (lambda a: np.sqrt(variance(a))) if are_arrays(a) else None
 
@@ -173,7 +173,7 @@ def running_product(a):
 def _cumsum(a, axis=None, dtype=None):
     if is_given(dtype):
         return of_other_numbers(np.cumsum, a, dtype)
-    if is_dual(a):
+    if is_carrier(a):
         return lambda a, axis=None, dtype=None: a
     if not are_arrays(a) or not is_whole(a, axis):
         return None
@@ -196,7 +196,7 @@ def _cumprod(a):
 
 
 def is_real(a):
-    return are_arrays(a) and is_dual(a.dtype) and isinstance(number_of(a.dtype), types.Float)
+    return are_arrays(a) and is_carrier(a.dtype) and isinstance(number_of(a.dtype), types.Float)
 
 
 @internal_njit

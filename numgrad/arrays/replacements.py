@@ -5,8 +5,8 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.arrays.definitions import are_arrays, define, is_given
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted_like, primal_of
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.targets.options import internal_njit
 
 
@@ -49,7 +49,7 @@ def _finite_parts(x, nan, highest, lowest):
 @define(np.nan_to_num)
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     highest, lowest = extreme(x, posinf, 1.0), extreme(x, neginf, -1.0)
-    if is_dual(x):
+    if is_carrier(x):
         return lambda x, copy=True, nan=0.0, posinf=None, neginf=None: finite_parts(
             x, nan, highest(posinf), lowest(neginf)
         )

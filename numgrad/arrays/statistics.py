@@ -15,8 +15,8 @@ from numgrad.arrays.definitions import (
 )
 from numgrad.arrays.manipulation import conjugates, itself, values_of
 from numgrad.arrays.reductions import is_real, quantile, without_nan
+from numgrad.numbers.carrier import active_type, is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of, with_partials
 from numgrad.targets.options import internal_njit
 
 # Covariances
@@ -104,9 +104,9 @@ def _corrcoef(x, y=None, rowvar=True):
 
 @define(np.bincount)
 def _bincount(a, weights=None, minlength=0):
-    if not are_arrays(a, weights) or carries(a) or not is_dual(weights.dtype):
+    if not are_arrays(a, weights) or carries(a) or not is_carrier(weights.dtype):
         return None
-    number = with_partials(weights.dtype, types.float64)
+    number = active_type(weights.dtype, types.float64)
 
     def counts(a, weights=None, minlength=0):
         if a.size != weights.size:
@@ -233,7 +233,7 @@ def _isrealobj(x):
 
 @define(np.isscalar)
 def _isscalar(element):
-    answer = is_dual(element)
+    answer = is_carrier(element)
     return lambda element: answer
 
 

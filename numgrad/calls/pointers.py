@@ -17,9 +17,10 @@ from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import builtin_registry, signature
 from numba.extending import get_cython_function_address, lower_builtin, overload
 
-from numgrad.calls.entries import Entry, plain_derivation, register
-from numgrad.numbers.dual.lowering import lower_derivation
-from numgrad.numbers.dual.type import is_dual
+from numgrad.calls.derivations import plain_derivation
+from numgrad.calls.entries import Entry, register
+from numgrad.calls.lowering import lower_derivation
+from numgrad.numbers.carrier import is_carrier
 from numgrad.rules import registry
 from numgrad.targets.options import INTERNAL, internal_njit
 
@@ -81,7 +82,7 @@ class PointerEntry(Entry):
 
     @classmethod
     def derivation(cls, typingctx, kinds):
-        if not any(map(is_dual, kinds)):
+        if not any(map(is_carrier, kinds)):
             return plain_derivation(typingctx, cls.caller, kinds, None)
         if cls.function is None:
             raise NumbaTypeError(
@@ -197,7 +198,7 @@ def register_all():
 def register_function(function):
     @overload(function, jit_options=INTERNAL, strict=False)
     def typed(*arguments):
-        if any(map(is_dual, arguments)):
+        if any(map(is_carrier, arguments)):
             return None
         is_complex = any(isinstance(kind, types.Complex) for kind in arguments)
         pointer = pointer_to(function.__name__, len(arguments), is_complex)

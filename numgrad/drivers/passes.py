@@ -12,7 +12,6 @@ from functools import partial
 
 from numba import types
 
-from numgrad.calls.entries import floating
 from numgrad.drivers import care, chunks, layouts, state
 from numgrad.drivers.layouts import duals_like
 from numgrad.drivers.memory import CallersMemory
@@ -33,9 +32,9 @@ from numgrad.drivers.structure import (
 )
 from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
-from numgrad.numbers.dual import parts
-from numgrad.numbers.dual.lowering import is_active
-from numgrad.numbers.dual.type import CAREFUL, DualType, highest, is_careful, is_dual, number_of
+from numgrad.numbers.carrier import floating, highest, is_active, is_carrier, number_of
+from numgrad.numbers.dual import nans, parts, seeds
+from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body
@@ -179,7 +178,7 @@ class Passes(CallersMemory):
     def _value_type(self):
         """Return the type of the values of all seeded inputs together."""
         elements = [each.leaf.element for each in self.seeded]
-        duals = [element for element in elements if is_dual(element)]
+        duals = [element for element in elements if is_carrier(element)]
         numbers = [number_of(element) for element in elements]
         width = max(numbers, key=lambda n: (isinstance(n, types.Complex), n.bitwidth))
         return max(duals, key=lambda dual: dual.depth, default=width)
@@ -263,15 +262,15 @@ class Passes(CallersMemory):
 
     def _constant(self, expression, kind):
         """Return a number that no derivative is taken by as one that may have some."""
-        seeded, dual = self.name(chunks.seeded, "seeded"), self.dual_of(kind)
+        seeded, dual = self.name(seeds.seeded, "seeded"), self.dual_of(kind)
         return f"{seeded}({self.name(dual, 'dual')}, {expression}, -1)", dual
 
     def _seeded_number(self, each):
         dual = self.name(self.dual_of(each.leaf.element), "dual")
         if self.tangents is not None:
-            seeded = self.name(chunks.with_tangent, "with_tangent")
+            seeded = self.name(seeds.with_tangent, "with_tangent")
             return f"{seeded}({dual}, {each.leaf.expression}, {self._tangent(each)})"
-        seeded = self.name(chunks.seeded, "seeded")
+        seeded = self.name(seeds.seeded, "seeded")
         return f"{seeded}({dual}, {each.leaf.expression}, {each.name}_offset - start)"
 
     def _tangent(self, each):
@@ -352,10 +351,10 @@ class Passes(CallersMemory):
         """Write an array of duals anew: constants, or numbers with their tangents."""
         name, dual = each.name, self._dual_name(each)
         if each.seeded and self.tangents is not None:
-            made = f"{self.name(chunks.with_tangent, 'with_tangent')}({dual}, "
+            made = f"{self.name(seeds.with_tangent, 'with_tangent')}({dual}, "
             made += f"{name}_numbers[k], {name}_tangents[k])"
         else:
-            made = f"{self.name(chunks.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
+            made = f"{self.name(seeds.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
         self.add(f"for k in range({name}_numbers.size):", indent=indent)
         if each.in_line:
             self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
@@ -387,12 +386,12 @@ class Passes(CallersMemory):
     def _is_watched(self, watched):
         """Return whether to look for nan: whether what was computed can be computed again."""
         can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
-        return watched and can_repeat and not (is_careful(self.dual) or cuda_device.in_kernel())
+        return watched and can_repeat and not (self.dual.is_careful or cuda_device.in_kernel())
 
     def watch(self, expression, indent):
         """Take down whether a number lacks a derivative."""
         if self.is_watched:
-            lacks, dual = self.name(care.lacks, "lacks"), self.name(self.dual, "dual")
+            lacks, dual = self.name(nans.lacks, "lacks"), self.name(self.dual, "dual")
             self.add(f"lacking = lacking | {lacks}({dual}, {expression})", indent=indent)
 
     def take_care(self, found):

@@ -27,7 +27,7 @@ from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
 from numba.np.unsafe.ndarray import empty_inferred
 
-from numgrad.numbers.dual.type import dual_in
+from numgrad.numbers.carrier import carrier_in
 from numgrad.twin import calls
 from numgrad.twin.aliases import (
     Container,
@@ -433,7 +433,7 @@ def places_with_derivatives(shape, kind):
         ]
     if isinstance(shape, Container):
         return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
-    return [] if dual_in(kind) is None else places(shape)
+    return [] if carrier_in(kind) is None else places(shape)
 
 
 def arguments_written(function, kinds):

@@ -19,8 +19,8 @@ from numba.core.typing.templates import (
 from numba.extending import lower_builtin
 
 from numgrad.calls.elementwise import element, has_array, lower_elementwise
-from numgrad.numbers.dual.lowering import call, return_type, signature_of
-from numgrad.numbers.dual.type import is_dual, without_derivatives
+from numgrad.numbers.carrier import is_carrier, without_derivatives
+from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
 
@@ -65,7 +65,7 @@ def _elementwise_of(ufunc, carrier_of):
             kinds = tuple(map(types.unliteral, args))
             if len(kinds) > ufunc.nin:
                 return self.into(kinds)
-            if not any(is_dual(element(kind)) for kind in kinds):
+            if not any(is_carrier(element(kind)) for kind in kinds):
                 return signature_of(self.context, ufunc, kinds)
             if not has_array(kinds):
                 return signature(return_type(self.context, twin, kinds), *kinds)
@@ -87,7 +87,7 @@ def _elementwise_of(ufunc, carrier_of):
             return stand_in
 
     def lower(context, builder, sig, arguments):
-        if not any(is_dual(element(kind)) for kind in sig.args):
+        if not any(is_carrier(element(kind)) for kind in sig.args):
             return call(context, builder, ufunc, sig.args, arguments)[1]
         if len(arguments) > ufunc.nin:
             *inputs, out = arguments

@@ -16,7 +16,7 @@ from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from numgrad.arrays.creation import as_number, astype, is_none, item_type
-from numgrad.numbers.dual.type import is_dual, number_of, with_partials
+from numgrad.numbers.carrier import active_type, is_carrier, number_of
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body, function_of
 
@@ -118,8 +118,8 @@ class LoopWriter:
         if self.kernel_kinds is None:
             return item_type(kind)
         number = item_type(self.kernel_kinds[position])
-        carries = is_dual(item_type(kind)) if is_there(kind) else self.dual is not None
-        return with_partials(self.dual, number) if carries else number
+        carries = is_carrier(item_type(kind)) if is_there(kind) else self.dual is not None
+        return active_type(self.dual, number) if carries else number
 
     def conversions(self):
         """Give the arguments the types that the kernel was compiled for."""
@@ -218,7 +218,7 @@ def ndim_of(kind):
 
 
 def highest_dual(kinds):
-    return max(filter(is_dual, kinds), key=lambda kind: kind.depth, default=None)
+    return max(filter(is_carrier, kinds), key=lambda kind: kind.depth, default=None)
 
 
 def chosen_signature(signatures, kinds):

@@ -6,7 +6,7 @@ it is, and a tuple of patterns for the items of a tuple.
 
 from numba import types
 
-from numgrad.numbers.dual.type import with_partials
+from numgrad.numbers.carrier import active_type
 from numgrad.twin.aliases import Container, Place
 
 
@@ -40,8 +40,8 @@ def shadow_type(kind, shape, activity, dual):
     if not isinstance(shape, Place) or not activity.carries(shape):
         return kind
     if isinstance(kind, types.Array):
-        return kind.copy(dtype=with_partials(dual, kind.dtype))
-    return with_partials(dual, kind)
+        return kind.copy(dtype=active_type(dual, kind.dtype))
+    return active_type(dual, kind)
 
 
 def has_duals(pattern):

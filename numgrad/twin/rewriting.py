@@ -11,7 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.ir_utils import get_definition, guard
 
 from numgrad.arrays import activation, creation
-from numgrad.numbers.dual.type import dual_in
+from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
 from numgrad.twin import classes, effects
 from numgrad.twin.aliases import Container, Place
@@ -94,7 +94,7 @@ class Rewriting:
         is_new, is_outside = name in activity.new, name in activity.outside
         is_named = isinstance(activity.type_of(name), types.BaseNamedTuple)
         is_list = isinstance(activity.type_of(name), types.List)
-        is_dual = is_new and self._is_computed_of_duals(value)
+        is_carrier = is_new and self._is_computed_of_duals(value)
 
         def becomes_dual(place, in_container):
             if not activity.carries(place):
@@ -104,7 +104,7 @@ class Rewriting:
             if not place.is_memory:
                 return is_named
             is_unwritten = is_constant or not place.find().is_written
-            return (is_unwritten and is_outside) or (is_new and not (is_dual and is_unwritten))
+            return (is_unwritten and is_outside) or (is_new and not (is_carrier and is_unwritten))
 
         return pattern_of(activity.shape(name), becomes_dual)
 
@@ -125,7 +125,7 @@ class Rewriting:
         if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
             pairs = zip(shape, kind.types, strict=True)
             return tuple(self._pattern_of_argument(item, item_kind) for item, item_kind in pairs)
-        if not isinstance(shape, Place) or dual_in(kind) is not None:
+        if not isinstance(shape, Place) or carrier_in(kind) is not None:
             return None
         if not self.activity.carries(shape):
             return None

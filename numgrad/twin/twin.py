@@ -36,7 +36,7 @@ from numgrad.caching.stamping import warn_late
 from numgrad.calls import pointers
 from numgrad.calls.elementwise import has_array
 from numgrad.calls.entries import stand_in
-from numgrad.numbers.dual.type import highest, with_partials, without_derivatives
+from numgrad.numbers.carrier import active_type, highest, without_derivatives
 from numgrad.rules import registry
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
@@ -481,7 +481,7 @@ class LockedTwin(Twin):
         is_floating = types.Float | types.Complex
         self.compile(
             tuple(
-                with_partials(dual, kind) if isinstance(kind, is_floating) else kind
+                active_type(dual, kind) if isinstance(kind, is_floating) else kind
                 for kind in sig.args
             )
         )

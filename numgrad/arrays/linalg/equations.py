@@ -37,8 +37,8 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of
 from numgrad.targets.options import internal_njit
 
 # Equations
@@ -121,7 +121,7 @@ def _solve(a, b):
         return None
     number = common(a, b)
     ordered = np.asfortranarray if b.ndim == 2 else np.ascontiguousarray
-    if not is_dual(a.dtype):
+    if not is_carrier(a.dtype):
 
         def solve_numbers(a, b):
             check_equations(a, b)

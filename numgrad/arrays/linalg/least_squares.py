@@ -21,7 +21,7 @@ from numgrad.arrays.linalg.matrices import (
 )
 from numgrad.arrays.linalg.products import singular_values
 from numgrad.arrays.outlined import apart, define_apart
-from numgrad.numbers.dual.type import number_of, real_of
+from numgrad.numbers.carrier import number_of, real_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 

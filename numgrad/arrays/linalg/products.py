@@ -13,17 +13,16 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.definitions import are_arrays, common, define, is_given
-from numgrad.numbers.conversions import converted
-from numgrad.numbers.dual.lowering import call
-from numgrad.numbers.dual.type import (
+from numgrad.numbers.carrier import (
     complex_of_parts,
     complex_parts,
-    is_careful,
+    is_carrier,
     is_complex,
-    is_dual,
     number_of,
     real_of,
 )
+from numgrad.numbers.conversions import converted
+from numgrad.numbers.emitting import call
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -111,7 +110,7 @@ LARGE = 256  # numbers, from where on BLAS is worth its call
 
 def is_for_blas(plain, duals, number):
     """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
-    if is_careful(number):
+    if not number.is_row_of_floats:
         return False
     is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
     return is_plain and duals.dtype == number
@@ -297,7 +296,7 @@ def _dot(a, b):
 
 @define(np.dot)
 def _dot_into(a, b, out):
-    if not check((a, b)) or not are_arrays(out) or not is_dual(out.dtype):
+    if not check((a, b)) or not are_arrays(out) or not is_carrier(out.dtype):
         return None
     number, loop = common(a, b), LOOPS.get((a.ndim, b.ndim))
     if loop is None:
