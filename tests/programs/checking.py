@@ -75,7 +75,7 @@ def flat(value: Any) -> Any:
 def differences(f: Any, make: Any) -> tuple[Any, Any]:
     """Return the Jacobian by the first argument, and how far two steps agree at each entry.
 
-    An entry is nan where no two steps agree: a kink or a jump is too near.
+    An entry is nan where no two steps agree: a kink, a jump or an exception is too near.
     """
     x = make()[0]
     base, columns, gaps = flat(f(*make())), [], []
@@ -87,11 +87,12 @@ def differences(f: Any, make: Any) -> tuple[Any, Any]:
                 if c:
                     moved = make()
                     moved[0][place] += j * h
-                    total += c * flat(f(*moved))
+                    value, raised = outcome_of_call(f, moved)
+                    total += c * flat(value) if raised is None else np.nan
             estimates.append(total / h)
         best, gap = np.full(base.shape, np.nan), np.full(base.shape, LARGEST_GAP)
         for a, b in pairwise(estimates):
-            d = np.abs(a - b) / (1.0 + np.abs(a))
+            d = np.nan_to_num(np.abs(a - b) / (1.0 + np.abs(a)), nan=np.inf)
             best, gap = np.where(d < gap, a, best), np.minimum(d, gap)
         columns.append(best)
         gaps.append(gap)
