@@ -13,12 +13,12 @@ from numba.extending import models, register_model
 from numgrad.numbers.carrier import (
     IMAG,
     REAL,
-    complex_of_parts,
     complex_parts,
     is_carrier,
     is_complex,
     real_of,
 )
+from numgrad.numbers.memory import HalvesModel
 
 
 class PartialsType(types.Type):
@@ -82,36 +82,12 @@ class DualModel(models.StructModel):
         super().__init__(manager, dual, members)
 
 
-class ComplexDualModel(DualModel):
+class ComplexDualModel(HalvesModel, DualModel):
     """The value and the partials in registers; in memory the real part and the imaginary part."""
-
-    def __init__(self, manager, dual):
-        super().__init__(manager, dual)
-        self.part = manager.lookup(real_of(dual))
-
-    def get_data_type(self):
-        return ir.LiteralStructType([self.part.get_data_type()] * 2)
-
-    def as_data(self, builder, value):
-        parts = complex_parts(builder, self.fe_type, value)
-        return cgutils.pack_struct(builder, [self.part.as_data(builder, part) for part in parts])
-
-    def from_data(self, builder, value):
-        parts = [
-            self.part.from_data(builder, builder.extract_value(value, half))
-            for half in (REAL, IMAG)
-        ]
-        return complex_of_parts(builder, self.fe_type, parts)
 
     def load_from_data_pointer(self, builder, ptr, align=None):
         places = [cgutils.gep_inbounds(builder, ptr, 0, half) for half in (REAL, IMAG)]
         return load_complex(builder, self.fe_type, places, align)
-
-    def as_return(self, builder, value):
-        return self.as_data(builder, value)
-
-    def from_return(self, builder, value):
-        return self.from_data(builder, value)
 
 
 def load_complex(builder, kind, places, align):
