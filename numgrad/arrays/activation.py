@@ -137,7 +137,7 @@ def _shown(value):
     if is_carrier(value):
         return lambda value: primal_of(value)
     if is_array_of_duals(value):
-        from numgrad.arrays.manipulation import values_of
+        from numgrad.arrays.sorting import values_of
 
         return lambda value: values_of(value)
     if without_derivatives(value) != value:

@@ -47,21 +47,28 @@ def load() -> None:
         from numgrad.arrays import (  # noqa: F401 - each registers what it defines
             activation,
             containers,
+            convolution,
             creation,
+            interpolation,
+            logic,
             manipulation,
-            reductions,
-            replacements,
+            mathematics,
+            ranges,
+            sorting,
             statistics,
+            sums,
             views,
         )
         from numgrad.arrays.linalg import (  # noqa: F401
             decompositions,
+            determinants,
             equations,
             least_squares,
+            norms,
             products,
         )
         from numgrad.caching.stamping import begin
-        from numgrad.calls import builtins, complex_functions  # noqa: F401
+        from numgrad.calls import builtins, complex_functions, into  # noqa: F401
         from numgrad.calls.entries import register_table
         from numgrad.numbers.dual import attributes, python  # noqa: F401
 

@@ -33,9 +33,7 @@ from numgrad.calls.elementwise import (
     without_dimensions,
 )
 from numgrad.calls.lowering import lower_derivation, raise_as_numbers_do
-from numgrad.numbers.carrier import (
-    is_carrier,
-)
+from numgrad.numbers.carrier import is_carrier
 from numgrad.rules import registry, special
 from numgrad.targets.options import INTERNAL
 

@@ -48,7 +48,7 @@ from numgrad.arrays.linalg.matrices import (
     subtract,
     values,
 )
-from numgrad.arrays.linalg.products import singular_values
+from numgrad.arrays.linalg.norms import singular_values
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
 from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit

@@ -6,7 +6,7 @@ from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
 from numgrad.arrays.definitions import are_arrays
-from numgrad.arrays.linalg.products import rows_of_numbers
+from numgrad.arrays.linalg.blas import rows_of_numbers
 from numgrad.arrays.outlined import apart, overload_apart
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import primal_of, set_primal
