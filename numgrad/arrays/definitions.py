@@ -9,8 +9,8 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.numbers.carrier import is_carrier
-from numgrad.targets.options import INTERNAL
+from numgrad.numbers.carrier import is_carrier, number_of
+from numgrad.targets.options import INTERNAL, internal_njit
 
 
 def define(*functions):
@@ -119,3 +119,26 @@ def constant(typingctx, array, number):
         return context.cast(builder, arguments[1], sig.args[1], wanted)
 
     return wanted(array, types.unliteral(number)), codegen
+
+
+# Extrema. NumPy's are nan where there is one; Numba's own code looks for it in floats alone.
+
+
+def is_real(a):
+    return are_arrays(a) and is_carrier(a.dtype) and isinstance(number_of(a.dtype), types.Float)
+
+
+@internal_njit
+def check_axis(axis, ndim):
+    if not -ndim <= axis < ndim:
+        raise ValueError("axis is out of bounds for the array")
+
+
+def is_whole(a, axis):
+    """Return whether a reduction along an axis leaves a number."""
+    return not is_given(axis) or (isinstance(axis, types.Integer) and a.ndim == 1)
+
+
+def of_number(a):
+    """Define what a reduction of one number gives: the number; None for anything else."""
+    return (lambda a: a) if is_carrier(a) else None

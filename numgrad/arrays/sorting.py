@@ -5,9 +5,8 @@ from numba import types
 from numba.extending import overload
 from numba.np import arraymath
 
-from numgrad.arrays.definitions import are_arrays, carries, define
-from numgrad.arrays.sums import is_whole
-from numgrad.numbers.carrier import is_carrier, number_of
+from numgrad.arrays.definitions import are_arrays, carries, define, is_real, is_whole
+from numgrad.numbers.carrier import number_of
 from numgrad.numbers.conversions import primal_of
 from numgrad.targets.options import internal_njit
 
@@ -102,13 +101,6 @@ def _searchsorted(a, v, side="left"):
     if not are_arrays(a):
         return None
     return lambda a, v, side="left": np.searchsorted(values_of(a), values_of(v), side)
-
-
-# Extrema. NumPy's are nan where there is one; Numba's own code looks for it in floats alone.
-
-
-def is_real(a):
-    return are_arrays(a) and is_carrier(a.dtype) and isinstance(number_of(a.dtype), types.Float)
 
 
 @internal_njit

@@ -4,12 +4,21 @@ import numpy as np
 from numba import types
 from numba.np import arraymath
 
-from numgrad.arrays.convolution import conjugates
+from numgrad.arrays.convolution import conjugates, itself
 from numgrad.arrays.creation import filled
-from numgrad.arrays.definitions import are_arrays, carries, common, constant, define, is_given
+from numgrad.arrays.definitions import (
+    are_arrays,
+    carries,
+    common,
+    constant,
+    define,
+    is_given,
+    is_real,
+    of_number,
+)
 from numgrad.arrays.ranges import spaced
-from numgrad.arrays.sorting import is_real, position_of_highest, position_of_lowest, values_of
-from numgrad.arrays.sums import define_without_nan, itself, total, without_nan
+from numgrad.arrays.sorting import position_of_highest, position_of_lowest, values_of
+from numgrad.arrays.sums import define_without_nan, total, without_nan
 from numgrad.numbers.carrier import active_type, is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, converted_like, primal_of
 from numgrad.numbers.layouts import line_of
@@ -222,12 +231,12 @@ def _std(a):
 
 @define(np.min, np.amin, arraymath.npy_min)
 def _min(a):
-    return itself(a) or ((lambda a: a.ravel()[position_of_lowest(a)]) if is_real(a) else None)
+    return of_number(a) or ((lambda a: a.ravel()[position_of_lowest(a)]) if is_real(a) else None)
 
 
 @define(np.max, np.amax, arraymath.npy_max)
 def _max(a):
-    return itself(a) or ((lambda a: a.ravel()[position_of_highest(a)]) if is_real(a) else None)
+    return of_number(a) or ((lambda a: a.ravel()[position_of_highest(a)]) if is_real(a) else None)
 
 
 @define(np.ptp)

@@ -5,9 +5,18 @@ from numba import types
 from numba.np import arraymath
 
 from numgrad.arrays.creation import elements_of
-from numgrad.arrays.definitions import are_arrays, constant, define, is_given
+from numgrad.arrays.definitions import (
+    are_arrays,
+    check_axis,
+    constant,
+    define,
+    is_given,
+    is_real,
+    is_whole,
+    of_number,
+)
 from numgrad.arrays.manipulation import alone, flattened
-from numgrad.arrays.sorting import is_real, values_of
+from numgrad.arrays.sorting import values_of
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.layouts import line_of
@@ -32,17 +41,6 @@ def product(a):
     for k in range(line.size):
         result *= line[k]
     return result
-
-
-@internal_njit
-def check_axis(axis, ndim):
-    if not -ndim <= axis < ndim:
-        raise ValueError("axis is out of bounds for the array")
-
-
-def is_whole(a, axis):
-    """Return whether a reduction along an axis leaves a number."""
-    return not is_given(axis) or (isinstance(axis, types.Integer) and a.ndim == 1)
 
 
 @define(np.sum, arraymath.array_sum)
@@ -85,12 +83,7 @@ def in_type(a, number):
 
 @define(np.prod, arraymath.array_prod)
 def _prod(a):
-    return itself(a) or ((lambda a: product(a)) if are_arrays(a) else None)
-
-
-def itself(a):
-    """Return what a reduction of one number gives: the number; None for anything else."""
-    return (lambda a: a) if is_carrier(a) else None
+    return of_number(a) or ((lambda a: product(a)) if are_arrays(a) else None)
 
 
 # Sums and products of all elements so far

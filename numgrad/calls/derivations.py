@@ -11,7 +11,7 @@ import numpy as np
 from numba import typeof, types
 from numba.core.errors import NumbaTypeError
 
-from numgrad.caching.contents import is_known_file
+from numgrad.caching.known import is_known_file
 from numgrad.calls.builtins import folded
 from numgrad.calls.powers import LARGEST, integer_power, literal_power
 from numgrad.numbers.carrier import (

@@ -8,9 +8,9 @@ import numpy as np
 from numba import get_num_threads, prange, types
 
 from numgrad.drivers import care, chunks, layouts, state
+from numgrad.drivers.inputs import check_place
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
-from numgrad.drivers.passes import check_place
 from numgrad.drivers.scratch import scratch
 from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.drivers.written import written_arguments

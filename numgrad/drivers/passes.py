@@ -6,13 +6,12 @@ that Numba then compiles; what isn't, the lengths of arrays, is left to its loop
 """
 
 import inspect
-import re
-from dataclasses import dataclass
 from functools import partial
 
 from numba import types
 
 from numgrad.drivers import care, chunks, layouts, state
+from numgrad.drivers.inputs import Input, tangent_kind
 from numgrad.drivers.layouts import duals_like
 from numgrad.drivers.memory import CallersMemory
 from numgrad.drivers.optionals import or_none, settled
@@ -32,7 +31,7 @@ from numgrad.drivers.structure import (
 )
 from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
-from numgrad.numbers.carrier import floating, highest, is_active, is_carrier, number_of
+from numgrad.numbers.carrier import highest, is_carrier, number_of
 from numgrad.numbers.dual import nans, parts, seeds
 from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
@@ -42,27 +41,6 @@ from numgrad.twin.twin import twin_of
 
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
-
-
-@dataclass(frozen=True)
-class Input:
-    """A number or an array among the arguments."""
-
-    leaf: Leaf
-    name: str  # of the variable that holds it
-    seeded: bool  # whether the derivative is taken with respect to it
-    written: bool  # whether the function may overwrite it
-    alike: bool  # whether it stands among numbers that all carry derivatives
-
-    @property
-    def in_array(self):
-        """Whether the twin reads it from an array of duals."""
-        return self.leaf.is_array and (self.seeded or self.written)
-
-    @property
-    def in_line(self):
-        """Whether the elements of the duals lie in C order without gaps."""
-        return self.leaf.kind.layout == "C" or not self.leaf.kind.ndim
 
 
 class Passes(CallersMemory):
@@ -464,26 +442,3 @@ class Passes(CallersMemory):
     def body(self, result):
         """Return what has been written, with what to return."""
         return Body([*self.lines, f"return {result}"], self.names)
-
-
-def tangent_kind(tangents, leaf):
-    """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
-    places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
-    for place in places:
-        tangents = tangents[place]
-    return tangents
-
-
-def derivative_element(output, dual):
-    """Return the type of the derivatives of an output."""
-    element = output.element
-    return element.value if is_active(element, dual) else floating(element)
-
-
-def check_place(place, element, rank):
-    """Raise if what the caller gave to store a result in can't hold it."""
-    kind = place.kind
-    if not place.is_array or place.element != element or kind.ndim != rank or not kind.mutable:
-        raise TypeError(
-            f"out must be a writable array of {element} with {rank} dimensions, not {kind}"
-        )

@@ -6,7 +6,8 @@ from functools import partial
 from numba import get_num_threads, njit, prange, types
 
 from numgrad.drivers import care, chunks
-from numgrad.drivers.passes import Passes, check_place, derivative_element
+from numgrad.drivers.inputs import check_place, derivative_element
+from numgrad.drivers.passes import Passes
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.widths import FEWEST
 from numgrad.numbers.dual import nans, parts

@@ -32,8 +32,9 @@ from numgrad.targets.stamps import attach
 from numgrad.twin import gufuncs
 from numgrad.twin.callees import DRIVERS, hashable
 from numgrad.twin.errors import explained
+from numgrad.twin.plain import function_of_element, plain
 from numgrad.twin.source import Body, function_of
-from numgrad.twin.twin import function_of_element, plain, twin_of
+from numgrad.twin.twin import twin_of
 
 
 def compiled(function):

@@ -8,7 +8,6 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from numgrad.arrays.linalg.products import check_lengths
 from numgrad.numbers.carrier import complex_of_parts, complex_parts, is_complex, number_of, real_of
 from numgrad.numbers.emitting import call
 from numgrad.targets.options import internal_njit
@@ -162,3 +161,9 @@ def with_blas_from_right(loop, ndim):
         return out
 
     return internal_njit(multiply_vector if ndim == 1 else multiply_matrix)
+
+
+@internal_njit
+def check_lengths(a, b):
+    if a != b:
+        raise ValueError("incompatible array sizes for a product")

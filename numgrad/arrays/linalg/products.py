@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.arrays.definitions import are_arrays, common, define
-from numgrad.arrays.linalg.blas import is_for_blas, with_blas, with_blas_from_right
+from numgrad.arrays.linalg.blas import check_lengths, is_for_blas, with_blas, with_blas_from_right
 from numgrad.arrays.linalg.matrices import are_matrices, dot, lifted
 from numgrad.arrays.outlined import define_apart
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
@@ -22,12 +22,6 @@ from numgrad.targets.options import internal_njit
 def check(kinds):
     """Return whether arguments are vectors and matrices."""
     return are_arrays(*kinds) and all(kind.ndim in (1, 2) for kind in kinds)
-
-
-@internal_njit
-def check_lengths(a, b):
-    if a != b:
-        raise ValueError("incompatible array sizes for a product")
 
 
 # Products, by the number of dimensions of their arguments
