@@ -24,7 +24,7 @@ from numgrad.numbers.carrier import is_carrier
 from numgrad.rules import registry
 from numgrad.targets.options import INTERNAL, internal_njit
 
-_carriers: dict[int, Any] = {}
+_active_versions: dict[int, Any] = {}
 
 MODULE = "scipy.special.cython_special"
 POINTER = type(ctypes.CFUNCTYPE(None)()).__mro__[1]
@@ -42,13 +42,13 @@ def is_of_scipy(ufunc):
     return module is not None and getattr(module, ufunc.__name__, None) is ufunc
 
 
-def carrier_of(function):
+def active_version_of(function):
     """Return what follows the rule of such a function where there are duals."""
     address = None if isinstance(function, np.ufunc) else address_of(function)
     identity = id(function)  # those of ctypes have no hash
-    if identity not in _carriers:
-        _carriers.setdefault(identity, (function, carrier_made_for(function, address)))
-    return _carriers[identity][1]
+    if identity not in _active_versions:
+        _active_versions.setdefault(identity, (function, carrier_made_for(function, address)))
+    return _active_versions[identity][1]
 
 
 def carrier_made_for(function, address):

@@ -38,20 +38,20 @@ OF_UFUNCS = {"error_model": "numpy"}  # with which Numba compiles the function o
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
 
 
-def elementwise(ufunc, carrier_of):
+def elementwise(ufunc, active_version_of):
     """Return a function that computes what a ufunc of Numba's does, on duals."""
     if ufunc not in _elementwise or _elementwise[ufunc][0] is not TABLE.get(ufunc):
-        _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, carrier_of)
+        _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, active_version_of)
     return _elementwise[ufunc][1]
 
 
-def _elementwise_of(ufunc, carrier_of):
+def _elementwise_of(ufunc, active_version_of):
     given = ufunc.targetoptions
     options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
     function = numba.njit(ufunc._dispatcher.py_func, **OF_UFUNCS | options)
     if ufunc in TABLE:  # the rule is one of numbers
         TABLE[function] = TABLE[ufunc]
-    twin = carrier_of(function)
+    twin = active_version_of(function)
 
     def stand_in(*arguments):
         raise NotImplementedError("compiled code only")

@@ -3,7 +3,7 @@
 The twin is compiled from the function's own source. A compiler pass, run once the function's
 variables have one definition each, replaces every compiled function that it calls by that one's
 twin, and the allocations of arrays that will hold derivatives by allocations of duals. A twin that
-is called without any dual is the function itself.
+is called without any carrier is the function itself.
 """
 
 from functools import cached_property
@@ -36,7 +36,7 @@ _twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
-_locked_twins: dict[Any, Any] = {}  # by function and dual: they are few
+_locked_twins: dict[Any, Any] = {}  # by function and carrier: they are few
 
 # What a twin has of the options its function was compiled with.
 OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
@@ -90,7 +90,7 @@ def calling(function):
     return caller
 
 
-def carrier_of(function):
+def active_version_of(function):
     """Return what to call instead of a compiled function where there may be duals."""
     if function not in TABLE:
         return twin_of(function)
@@ -121,50 +121,52 @@ def are_by_address(functions):
     return all(isinstance(kind, types.Number | types.Boolean) for kind in sig.args)
 
 
-def locked_twin_of(function, dual):
+def locked_twin_of(function, carrier):
     """Return the twin of a locked function as one that is locked to duals."""
-    key = function, dual
+    key = function, carrier
     if key not in _locked_twins:
-        _locked_twins.setdefault(key, LockedTwin(function, dual))
+        _locked_twins.setdefault(key, LockedTwin(function, carrier))
     return _locked_twins[key]
 
 
-def carrying(typingctx, function):
+def active_version(typingctx, function):
     """Return what to use instead of any object where there may be duals: often itself."""
     if isinstance(function, Dispatcher):
-        return function if function in DRIVERS else carrier_of(function)
+        return function if function in DRIVERS else active_version_of(function)
     if isinstance(function, tuple):
-        carriers = tuple(carrying(typingctx, each) for each in function)
-        return function if carriers == function else carriers
+        versions = tuple(active_version(typingctx, each) for each in function)
+        return function if versions == function else versions
     if pointers.is_known(function):
-        return pointers.carrier_of(function)
+        return pointers.active_version_of(function)
     if not callable(function) or not hashable(function):
         return function
     if isinstance(function, DUFunc):
-        return callees.elementwise(function, carrier_of)
+        return callees.elementwise(function, active_version_of)
     if isinstance(function, GUFunc):
         return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
-        return cfuncs.carrier_of(function, twin_of(plain(function.__wrapped__)))
+        return cfuncs.active_version_of(function, twin_of(plain(function.__wrapped__)))
     if function in activation.REPLACED:
         return activation.REPLACED[function]
     if callees.is_plain(typingctx, function):
-        return carrier_of(plain(function))
+        return active_version_of(plain(function))
     return callees.overloaded(typingctx, function, twin_of)
 
 
 class ActiveVersions:
     """What a twin calls in the place of what its function calls."""
 
-    of = staticmethod(lambda typingctx, function, dual: carrier_in_twin(typingctx, function, dual))
+    of = staticmethod(
+        lambda typingctx, function, carrier: active_version_in_twin(typingctx, function, carrier)
+    )
     note = staticmethod(note)
     twin_of = staticmethod(twin_of)
 
     @staticmethod
-    def by_address(functions, dual):
+    def by_address(functions, carrier):
         """Return functions that are known by their addresses, locked to duals; or nothing."""
         functions = tuple(map(untwinned, functions))
-        return [locked_twin_of(each, dual) for each in functions if are_by_address(functions)]
+        return [locked_twin_of(each, carrier) for each in functions if are_by_address(functions)]
 
 
 def carry(state):
@@ -173,11 +175,11 @@ def carry(state):
     return True
 
 
-def carrier_in_twin(typingctx, function, dual):
-    """Return what to use instead of an object in a function that is compiled for a dual."""
+def active_version_in_twin(typingctx, function, carrier):
+    """Return what to use instead of an object in a function that is compiled for a carrier."""
     if are_by_address(function):
-        return tuple(locked_twin_of(each, dual) for each in function)
-    return carrying(typingctx, function)
+        return tuple(locked_twin_of(each, carrier) for each in function)
+    return active_version(typingctx, function)
 
 
 class Pipeline(TwinCompiler):
@@ -240,13 +242,13 @@ class LockedTwin(Twin):
 
     options = Twin.options - {"no_cfunc_wrapper"}
 
-    def __init__(self, original, dual):
+    def __init__(self, original, carrier):
         super().__init__(original)
         (sig,) = original.nopython_signatures
         is_floating = types.Float | types.Complex
         self.compile(
             tuple(
-                active_type(dual, kind) if isinstance(kind, is_floating) else kind
+                active_type(carrier, kind) if isinstance(kind, is_floating) else kind
                 for kind in sig.args
             )
         )
