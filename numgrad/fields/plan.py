@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numgrad.fields.kernels.coefficients import uniform_filling
+from numgrad.fields.kernels.coefficients import uniform_coefficients
 from numgrad.fields.layout import Array
 from numgrad.fields.stencils import NUMPYS, Scheme
 
@@ -27,7 +27,7 @@ COORDINATES = INTEGERS | {SINGLE, DOUBLE}
 class UniformSpacing:
     """The same distance between all neighbours of an axis."""
 
-    row: Sequence[Any]  # of the table of spacings
+    row: tuple[Any, ...]  # of the table of spacings
     precision: np.dtype[Any]  # in which derivatives are computed, as real numbers
     weights_dtype: np.dtype[Any]  # the same: there are no weights
 
@@ -39,7 +39,7 @@ class Coordinates:
     values: Array
     precision: np.dtype[Any]
     weights_dtype: np.dtype[Any]  # in which the weights are computed: that of the coordinates
-    row: Sequence[Any]  # filled in when they are measured
+    row: tuple[Any, ...]  # filled in when they are measured
 
 
 Spacing = UniformSpacing | Coordinates
@@ -168,22 +168,16 @@ def scalar_spacing(
         return None
     if samples.dtype.kind == "c" and np.result_type(own, h.dtype) != precision:
         return None  # small integers: NumPy divides the interior and the edges in two precisions
-    return UniformSpacing(row, precision, precision)
+    return UniformSpacing(tuple(map(float, row)), precision, precision)
 
 
-def uniform_row(h: Any, scheme: Scheme) -> list[float] | None:
+def uniform_row(h: Any, scheme: Scheme) -> tuple[Any, ...] | None:
     """Compute the row of the table of spacings, or give None where NumPy would complain."""
-    row: list[float] = [0.0] * scheme.columns[-1]
     try:
-        uniform_filling(scheme, float, as_it_is)(h, row)
-        return [float(number) for number in row]
+        row: tuple[Any, ...] = uniform_coefficients(scheme)(h)
     except ArithmeticError:
         return None
-
-
-def as_it_is(function: Any) -> Any:
-    """Compile nothing: Python runs the function."""
-    return function
+    return row
 
 
 @lru_cache

@@ -8,6 +8,8 @@ Mathematics of Computation 51 (1988), 699-706.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 Weights = tuple[Any, ...]
@@ -33,7 +35,7 @@ class Stencil:
         return (float(self.offsets[1] - self.offsets[0]),) if self.quotient else self.weights
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)  # without slots, which would leave no room for what is cached
 class Scheme:
     """The stencils at all points of an axis.
 
@@ -58,35 +60,33 @@ class Scheme:
             if -stencil.offsets[0] > len(self.first) or stencil.offsets[-1] > len(self.last):
                 raise ValueError("a stencil between the edges reaches out of the axis")
 
-    @property
+    @cached_property
     def edges(self) -> tuple[Stencil, ...]:
         """The stencils at the edges: first those of the first points."""
         return self.first + self.last
 
-    @property
+    @cached_property
     def places(self) -> tuple[Stencil, ...]:
         """The stencils of all places of an axis with equal distances."""
         return (*self.first, self.uniform, *self.last)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[int, ...]:
         """Where in the row the coefficients of each place begin; at last the length of the row."""
-        columns = [0]
-        for stencil in self.places:
-            columns.append(columns[-1] + len(stencil.unit_coefficients))
-        return tuple(columns)
+        widths = [len(stencil.unit_coefficients) for stencil in self.places]
+        return tuple(accumulate(widths, initial=0))
 
     def entries(self, points: int) -> int:
         """How many weights the interior of an axis of so many points has, if they are tabulated."""
         return len(self.varying.offsets) * (points - len(self.edges))
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """How many neighbours on one side a derivative may need."""
         stencils = (*self.places, self.varying)
         return max(abs(offset) for stencil in stencils for offset in stencil.offsets)
 
-    @property
+    @cached_property
     def fewest(self) -> int:
         """How many points an axis must have at least."""
         return max(len(self.edges), *(len(stencil.offsets) for stencil in self.edges))

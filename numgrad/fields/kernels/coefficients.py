@@ -13,22 +13,28 @@ from numgrad.fields.kernels.unrolled import expression, index, statements, tuple
 
 
 @cache
-def uniform_filling(scheme, number, compiled):
-    """Make the function ``(h, row)`` that fills in the row of points at equal distances.
+def uniform_coefficients(scheme, number=float, compiled=None):
+    """Make the function ``(h)`` that gives the row of points at equal distances.
 
     ``number`` is the precision to compute in, for compiled code: Python follows that of ``h``.
     """
-    units, divisors = [], []
+    terms, names = [], {}
     for stencil in scheme.places:
-        units += map(number, stencil.unit_coefficients)
-        divisors += [stencil.quotient] * len(stencil.unit_coefficients)
-    units, divisors, count = tuple(units), tuple(divisors), len(units)
+        operation = "*" if stencil.quotient else "/"
+        for unit in map(number, stencil.unit_coefficients):
+            name = f"unit{len(terms)}"
+            terms.append(f"{name} {operation} h")
+            names[name] = unit
+    return expression(compiled, "h", tuple_of(terms), **names)
 
-    def fill(h, row):
-        for j in range(count):
-            row[j] = units[j] * h if divisors[j] else units[j] / h
 
-    return compiled(fill)
+@cache
+def uniform_filling(scheme, number, compiled):
+    """Make the function ``(h, row)`` that fills in the row of points at equal distances."""
+    coefficients = uniform_coefficients(scheme, number, compiled)
+    entries = tuple_of([f"row[{j}]" for j in range(scheme.columns[-1])])
+    line = f"{entries} = coefficients(h)"
+    return statements(compiled, "h, row", [line], coefficients=coefficients)
 
 
 @cache

@@ -29,6 +29,7 @@ from numgrad.fields.kernels.runs import (
     CONSTANT,
     TABULATED,
     WEIGHED,
+    positions_of,
     run_of,
     stream_copy,
 )
@@ -63,25 +64,25 @@ def block_range(number, field, axes):
 
 
 @cache
-def place_range(scheme):
-    """Make the function that gives which flat positions of a block lie at a place.
-
-    The place is one of the outer slab from ``base`` on.
-    """
+def edge_derivation(scheme, streamed):
+    """Make the function that derives a block at the edges of a slab from ``base`` on."""
+    derive = run_of(scheme.edges[0], CONSTANT, streamed)
+    choose, positions_at = edge_choice(scheme, formula), positions_of(len(scheme.edges[0].offsets))
     first, edges = len(scheme.first), len(scheme.edges)
-    last = edges - first
 
-    def range_of(place, base, slab, stride, start, stop):
-        low = base + place * stride
-        high = low + stride
-        if place == first:
-            high = base + slab - last * stride
-        elif place > first:
-            low = base + slab - (edges + 1 - place) * stride
-            high = low + stride
-        return max(start, low), min(stop, high)
+    def derive_edges(samples, origin, step, results, shift, start, stop, base, slab, stride, row):
+        for edge in range(edges):
+            low = base + edge * stride
+            if edge >= first:
+                low = base + slab - (edges - edge) * stride
+            low, high = max(start, low), min(stop, low + stride)
+            if low < high:
+                at, count, left = low - shift, high - low, low - origin
+                offsets, weights = choose(edge, row)
+                positions = positions_at(offsets, left, step)
+                derive(samples, positions, results, at, count, weights)
 
-    return formula(range_of)
+    return formula(derive_edges)
 
 
 @cache
@@ -91,16 +92,19 @@ def varying_interior(scheme, streamed):
     offsets, first = offsets_of(stencil), len(scheme.first)
     by_table, by_points = run_of(stencil, TABULATED, streamed), run_of(stencil, WEIGHED, streamed)
     by_constants = run_of(stencil, CONSTANT, streamed)
+    positions_at, columns = positions_of(len(offsets)), tuple(map(np.int64, range(len(offsets))))
     weights_from, weigh = tabulated_weights(scheme, formula), inner_weights(scheme, formula)
 
     def derive(samples, left, step, results, at, low, high, base, stride, inside, x, table):
         i, n = (low - base) // stride, high - low
         tabulated = table.size > 0
         if stride == 1:
+            positions = positions_at(offsets, left, step)
             if tabulated:
-                by_table(samples, offsets, left, step, results, at, n, table, i - first, inside)
+                places = positions_at(columns, i - first, inside)
+                by_table(samples, positions, results, at, n, (table, places))
             else:
-                by_points(samples, offsets, left, step, results, at, n, x, i, 0)
+                by_points(samples, positions, results, at, n, (x, positions_at(offsets, i, 1)))
             return
         while low < high:
             n = min(high, base + (i + 1) * stride) - low
@@ -108,7 +112,8 @@ def varying_interior(scheme, streamed):
                 weights = weights_from(table, i - first, inside)
             else:
                 weights = weigh(x, i)
-            by_constants(samples, offsets, left, step, results, at, n, weights, 0, 0)
+            positions = positions_at(offsets, left, step)
+            by_constants(samples, positions, results, at, n, weights)
             left, at, low, i = left + n, at + n, low + n, i + 1
 
     return formula(derive)
@@ -123,15 +128,13 @@ def block_derivation(scheme, streamed, varying):
     at_once = not streamed
     uniform_stencil = scheme.uniform
     derive_inside = run_of(uniform_stencil, CONSTANT, streamed)
-    derive_at_edge = run_of(scheme.edges[0], CONSTANT, streamed)
+    derive_edges = edge_derivation(scheme, streamed)
     derive_varying = varying_interior(scheme, streamed)
     offsets = offsets_of(uniform_stencil)
     before, after = max(0, -offsets[0]), max(0, offsets[-1])
-    first, places = len(scheme.first), len(scheme.places)
-    columns, entries_a_point = scheme.columns, len(scheme.varying.offsets)
-    width = columns[-1]
-    coefficients = inner_coefficients(scheme, formula)
-    choose, range_of = edge_choice(scheme, formula), place_range(scheme)
+    first, edges, last = len(scheme.first), len(scheme.edges), len(scheme.last)
+    width, entries_a_point = scheme.columns[-1], len(scheme.varying.offsets)
+    coefficients, positions_at = inner_coefficients(scheme, formula), positions_of(len(offsets))
 
     def derive_block(
         samples,
@@ -163,22 +166,20 @@ def block_derivation(scheme, streamed, varying):
             low, high = max(start, before * stride), min(stop, field[tables.SIZE] - after * stride)
             if low < high:
                 left, at, count = low - origin, low - shift, high - low
-                derive_inside(samples, offsets, left, step, results, at, count, inner, 0, 0)
+                positions = positions_at(offsets, left, step)
+                derive_inside(samples, positions, results, at, count, inner)
         for base in range(start - start % slab, stop, slab):
-            for place in range(places):
-                low, high = range_of(place, base, slab, stride, start, stop)
-                if low >= high or (place == first and uniform and at_once):
-                    continue
-                at, count, left = low - shift, high - low, low - origin
-                if place != first:
-                    edge_offsets, weights = choose(place - (place > first), row)
-                    derive_at_edge(
-                        samples, edge_offsets, left, step, results, at, count, weights, 0, 0
-                    )
-                elif uniform:
-                    derive_inside(samples, offsets, left, step, results, at, count, inner, 0, 0)
+            derive_edges(
+                samples, origin, step, results, shift, start, stop, base, slab, stride, row
+            )
+            low, high = max(start, base + first * stride), min(stop, base + slab - last * stride)
+            at, count, left = low - shift, high - low, low - origin
+            if low < high and not (uniform and at_once):
+                if uniform:
+                    positions = positions_at(offsets, left, step)
+                    derive_inside(samples, positions, results, at, count, inner)
                 elif varying:
-                    inside = length - (places - 1)
+                    inside = length - edges
                     entries = entries_a_point * inside
                     if axes[axis + tables.WEIGHTS] == 0:
                         entries = 0

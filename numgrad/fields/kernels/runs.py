@@ -1,9 +1,7 @@
 """The innermost loops: a run of consecutive results along one axis, all by the same stencil.
 
-A loop is told a stencil by its offsets: where the first result of the run is derived at the
-position ``left`` among the samples and neighbours are ``step`` apart, the q-th is derived from the
-samples at ``left + offset * step + q``. Its coefficients come from a ``source``, of which there are
-three kinds.
+A loop is told a stencil by where the samples for the first result of the run lie, the ``positions``
+of its points. Its coefficients come from a ``source``, of which there are three kinds.
 
 There are two loops. The plain one is written for single numbers, which LLVM turns into vector code.
 The one that streams computes and stores a whole line of the cache at a time, past the cache, and
@@ -30,30 +28,39 @@ from numgrad.targets.options import formula, internal_njit
 LINES_AHEAD = index(16)
 
 # Where the coefficients come from.
-CONSTANT = "constant"  # the source is a tuple of them
-TABULATED = "tabulated"  # a table: from ``first`` on the first of each point, the next a pitch on
-WEIGHED = "weighed"  # the coordinates, of which ``first`` is that of the first point derived at
+CONSTANT = "constant"  # a tuple of them
+TABULATED = "tabulated"  # a table, and the places in it of the coefficients for the first result
+WEIGHED = "weighed"  # the coordinates, and the places of the points for the first result
+
+
+@cache
+def positions_of(count):
+    """Make the function ``(offsets, at, step)`` that gives the positions of a stencil's points.
+
+    The point derived at lies at ``at``, neighbours ``step`` apart.
+    """
+    items = [f"index(at + offsets[{k}] * step)" for k in range(count)]
+    return expression(formula, "offsets, at, step", tuple_of(items), index=index)
 
 
 def _derivation(stencil, kind, load, constant):
     """Make the function that derives by a stencil, of single numbers or of lanes.
 
-    Its arguments are those of the loop, with q in place of what concerns the results alone.
     ``load`` and ``constant`` are how numbers or lanes are taken from an array and from a tuple.
     """
     places = range(len(stencil.offsets))
-    arguments = "samples, offsets, left, step, q, results, source, first, pitch"
-    names = {**NAMES, "index": index, "load_lanes": load_lanes, "spread": spread}
-    samples = [load("samples", f"left + index(offsets[{k}] * step) + q") for k in places]
+    arguments = "samples, positions, q, results, source"
+    names = {**NAMES, "load_lanes": load_lanes, "spread": spread}
+    samples = [load("samples", f"positions[{k}] + q") for k in places]
+    entries = [load("source[0]", f"source[1][{k}] + q") for k in places]
     if kind == CONSTANT:
         weights = [constant(f"source[{k}]") for k in places]
     elif kind == TABULATED:
-        weights = [load("source", f"first + index({k} * pitch) + q") for k in places]
+        weights = entries
     else:
-        points = [load("source", f"first + index(offsets[{k}]) + q") for k in places]
         weights = [f"weights[{k}]" for k in places]
         lines = [
-            f"weights = weigh({tuple_of(points)})",
+            f"weights = weigh({tuple_of(entries)})",
             f"return {written(stencil, samples, weights)}",
         ]
         return statements(formula, arguments, lines, weigh=weights_of(stencil), **names)
@@ -65,10 +72,10 @@ def run_of(stencil, kind, streamed):
     """Make the loop over a run for a stencil."""
     derive = _derivation(stencil, kind, "{}[{}]".format, "{}".format)
 
-    def plain(samples, offsets, left, step, results, at, count, source, first, pitch):
-        left, at, first = index(left), index(at), index(first)
+    def plain(samples, positions, results, at, count, source):
+        at = index(at)
         for q in range(index(count)):
-            results[at + q] = derive(samples, offsets, left, step, q, results, source, first, pitch)
+            results[at + q] = derive(samples, positions, q, results, source)
 
     form = "quotients" if stencil.quotient else "sums"
     weigh = stencil.weigh.__name__ if kind == WEIGHED else "any"
@@ -81,23 +88,21 @@ def run_of(stencil, kind, streamed):
     )
     last, measures = len(stencil.offsets) - 1, kind == WEIGHED
 
-    def stream(samples, offsets, left, step, results, at, count, source, first, pitch):
-        left, at, count, first = index(left), index(at), index(count), index(first)
+    def stream(samples, positions, results, at, count, source):
+        at, count = index(at), index(count)
         one, line = index(1), index(lanes_in_line(results))
         q = index(0)
         while q < count:
             if q + line <= count and is_line_start(results, at + q):
                 ahead = q + LINES_AHEAD * line
-                prefetch(samples, left + index(offsets[last] * step) + ahead)
+                prefetch(samples, positions[last] + ahead)
                 if measures:
-                    prefetch(source, first + index(offsets[0]) + ahead)
-                derivatives = derive_lanes(
-                    samples, offsets, left, step, q, results, source, first, pitch
-                )
+                    prefetch(source[0], source[1][0] + ahead)
+                derivatives = derive_lanes(samples, positions, q, results, source)
                 stream_lanes(results, at + q, derivatives)
                 q += line
             else:
-                derivative = derive(samples, offsets, left, step, q, results, source, first, pitch)
+                derivative = derive(samples, positions, q, results, source)
                 stream_number(results, at + q, derivative)
                 q += one
 

@@ -1,8 +1,8 @@
 """Functions written down for a stencil while compiling: loops over its points, unrolled.
 
-Numba compiles the text of a few terms as if we had written it, and fast; tuples made item by item
-by functions that call each other it compiles slowly. ``compiled`` compiles a function, and the text
-may refer to ``names``.
+Numba compiles the text of a few terms as if we had written it, and fast; tuples made item by item,
+by functions that call each other, it compiles slowly. ``compiled`` compiles a function; None leaves
+it to Python. The text may refer to ``names``.
 """
 
 import numpy as np
@@ -13,13 +13,17 @@ index = np.uint64
 
 def expression(compiled, arguments, text, **names):
     """Make the function of some arguments that gives an expression."""
-    return compiled(eval(f"lambda {arguments}: {text}", names))
+    return _compiled(compiled, eval(f"lambda {arguments}: {text}", names))
 
 
 def statements(compiled, arguments, lines, **names):
     """Make the function of some arguments that runs some statements."""
     exec("\n    ".join([f"def function({arguments}):", *lines]), names)
-    return compiled(names["function"])
+    return _compiled(compiled, names["function"])
+
+
+def _compiled(compiled, function):
+    return function if compiled is None else compiled(function)
 
 
 def tuple_of(items):
