@@ -104,16 +104,16 @@ def derivative(stencil):
         [f"{name}[{k}]" for k in places] for name in ("samples", "coefficients")
     )
     return expression(
-        formula, "samples, coefficients", written(stencil, samples, coefficients), **NAMES
+        formula, "samples, coefficients", written(stencil.quotient, samples, coefficients), **NAMES
     )
 
 
-def written(stencil, samples, coefficients):
+def written(divided, samples, coefficients):
     """Write down how a stencil derives from its samples, given as text, as its coefficients are.
 
     It is a difference divided by a distance, or a sum of products, added up from the left.
     """
-    if stencil.quotient:
+    if divided:
         return f"quotient(value({samples[1]}) - value({samples[0]}), {coefficients[0]})"
     terms = zip(coefficients, samples, strict=False)
     return " + ".join(f"product({weight}, value({sample}))" for weight, sample in terms)

@@ -10,7 +10,7 @@ single numbers before the first and after the last whole line.
 
 from functools import cache
 
-from numgrad.fields.kernels.formulas import NAMES, weights_of, written
+from numgrad.fields.kernels.formulas import NAMES, written
 from numgrad.fields.kernels.lanes import (
     is_line_start,
     lanes_in_line,
@@ -43,12 +43,12 @@ def positions_of(count):
     return expression(formula, "offsets, at, step", tuple_of(items), index=index)
 
 
-def _derivation(stencil, kind, load, constant):
-    """Make the function that derives by a stencil, of single numbers or of lanes.
+def _derivation(quotient, count, kind, weigh, load, constant):
+    """Make the function that derives by such stencils, of single numbers or of lanes.
 
     ``load`` and ``constant`` are how numbers or lanes are taken from an array and from a tuple.
     """
-    places = range(len(stencil.offsets))
+    places = range(count)
     arguments = "samples, positions, q, results, source"
     names = {**NAMES, "load_lanes": load_lanes, "spread": spread}
     samples = [load("samples", f"positions[{k}] + q") for k in places]
@@ -61,39 +61,44 @@ def _derivation(stencil, kind, load, constant):
         weights = [f"weights[{k}]" for k in places]
         lines = [
             f"weights = weigh({tuple_of(entries)})",
-            f"return {written(stencil, samples, weights)}",
+            f"return {written(quotient, samples, weights)}",
         ]
-        return statements(formula, arguments, lines, weigh=weights_of(stencil), **names)
-    return expression(formula, arguments, written(stencil, samples, weights), **names)
+        return statements(formula, arguments, lines, weigh=formula(weigh), **names)
+    return expression(formula, arguments, written(quotient, samples, weights), **names)
+
+
+def run_of(stencil, kind, streamed):
+    """Make the loop over a run for a stencil: the same for all of its size and kind."""
+    weigh = stencil.weigh if kind == WEIGHED else None
+    return _run(stencil.quotient, len(stencil.offsets), kind, weigh, streamed)
 
 
 @cache
-def run_of(stencil, kind, streamed):
-    """Make the loop over a run for a stencil."""
-    derive = _derivation(stencil, kind, "{}[{}]".format, "{}".format)
+def _run(quotient, count, kind, weigh, streamed):
+    such = quotient, count, kind, weigh
+    derive = _derivation(*such, "{}[{}]".format, "{}".format)
 
-    def plain(samples, positions, results, at, count, source):
+    def plain(samples, positions, results, at, n, source):
         at = index(at)
-        for q in range(index(count)):
+        for q in range(index(n)):
             results[at + q] = derive(samples, positions, q, results, source)
 
-    form = "quotients" if stencil.quotient else "sums"
-    weigh = stencil.weigh.__name__ if kind == WEIGHED else "any"
-    name = form, len(stencil.offsets), kind, weigh
+    form, weighing = "quotients" if quotient else "sums", getattr(weigh, "__name__", "any")
+    name = form, count, kind, weighing
     if not streamed:
         return internal_njit(named(plain, "plain", *name))
 
     derive_lanes = _derivation(
-        stencil, kind, "load_lanes({}, {}, results)".format, "spread({}, results)".format
+        *such, "load_lanes({}, {}, results)".format, "spread({}, results)".format
     )
-    last, measures = len(stencil.offsets) - 1, kind == WEIGHED
+    last, measures = count - 1, kind == WEIGHED
 
-    def stream(samples, positions, results, at, count, source):
-        at, count = index(at), index(count)
+    def stream(samples, positions, results, at, n, source):
+        at, n = index(at), index(n)
         one, line = index(1), index(lanes_in_line(results))
         q = index(0)
-        while q < count:
-            if q + line <= count and is_line_start(results, at + q):
+        while q < n:
+            if q + line <= n and is_line_start(results, at + q):
                 ahead = q + LINES_AHEAD * line
                 prefetch(samples, positions[last] + ahead)
                 if measures:
