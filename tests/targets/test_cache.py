@@ -140,8 +140,8 @@ def test_an_edited_stencil_is_compiled_anew(copy):
         assert run_program(copy, printed) == f"{expected}\n"
     formulas = copy / "numgrad" / "fields" / "kernels" / "formulas.py"
     source = formulas.read_text("utf-8")
-    quotient = "return f\"quotient("
-    edited = source.replace(quotient, "return f\"1.0 + quotient(")
+    quotient = 'return f"quotient('
+    edited = source.replace(quotient, 'return f"1.0 + quotient(')
     assert edited != source
     formulas.write_text(edited, "utf-8")
     assert run_program(copy, printed) == f"{[each + 1.0 for each in expected]}\n"
