@@ -68,7 +68,8 @@ class Contents:
 
     def digest(self, thing):
         """Return a digest of a thing and of all it is made of."""
-        digest, places, left = hashlib.sha256(), {}, [thing]
+        digest, left = hashlib.sha256(), [thing]
+        places: dict[int, int] = {}
         while left:
             thing = left.pop()
             if id(thing) in places:
@@ -290,7 +291,7 @@ def describe_class(kind, contents, part):
 
 def overloads_of(thing):
     """Return the functions by which programs told Numba what a thing is in compiled code."""
-    for known, kind in islice(builtin_registry.globals, *_looked_at, None):
+    for known, kind in islice(builtin_registry.globals, _looked_at[0], None):
         _looked_at[0] += 1
         for template in getattr(kind, "templates", ()):
             function = getattr(template, "_overload_func", None)

@@ -19,7 +19,8 @@ def is_known(module):
 @cache
 def names_in(code):
     """Return the global names and the attributes that a function looks up, in order."""
-    names, attributes = {}, {}
+    names: dict[str, None] = {}
+    attributes: dict[str, None] = {}
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names[instruction.argval] = None

@@ -36,7 +36,8 @@ class Memory:
     """What is remembered of functions, weakly where Python allows it."""
 
     def __init__(self):
-        self._weak, self._strong = WeakKeyDictionary(), {}
+        self._weak: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._strong: dict[Any, Any] = {}
 
     def setdefault(self, function, value):
         try:
@@ -146,8 +147,9 @@ def code_within_another(function):
     """Return the code of a function that Numba made where a program defines it in another."""
     function = getattr(function, "py_func", None)
     code = getattr(function, "__code__", None)
-    is_made = code is not None and function.__qualname__.startswith("closure.<locals>.")
-    return code if is_made and not code.co_freevars and not function.__defaults__ else None
+    if code is None or not function.__qualname__.startswith("closure.<locals>."):
+        return None
+    return None if code.co_freevars or function.__defaults__ else code
 
 
 def has_unresolved_calls(library):
@@ -178,8 +180,8 @@ def stamp_for(functions):
             origins.append(digest_of_code(code) if code else contents.digest(function))
         check_rules_unchanged(contents)
     except NoDigestError:
-        origins = None
-    return Stamp(None if origins is None else tuple(origins))
+        return Stamp(None)
+    return Stamp(tuple(origins))
 
 
 def check_unchanged(part):

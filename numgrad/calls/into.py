@@ -23,7 +23,7 @@ class EntryInto(Entry):
         *inputs, out = arguments
         if not isinstance(out, types.Array) or not is_carrier(out.dtype) or not out.mutable:
             return None
-        result = return_type(self.context, self.function, [element(kind) for kind in inputs])
+        result = return_type(self.context, self.function, [element(argtype) for argtype in inputs])
         if result is None or self.context.can_convert(result, out.dtype) is None:
             return None
         return signature(out, *arguments)
@@ -34,8 +34,8 @@ class EntryInto(Entry):
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        kinds = sig.args[:-1]
-        into = sig.return_type(*kinds)
+        argtypes = sig.args[:-1]
+        into = sig.return_type(*argtypes)
         *inputs, out = arguments
         return lower_elementwise(context, builder, cls.function, into, inputs, (out,))
 

@@ -26,12 +26,12 @@ OF_ARRAYS = {
 }
 
 
-def raise_as_numbers_do(context, builder, function, kinds, arguments):
+def raise_as_numbers_do(context, builder, function, argtypes, arguments):
     """Emit the errors that an operator raises for numbers without derivatives."""
     if function not in DIVISIONS and function not in POWERS:
         return
     (x, base), (y, divisor) = (
-        number_in(context, builder, *pair) for pair in zip(kinds, arguments, strict=True)
+        number_in(context, builder, *pair) for pair in zip(argtypes, arguments, strict=True)
     )
     if isinstance(x, types.Complex) or isinstance(y, types.Complex):
         return  # their operators have one behaviour for all
@@ -53,11 +53,11 @@ def may_be_negative(exponent):
     return isinstance(exponent, types.Integer) and exponent.signed
 
 
-def number_in(context, builder, kind, value):
+def number_in(context, builder, argtype, value):
     """Return the type and the value of a number without any derivatives."""
-    while is_carrier(kind):
-        value, kind = kind.value_of(builder, value), kind.value
-    return kind, value
+    while is_carrier(argtype):
+        value, argtype = argtype.value_of(builder, value), argtype.value
+    return argtype, value
 
 
 def lower_derivation(context, builder, derivation, argtypes, arguments):
@@ -122,8 +122,8 @@ def outlined(context, builder, derivation, argtypes, arguments):
     key = id(derivation), argtypes
     if key not in functions:
         name = builder.module.get_unique_name("numgrad.outlined")
-        kind = convention.get_function_type(derivation.result, argtypes)
-        function = ir.Function(builder.module, kind, name)
+        function_type = convention.get_function_type(derivation.result, argtypes)
+        function = ir.Function(builder.module, function_type, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
         inside = ir.IRBuilder(function.append_basic_block())

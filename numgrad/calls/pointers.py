@@ -72,29 +72,29 @@ class PointerEntry(Entry):
     caller: Any  # compiled code that calls it
 
     def generic(self, arguments, keywords):
-        kinds = tuple(map(types.unliteral, arguments))
-        this = None if keywords else self.derivation(self.context, kinds)
-        return None if this is None else signature(this.result, *kinds)
+        argtypes = tuple(map(types.unliteral, arguments))
+        derivation = None if keywords else self.derivation(self.context, argtypes)
+        return None if derivation is None else signature(derivation.result, *argtypes)
 
     @classmethod
     def lowering_key(cls):
         return "numgrad", cls.caller
 
     @classmethod
-    def derivation(cls, typingctx, kinds):
-        if not any(map(is_carrier, kinds)):
-            return plain_derivation(typingctx, cls.caller, kinds, None)
+    def derivation(cls, typingctx, argtypes):
+        if not any(map(is_carrier, argtypes)):
+            return plain_derivation(typingctx, cls.caller, argtypes, None)
         if cls.function is None:
             raise NumbaTypeError(
                 "No rule is known for the function at this address, which is given numbers with "
                 "derivatives"
             )
-        return super().derivation(typingctx, kinds)
+        return super().derivation(typingctx, argtypes)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        this = cls.derivation(context.typing_context, sig.args)
-        return lower_derivation(context, builder, this, sig.args, arguments)
+        derivation = cls.derivation(context.typing_context, sig.args)
+        return lower_derivation(context, builder, derivation, sig.args, arguments)
 
 
 def arity_of(function):
@@ -200,6 +200,6 @@ def register_function(function):
     def typed(*arguments):
         if any(map(is_carrier, arguments)):
             return None
-        is_complex = any(isinstance(kind, types.Complex) for kind in arguments)
+        is_complex = any(isinstance(argtype, types.Complex) for argtype in arguments)
         pointer = pointer_to(function.__name__, len(arguments), is_complex)
         return lambda *arguments: pointer(*arguments)

@@ -155,14 +155,14 @@ def kept(dual, before, number, lane):
 
 
 @intrinsic
-def apart(typingctx, array, others):
+def disjoint(typingctx, array, others):
     """Return whether an array shares no memory with others, as far as their ends and steps tell."""
 
     def codegen(context, builder, sig, arguments):
         ours = Region(context, builder, array, arguments[0])
         free = cgutils.true_bit
         for kind, other in zip(others, cgutils.unpack_tuple(builder, arguments[1]), strict=True):
-            free = builder.and_(free, ours.is_apart_from(Region(context, builder, kind, other)))
+            free = builder.and_(free, ours.is_disjoint_from(Region(context, builder, kind, other)))
         return free
 
     return types.boolean(array, others), codegen
@@ -189,7 +189,7 @@ class Region:
             for axis in (0, min(1, kind.ndim))
         )
 
-    def is_apart_from(self, other):
+    def is_disjoint_from(self, other):
         """Return whether no memory is shared: one ends before the other, or rows alternate."""
         builder = self.builder
         overlap = extents_may_overlap(self.context, builder, *self.ends, *other.ends)
@@ -241,7 +241,7 @@ def in_step(typingctx, array, other):
 @internal_njit
 def bring(place, result):
     """Store a result in the caller's array, unless it is there already."""
-    if apart(place, (result,)):
+    if disjoint(place, (result,)):
         for index, number in np.ndenumerate(result):
             place[index] = number
 
@@ -262,16 +262,16 @@ def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
 
 
 @internal_njit
-def check_apart(place, others):
+def check_disjoint(place, others):
     """Raise if the caller's arrays for two results share memory."""
-    if not apart(place, others):
+    if not disjoint(place, others):
         raise ValueError("out holds arrays that share memory")
 
 
 @internal_njit
 def check_unshared(written, others):
     """Raise if an array that the function writes to shares memory with other arguments."""
-    if not apart(written, others):
+    if not disjoint(written, others):
         raise ValueError(
             "an array that the function writes to shares memory with another argument, which a "
             "derivative can't follow: pass a copy of one"

@@ -12,7 +12,7 @@ from numgrad.drivers.inputs import check_place
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
 from numgrad.drivers.scratch import scratch
-from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
+from numgrad.drivers.structure import argument, leaves, mapped, position_of, source_of, structure_of
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.carrier import number_of
 from numgrad.numbers.dual import nans
@@ -119,8 +119,8 @@ class Mapping:
         begin = "min(count, 1)" if self.needs_item else "0"
         lines += [f"run(arguments, ({results}), ({saved}), {begin}, count)"]
         lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
-        names = iter(range(count))
-        result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
+        numbers = iter(range(count))
+        result = source_of(mapped(lambda _: f"r{next(numbers)}", self.structure))
         lines += [f"return {result if self.places is None else 'out'}"]
         names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring}
         return Body(lines, self.names | names)
@@ -138,8 +138,7 @@ class Mapping:
         ]
 
     def _axis_of(self, leaf):
-        position = int(leaf.expression.split("[")[1].rstrip("]")) - 1
-        return self.in_axes[position] % leaf.kind.ndim
+        return self.in_axes[position_of(leaf.expression)] % leaf.kind.ndim
 
     def _checks(self):
         """Return the source that raises where an item would be read from what another wrote to."""
@@ -181,7 +180,7 @@ class Mapping:
         self.names |= {"saved": state.saved, "put_back": state.put_back}
         for k, (expression, kind) in enumerate(self.state):
             if not state.can_be_saved(kind):
-                position = int(re.search(r"\d+", expression)[0]) - 1
+                position = position_of(expression)
                 raise TypeError(state.told_of(self.function, position, kind))
             if isinstance(kind, types.Array):
                 self.names |= {f"held{k}": kind.dtype, "in_line": chunks.in_line}
@@ -247,7 +246,7 @@ class Mapping:
 
     def _shape_of_item(self, expression):
         """Return the source of the shape of an argument, or of a part of one, as items have it."""
-        axis = self.in_axes[int(re.search(r"\d+", expression)[0]) - 1]
+        axis = self.in_axes[position_of(expression)]
         if axis is None:
             return f"{expression}.shape"
         (leaf,) = [leaf for leaf in self.mapped if leaf.expression == expression]
@@ -256,10 +255,10 @@ class Mapping:
 
     def _in_place(self, place):
         """Return the source of the array to fill: the caller's if no other item is read from it."""
-        self.names |= {"apart": chunks.apart, "in_step": chunks.in_step, "scratch": scratch}
+        self.names |= {"disjoint": chunks.disjoint, "in_step": chunks.in_step, "scratch": scratch}
         self.names[f"element_of_{place.element}"] = place.element
         tests = [
-            f"apart({place.expression}, ({leaf.expression},))"
+            f"disjoint({place.expression}, ({leaf.expression},))"
             + (f" or in_step({place.expression}, {leaf.expression})" if axis == 0 else "")
             for position, axis in enumerate(self.in_axes)
             for leaf in leaves(structure_of(argument(position), self.kinds[position]))

@@ -1,19 +1,22 @@
 """What the passes of a derivative do about the caller's memory: duals for it, checks, copies."""
 
-import re
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 from numba import types
 
 from numgrad.drivers import chunks, layouts, state
 from numgrad.drivers.guarded import guarded
+from numgrad.drivers.inputs import Input
 from numgrad.drivers.randomness import (
     ALL_GENERATORS,
     keep,
     put_back_generators,
     states_size,
 )
-from numgrad.drivers.structure import argument
+from numgrad.drivers.structure import Leaf, argument, position_of
+from numgrad.numbers.dual.type import DualType
 from numgrad.numbers.layouts import as_constant
 from numgrad.targets import cuda_device
 from numgrad.twin.errors import DifferentiationError
@@ -21,6 +24,22 @@ from numgrad.twin.errors import DifferentiationError
 
 class CallersMemory:
     """The part of the source of passes that stands between the arguments and the function."""
+
+    # What the passes know, and how they write their source
+    function: Any  # as Numba compiles it
+    kinds: tuple[types.Type, ...]
+    inputs: list[Input]
+    seeded: list[Input]
+    state: list[tuple[str, Any]]
+    dual: DualType
+    is_watched: bool
+    call: tuple[str, str]  # the function and its arguments
+    name: Callable[[Any, str], str]
+    add: Callable[..., None]
+    working_array: Callable[[str, str], str]
+    flat: Callable[[types.Type, str], str]
+    _dual_name: Callable[[Input], str]
+    _duals_like: Callable[[Leaf, str], str]
 
     def check_unshared(self):
         """Raise if what the function writes to one argument is read from another.
@@ -91,7 +110,7 @@ class CallersMemory:
             states = self.working_array(size, self.name(types.uint8, "element"))
             return [f"saved{k} = {states}", f"{self.name(keep, 'keep')}(saved{k})"]
         if not state.can_be_saved(kind):
-            position = int(re.search(r"\d+", expression)[0]) - 1
+            position = position_of(expression)
             message = self.name(state.told_of(self.function, position, kind), "message")
             return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
         if isinstance(kind, types.Array):

@@ -66,7 +66,7 @@ class Passes(CallersMemory):
         self.argnums = argnums
         self.out_argnum = None if out_argnum is None else self._checked_out_argnum(out_argnum)
         self.tangents = tangents  # the types of the tangents, for a directional derivative
-        self.out = None  # the arrays of the caller's to store the results in
+        self.out: list[Leaf] | None = None  # the arrays of the caller's to store the results in
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
@@ -74,7 +74,7 @@ class Passes(CallersMemory):
         transform = DRIVERS.get(function)
         self.writes_numbers = transform is not None and transform.writes_numbers
         self.alike = self._alike()
-        self.inputs = []
+        self.inputs: list[Input] = []
         self.structures = {
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }

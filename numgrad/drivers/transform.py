@@ -96,7 +96,6 @@ class Transform:
     summary = "a transform"
     options = INLINED  # with which compiled code's driver is compiled
     takes_out = True  # whether drivers have a parameter ``out``, where there is room for it
-    stores_results = False  # whether it has a parameter out for all of its results
 
     def __init__(self, function, *settings):
         function = original_of(function)
@@ -109,6 +108,11 @@ class Transform:
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
         self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
+
+    @property
+    def stores_results(self):
+        """Whether it has a parameter out for all of its results."""
+        return False
 
     def inner_name(self):
         return getattr(self.original, "__name__", repr(self.original))

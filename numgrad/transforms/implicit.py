@@ -87,10 +87,11 @@ class Lifting:
         self.kinds = kinds
         self.levels = len(set().union(*map(depths_in, kinds)))
         residual = root.residual
+        slopes: Any = jacobian(residual)  # a transform
         self.names = {
             "solve": root.function,
             "residual": residual if residual in DRIVERS else twin_of(residual),
-            "slopes_of": jacobian(residual).driver(FEWEST),  # most unknowns have few components
+            "slopes_of": slopes.driver(FEWEST),  # most unknowns have few components
             "primal": primal,
             "check_unwritten": check_unwritten,
         }

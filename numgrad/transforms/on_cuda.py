@@ -8,6 +8,7 @@ writes a kernel for it. Inside, an item's arrays have shapes that are known whil
 import operator
 from dataclasses import dataclass
 from functools import cache, reduce
+from typing import Any
 
 import numpy as np
 from numba import typeof, types
@@ -81,7 +82,7 @@ class Points:
 class Tuple:
     """A tuple of arguments."""
 
-    members: tuple[object, ...]
+    members: tuple["Argument", ...]
 
     @property
     def item(self):
@@ -90,6 +91,9 @@ class Tuple:
     def source(self, name, writer):
         items = [member.source(f"{name}[{k}]", writer) for k, member in enumerate(self.members)]
         return source_of(tuple(items))
+
+
+Argument = Whole | Along | Points | Tuple
 
 
 class Writer:
@@ -202,7 +206,7 @@ def map_items(transform, arguments, axes, out):
     cuda_device.ready()
     if cuda_device.simulated():
         return simulated(transform, arguments, out)
-    counts = []
+    counts: list[int] = []
     described = tuple(along(*pair, counts) for pair in zip(arguments, axes, strict=True))
     if not counts:
         raise TypeError(
@@ -237,7 +241,8 @@ def map_points(transform, arguments, out):
     if cuda_device.simulated() or not any(map(is_array, arguments)):
         return simulated(transform, arguments, out)
     shape = np.broadcast_shapes(*(shadow_of(a).shape for a in arguments if is_array(a)))
-    described, spread = [], []
+    described: list[Argument] = []
+    spread: list[Any] = []
     for argument in arguments:
         if not is_array(argument):
             described.append(Whole(typeof(argument)))
@@ -269,8 +274,8 @@ def simulated(transform, arguments, out):
 class Spread:
     """An array, and the shadow of the shape that it has taken."""
 
-    array: object
-    shadow: object
+    array: Any  # of NumPy, or of a library for GPUs
+    shadow: np.ndarray[Any, Any]
 
 
 def run(function, described, arguments, shape, out):

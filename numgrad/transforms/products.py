@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -105,7 +106,7 @@ class JvpPasses(Passes):
             (side, output): place
             for (side, output), place in zip(
                 [(side, output) for side in self.sides for output in stored],
-                self.out or [None] * (len(stored) * len(self.sides)),
+                self.out or repeat(None, len(stored) * len(self.sides)),
                 strict=True,
             )
         }

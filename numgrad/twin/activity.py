@@ -66,7 +66,7 @@ class Activity:
         self.new = set()  # variables of memory that is new, as an allocation's is
         self.outside = set()  # variables of memory that others may have, from arguments to fields
         self.draws = False  # whether random numbers, from a generator that all share
-        self.active = frozenset()  # the places that carry derivatives
+        self.active: frozenset[Place] = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
         for block in self.ir.blocks.values():

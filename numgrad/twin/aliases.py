@@ -305,7 +305,7 @@ def divided_memory(shapes, kinds):
 
     An argument itself may hold floats where the variable for it holds a copy.
     """
-    found = {}
+    found: dict[Place, dict[bool, str]] = {}
     for name, shape in shapes.items():
         if name.startswith("arg."):
             continue

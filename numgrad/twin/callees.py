@@ -1,6 +1,7 @@
 """What stands in the place of callees that are no functions of ``njit``: ufuncs and overloads."""
 
 import inspect
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -146,7 +147,9 @@ def _overloaded_of(typingctx, function, twin_of):
     return stand_in
 
 
-def twin_template(template, stand_in, twin_of):
+def twin_template(
+    template: Any, stand_in: Callable[..., Any], twin_of: Callable[[Any], Any]
+) -> type[Any]:
     """Return an overload whose implementations are twins.
 
     It chooses among them by the types it was written for: those without derivatives.

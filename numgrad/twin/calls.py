@@ -142,7 +142,7 @@ def fold_shapes(dispatcher, given, keywords):
 
 def transfer(summary, arguments, target):
     """Relate a caller's arguments and result as those of a function are; tell if that is new."""
-    outside = {}  # the caller's places by the function's
+    outside: dict[Place, list[Place]] = {}  # the caller's places by the function's
     for inner, outer in [
         *zip(summary.arguments, arguments, strict=True),
         (summary.returned, target),
@@ -295,7 +295,10 @@ def relate_overload(call):
     if effects.is_fresh_here(call.function):
         return pure(call)
     found = None if is_ours(call.function) else implementation_of(call)
-    return unknown(call) if found is None else relate_source(call, *found, call.given)
+    if found is None:
+        return unknown(call)
+    function, kinds = found
+    return relate_source(call, function, kinds, call.given)
 
 
 def implementation_of(call):
@@ -317,18 +320,18 @@ def implementation_of(call):
 
 def relate_method(call):
     """Relate what a method does; the object is the first operand."""
-    this, name = call.kind.this, method_name(call.kind)
+    instance_type, name = call.kind.this, method_name(call.kind)
     owner = call.activity.shape(call.expr.func.name)
     operands = [owner, *call.operands]
     if isinstance(owner, Container) and name in effects.OF_CONTAINERS:
         effects.OF_CONTAINERS[name](call.target, *operands)
         return None
-    if isinstance(this, types.ClassInstanceType) and name in this.jit_methods:
-        kinds = None if call.signature is None else (this, *call.signature.args)
-        return relate_source(call, this.jit_methods[name], kinds, [owner, *call.given])
-    if isinstance(this, types.TypeRef) and name in MAKING_CONTAINERS:
+    if isinstance(instance_type, types.ClassInstanceType) and name in instance_type.jit_methods:
+        kinds = None if call.signature is None else (instance_type, *call.signature.args)
+        return relate_source(call, instance_type.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(instance_type, types.TypeRef) and name in MAKING_CONTAINERS:
         return pure(call)
-    if isinstance(this, types.Array) and name in effects.METHODS:
+    if isinstance(instance_type, types.Array) and name in effects.METHODS:
         return apply(effects.METHODS[name], call.target, operands)
     if isinstance(owner, tuple) and name in ("count", "index"):
         return None

@@ -93,12 +93,12 @@ def replaced_call(activity, statement, twin_of):
         _, *arguments = positional(init, [None, *call.args], call.kws)
         return constructor(function, activity.ir.func_id.func_name, call.loc), arguments
     owner, name = activity.method_of(call.func)
-    this = None if owner is None else activity.type_of(owner.name)
-    if not isinstance(this, types.ClassInstanceType):
+    instance_type = None if owner is None else activity.type_of(owner.name)
+    if not isinstance(instance_type, types.ClassInstanceType):
         return None, []
-    method, itself = this.jit_static_methods.get(name), []
+    method, itself = instance_type.jit_static_methods.get(name), []
     if method is None:
-        method, itself = this.jit_methods[name], [owner]
+        method, itself = instance_type.jit_methods[name], [owner]
     arguments = positional(method, [*itself, *call.args], call.kws)[len(itself) :]
     return twin_of_method(name, twin_of), [owner, *arguments]
 

@@ -168,7 +168,7 @@ def output_of(function):
     if isinstance(function, np.ufunc):
         return function.nin
     if (getattr(function, "__module__", None) or "").startswith("numpy"):
-        return OUTPUTS.get(getattr(function, "__name__", None))
+        return OUTPUTS.get(getattr(function, "__name__", ""))
     return None
 
 

@@ -187,7 +187,7 @@ class Rewriting(Statements):
         )
         if by_address:
             constants = [self._constant("function", each) for each in by_address]
-            items, before = zip(*constants, strict=True)
+            items, before = map(list, zip(*constants, strict=True))
             return self._with_items(statement, items, before)
         patterns = patterns * len(display.items) if len(patterns) == 1 else patterns
         items, before = [], []

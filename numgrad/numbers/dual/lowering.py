@@ -46,9 +46,9 @@ def scaled(context, builder, result, finite_partials, operand):
         return product if finite_partials else zero_where_zero(builder, partials, product)
     terms = []
     for partial in unpack(builder, source, partials):
-        kinds = slope_type, source.value
-        kind, term = call(context, builder, operator.mul, kinds, [slope, partial])
-        term = context.cast(builder, term, kind, result.value)
+        operand_types = slope_type, source.value
+        term_type, term = call(context, builder, operator.mul, operand_types, [slope, partial])
+        term = context.cast(builder, term, term_type, result.value)
         if not finite_partials:
             none = context.get_constant_null(result.value)
             term = builder.select(is_zero(context, builder, source.value, partial), none, term)
@@ -108,9 +108,9 @@ def in_precision(builder, partials, source, result):
         return partials
     number = ir.DoubleType() if result == types.float64 else ir.FloatType()
     is_vector = isinstance(partials.type, ir.VectorType)
-    kind = ir.VectorType(number, partials.type.count) if is_vector else number
+    llvm_type = ir.VectorType(number, partials.type.count) if is_vector else number
     change = builder.fpext if result.bitwidth > source.bitwidth else builder.fptrunc
-    return change(partials, kind)
+    return change(partials, llvm_type)
 
 
 def spread(builder, number, count):
@@ -127,10 +127,10 @@ def total(context, builder, dual, terms):
         return context.get_constant_null(partials_type(dual))
     first, *others = terms
     if isinstance(first, list):
-        kinds = dual.value, dual.value
+        operand_types = dual.value, dual.value
         for term in others:
             first = [
-                call(context, builder, operator.add, kinds, pair)[1]
+                call(context, builder, operator.add, operand_types, pair)[1]
                 for pair in zip(first, term, strict=True)
             ]
         return pack(builder, dual, first)
