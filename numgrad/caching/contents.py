@@ -183,7 +183,7 @@ class Contents:
                     yield from self._objects_in(f"{name}.{attribute}", found, attributes, inner)
 
     def _is_changed(self, thing):
-        """Return whether a thing in a known package is not what the package made it."""
+        """Whether a thing in a known package is not what the package made it."""
         if users_rule(thing) is not None or overloads_of(thing):
             return True
         code = getattr(getattr(thing, "py_func", thing), "__code__", None)
@@ -332,7 +332,7 @@ def users_rule(thing):
 
 
 def is_numgrads(rule):
-    """Return whether a rule is one of numgrad's own."""
+    """Whether a rule is one of numgrad's own."""
     code = getattr(body_of(rule), "__code__", None)
     return rule.kind != "rule" or (code is not None and is_known_file(code.co_filename))
 

@@ -96,14 +96,14 @@ def is_known_module(name):
 
 
 def is_ours(function):
-    """Return whether Numba, numgrad or a known package wrote an overload."""
+    """Whether Numba, numgrad or a known package wrote an overload."""
     file = inspect.unwrap(function).__code__.co_filename
     return file.startswith("<numgrad ") or is_known_file(file)
 
 
 @cache
 def is_known_file(file):
-    """Return whether a file is part of Python or of a known package."""
+    """Whether a file is part of Python or of a known package."""
     (folder,) = folders_of((os.path.dirname(file),))
     path = os.path.join(folder, os.path.basename(file))
     (library,) = folders_of((sysconfig.get_path("stdlib"),))

@@ -127,7 +127,7 @@ def digest_of_saved(function, saved, origins):
 
 
 def lead_to(contents, parts, origins):
-    """Return whether all functions differentiated are among some parts, or defined in them."""
+    """Whether all functions differentiated are among some parts, or defined in them."""
     missing = set(origins)
     for part in parts:
         if missing:
@@ -153,13 +153,13 @@ def code_within_another(function):
 
 
 def has_unresolved_calls(library):
-    """Return whether the machine code of a library has calls of which Numba finds the addresses."""
+    """Whether the machine code of a library has calls of which Numba finds the addresses."""
     _, _, (code, _) = library
     return RuntimeLinker.PREFIX.encode() in code
 
 
 def all_from(environments, beginnings):
-    """Return whether what is linked into a function was compiled from known functions."""
+    """Whether what is linked into a function was compiled from known functions."""
     return all(
         is_known_module(environment.globals["__name__"])
         or environment.env_name.startswith(beginnings)

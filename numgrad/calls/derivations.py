@@ -127,7 +127,7 @@ def rule_for(function, rule, argtypes):
 
 
 def has_place(argtype, carrier):
-    """Return whether an argument may stand beside a carrier."""
+    """Whether an argument may stand beside a carrier."""
     if is_active(argtype, carrier):
         return argtype.is_alike(carrier)
     return is_constant_for(carrier, argtype) or is_none(argtype)
@@ -157,7 +157,7 @@ def is_single(argtype):
 
 
 def are_single(argtypes):
-    """Return whether no argument has more than single precision."""
+    """Whether no argument has more than single precision."""
     return all(
         is_single(argtype) for argtype in argtypes if isinstance(number_of(argtype), FLOATING)
     )

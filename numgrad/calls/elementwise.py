@@ -22,7 +22,7 @@ VIEWS = (np.real, np.imag)  # which make no new array
 
 
 def is_elementwise(function):
-    """Return whether a function makes a new array of one, element by element."""
+    """Whether a function makes a new array of one, element by element."""
     module = getattr(function, "__module__", None)
     is_numpy = module in ("numpy", "_operator") and function not in VIEWS
     return isinstance(function, np.ufunc) or is_numpy

@@ -47,7 +47,7 @@ def raise_as_numbers_do(context, builder, function, argtypes, arguments):
 
 
 def may_be_negative(exponent):
-    """Return whether an exponent is an integer that may be less than 0."""
+    """Whether an exponent is an integer that may be less than 0."""
     if isinstance(exponent, types.IntegerLiteral):
         return exponent.literal_value < 0
     return isinstance(exponent, types.Integer) and exponent.signed

@@ -31,7 +31,7 @@ POINTER = type(ctypes.CFUNCTYPE(None)()).__mro__[1]
 
 
 def is_known(function):
-    """Return whether a thing is called by its address, or is a ufunc of SciPy's."""
+    """Whether a thing is called by its address, or is a ufunc of SciPy's."""
     if isinstance(function, np.ufunc):
         return is_of_scipy(function)
     return isinstance(function, types.WrapperAddressProtocol | POINTER)

@@ -55,7 +55,7 @@ def one_flag():
 
 
 def is_arithmetic(compiled):
-    """Return whether a compiled function has nothing but sums and products of floats.
+    """Whether a compiled function has nothing but sums and products of floats.
 
     Infinite numbers then come from outside alone. At a point such a function is so short that a
     caller's loop over points may be vector code, which a look at each result would prevent.

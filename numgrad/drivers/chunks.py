@@ -156,7 +156,7 @@ def kept(dual, before, number, lane):
 
 @intrinsic
 def disjoint(typingctx, array, others):
-    """Return whether an array shares no memory with others, as far as their ends and steps tell."""
+    """Whether an array shares no memory with others, as far as their ends and steps tell."""
 
     def codegen(context, builder, sig, arguments):
         ours = Region(context, builder, array, arguments[0])
@@ -190,7 +190,7 @@ class Region:
         )
 
     def is_disjoint_from(self, other):
-        """Return whether no memory is shared: one ends before the other, or rows alternate."""
+        """Whether no memory is shared: one ends before the other, or rows alternate."""
         builder = self.builder
         overlap = extents_may_overlap(self.context, builder, *self.ends, *other.ends)
         if not (self.strides and other.strides):
@@ -215,7 +215,7 @@ class Region:
 
 @intrinsic
 def in_step(typingctx, array, other):
-    """Return whether the first axes of two arrays go through the same memory side by side."""
+    """Whether the first axes of two arrays go through the same memory side by side."""
 
     def codegen(context, builder, sig, arguments):
         if (array.ndim, array.dtype) != (other.ndim, other.dtype):

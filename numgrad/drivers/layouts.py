@@ -27,7 +27,7 @@ def duals_like(array, dual):
 
 @internal_njit
 def is_within(stride, other):
-    """Return whether an axis of the stand-in is to lie within another; repeated ones are outer."""
+    """Whether an axis of the stand-in is to lie within another; repeated ones are outer."""
     return other == 0 or (stride != 0 and abs(stride) <= abs(other))
 
 
@@ -157,7 +157,7 @@ def set_partial_at(typingctx, array, position, lane, partial):
 
 @internal_njit
 def is_distinct(array):
-    """Return whether every element of an array has a place in memory of its own.
+    """Whether every element of an array has a place in memory of its own.
 
     It has if each axis, from the smallest stride up, steps beyond all that lies along those before
     it. Of the strides that are made by hand some others have distinct elements too.

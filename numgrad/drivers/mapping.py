@@ -403,7 +403,7 @@ OWN_MATHEMATICS = re.compile(r"llvm\.(sqrt|fabs|fma|floor|ceil|trunc|rint|copysi
 
 
 def fills_arrays(function, leaves_of_result):
-    """Return whether a function is a derivative that stores all its results in arrays given."""
+    """Whether a function is a derivative that stores all its results in arrays given."""
     transform = DRIVERS.get(function)
     return (
         transform is not None
@@ -413,7 +413,7 @@ def fills_arrays(function, leaves_of_result):
 
 
 def calls_library(function, kinds):
-    """Return whether a compiled function calls a library for single numbers.
+    """Whether a compiled function calls a library for single numbers.
 
     A loop over such calls gains nothing as vector code, and loses a quarter of its speed by taking
     vectors apart for the calls and putting their results together.

@@ -362,7 +362,7 @@ class Passes(CallersMemory):
     # Care where a derivative is nan: see `numgrad.drivers.care`
 
     def _is_watched(self, watched):
-        """Return whether to look for nan: whether what was computed can be computed again."""
+        """Whether to look for nan: whether what was computed can be computed again."""
         can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
         return watched and can_repeat and not (self.dual.is_careful or cuda_device.in_kernel())
 

@@ -12,7 +12,7 @@ _compiling = threading.local()  # a derivative compiles others on its way: the f
 
 
 def is_wanted() -> bool:
-    """Return whether to tell: on a terminal, unless the variable NUMGRAD_PROGRESS is 0.
+    """Whether to tell: on a terminal, unless the variable NUMGRAD_PROGRESS is 0.
 
     With NUMGRAD_PROGRESS=1 it is told wherever stderr leads.
     """

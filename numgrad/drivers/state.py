@@ -44,7 +44,7 @@ IMMUTABLE = (
 
 
 def is_immutable(kind):
-    """Return whether nothing can be written to a value of a type."""
+    """Whether nothing can be written to a value of a type."""
     if isinstance(kind, types.BaseTuple):
         return all(map(is_immutable, kind.types))
     if isinstance(kind, types.Optional):
@@ -59,7 +59,7 @@ def has_memory_within(element):
 
 
 def can_be_saved(kind):
-    """Return whether a value can be copied and put back."""
+    """Whether a value can be copied and put back."""
     if isinstance(kind, types.BaseTuple):
         return all(map(can_be_saved, kind.types))
     if isinstance(kind, types.Array):
@@ -275,7 +275,7 @@ def held_in(expression, kind, *, floats=False):
 
 
 def holds_floats(kind):
-    """Return whether a type is that of arrays that a function gets as arrays of duals."""
+    """Whether a type is that of arrays that a function gets as arrays of duals."""
     return isinstance(kind, types.Array) and Leaf("", kind).is_floating
 
 

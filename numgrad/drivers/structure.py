@@ -98,5 +98,5 @@ def rebuilt(expression, kind, replace, name):
 
 
 def is_integer(number):
-    """Return whether an argument is an integer, of Python or NumPy."""
+    """Whether an argument is an integer, of Python or NumPy."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -63,7 +63,7 @@ def compiled(function):
 
 
 def is_in_table(function):
-    """Return whether a thing is a function of the table, and not of Python's."""
+    """Whether a thing is a function of the table, and not of Python's."""
     return not inspect.isfunction(function) and hashable(function) and function in TABLE
 
 
@@ -196,7 +196,7 @@ class Transform:
         return Header(self).split(kinds)[0]
 
     def draws(self, kinds):
-        """Return whether a call may draw random numbers."""
+        """Whether a call may draw random numbers."""
         return draws(self.function, self.passed_on(kinds))
 
     @property

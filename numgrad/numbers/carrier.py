@@ -69,7 +69,7 @@ class Carrier(types.Type):
         raise NotImplementedError
 
     def is_alike(self, other):
-        """Tell whether another type differs in the type of its value at most."""
+        """Whether another type differs in the type of its value at most."""
         return type(other) is type(self) and other.depth == self.depth
 
     # While code is emitted
@@ -170,12 +170,12 @@ def is_carrier(argtype):
 
 
 def is_active(argtype, carrier):
-    """Tell whether a number carries something at the depth of a carrier."""
+    """Whether a number carries something at the depth of a carrier."""
     return is_carrier(argtype) and argtype.depth == carrier.depth
 
 
 def is_constant_for(carrier, other):
-    """Tell whether a number of another type has no part in what a carrier carries."""
+    """Whether a number of another type has no part in what a carrier carries."""
     return other.depth < carrier.depth if is_carrier(other) else isinstance(other, CONSTANT)
 
 
@@ -187,7 +187,7 @@ def unified_constant(typingctx, value, constant):
 
 
 def is_none(argtype):
-    """Tell whether there is nothing: a slope that doesn't exist, or an argument left out."""
+    """Whether there is nothing: a slope that doesn't exist, or an argument left out."""
     return isinstance(argtype, types.NoneType | types.Omitted)
 
 

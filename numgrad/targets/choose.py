@@ -45,7 +45,7 @@ def thread_count(results: int) -> int:
 
 
 def _alone() -> bool:
-    """Return whether this is the main thread and no other is known.
+    """Whether this is the main thread and no other is known.
 
     A thread that wasn't started by the threading module isn't counted, but it isn't the main one.
     """
@@ -105,7 +105,7 @@ def most_cached_bytes() -> int:
 
 
 def stays_cached(sample_bytes: int) -> bool:
-    """Return whether samples read once are still in the cache after so many more."""
+    """Whether samples read once are still in the cache after so many more."""
     return sample_bytes <= cache_bytes() // 8
 
 

@@ -17,7 +17,7 @@ DEFAULT_STREAM = 1  # as DLPack numbers it
 
 
 def is_on_device(array: Any) -> bool:
-    """Return whether an object is an array that lies on a GPU."""
+    """Whether an object is an array that lies on a GPU."""
     if isinstance(array, np.ndarray | np.generic | int | float | complex | list | tuple):
         return False
     return getattr(array, "__cuda_ndarray__", False) or interface_of(array) is not None

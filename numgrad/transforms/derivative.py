@@ -84,7 +84,7 @@ class Derivative(Targeted, Jacobian):
 
 
 def has_no_limits(passes):
-    """Return whether a derivative by one number is nan only where care would not help."""
+    """Whether a derivative by one number is nan only where care would not help."""
     return passes.dual.count == 1 and care.is_arithmetic(passes.compiled)
 
 

@@ -121,7 +121,7 @@ def statements(blocks: dict[int, Any]) -> Iterator[Any]:
 
 
 def is_active(statement: Any, value: Any, typemap: dict[str, Any]) -> bool:
-    """Return whether a statement gives derivatives to a variable."""
+    """Whether a statement gives derivatives to a variable."""
     if carrier_in(typemap.get(statement.target.name)) is None:
         return False
     # a number that only becomes a dual where branches meet, such as a sum's first 0.0, has none

@@ -41,7 +41,7 @@ def tracer() -> Any:
 
 
 def is_traced(function: Any) -> bool:
-    """Tell whether a function is a transform made with ``jit=False``."""
+    """Whether a function is a transform made with ``jit=False``."""
     return isinstance(function, tuple(TRACED.values()))
 
 

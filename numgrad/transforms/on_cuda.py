@@ -370,7 +370,7 @@ def checked(out, shapes, dtypes):
 
 
 def is_distinct(array):
-    """Return whether every element has a place of its own: see `numgrad.drivers.layouts`."""
+    """Whether every element has a place of its own: see `numgrad.drivers.layouts`."""
     end = array.itemsize
     pairs = zip(map(abs, array.strides), array.shape, strict=True)
     for stride, length in sorted(pair for pair in pairs if pair[1] > 1):

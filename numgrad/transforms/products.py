@@ -182,7 +182,7 @@ def careful_function(function, kinds, tangents):
 
 
 def is_stored(output):
-    """Return whether an output is an array whose values and tangents are taken apart."""
+    """Whether an output is an array whose values and tangents are taken apart."""
     return output.is_array and output.is_floating
 
 
@@ -223,7 +223,7 @@ class Jvp(Transform):
         )
 
     def written(self, kinds):
-        """Return whether the tuple of primals is written to: a derivative tells no more of them."""
+        """Whether the tuple of primals is written to: a derivative tells no more of them."""
         return frozenset([0] if super().written(kinds) else [])
 
     def passed_on(self, kinds):
@@ -339,7 +339,7 @@ def called(transform, primals, tangents, out):
 
 
 def is_none(*tangents):
-    """Return whether there is no tangent at all."""
+    """Whether there is no tangent at all."""
     return all(tangent is None for tangent in tangents)
 
 

@@ -118,7 +118,7 @@ class Activity:
         self.active = reached_from(starts)
 
     def is_active(self, name):
-        """Return whether a variable may carry derivatives."""
+        """Whether a variable may carry derivatives."""
         return any(map(self.carries, places(self.shape(name))))
 
     def carries(self, place):
@@ -164,7 +164,7 @@ class Activity:
                 (self.new if is_new else self.outside).add(name)
 
     def _is_type(self, value):
-        """Return whether a value is a type made of another, as in ``float64[:]``."""
+        """Whether a value is a type made of another, as in ``float64[:]``."""
         return (
             isinstance(value, self.nodes.Expr)
             and value.op in ("getitem", "static_getitem")
@@ -373,13 +373,13 @@ class Activity:
         return None, None
 
     def is_comprehension(self, var):
-        """Return whether a variable is the array that Numba collects a comprehension in."""
+        """Whether a variable is the array that Numba collects a comprehension in."""
         definition = guard(get_definition, self.ir, var)
         is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
         return is_call and self.value_of(definition.func) is empty_inferred
 
     def is_class(self, var):
-        """Return whether a variable stands for the type of a number, told by type or a dtype."""
+        """Whether a variable stands for the type of a number, told by type or a dtype."""
         definition = guard(get_definition, self.ir, var)
         if not isinstance(definition, self.nodes.Expr):
             return False
@@ -412,7 +412,7 @@ def is_opaque(shape):
 
 
 def selects_elements(index):
-    """Return whether an index picks elements one by one, so that the result is a copy."""
+    """Whether an index picks elements one by one, so that the result is a copy."""
     if isinstance(index, types.BaseTuple):
         return any(map(selects_elements, index.types))
     return isinstance(index, types.Array | types.List)

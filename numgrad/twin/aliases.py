@@ -180,7 +180,7 @@ def memory_in(shape):
 
 
 def are_alike(shape, other):
-    """Return whether two shapes have their places in the same order."""
+    """Whether two shapes have their places in the same order."""
     if isinstance(shape, tuple) and isinstance(other, tuple):
         return len(shape) == len(other) and all(map(are_alike, shape, other))
     if isinstance(shape, Container) and isinstance(other, Container):

@@ -123,7 +123,7 @@ def is_ours(thing):
 
 
 def is_plain(typingctx, function):
-    """Return whether a thing is a function of Python's that Numba knows nothing of."""
+    """Whether a thing is a function of Python's that Numba knows nothing of."""
     if not inspect.isfunction(function) or is_ours(function):
         return False
     return typingctx._lookup_global(function) is None
@@ -190,7 +190,7 @@ def plain_source(function):
 
 
 def is_number_class(function):
-    """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
+    """Whether calling a thing converts a number to a type of NumPy's or Numba's."""
     return isinstance(function, types.Number) or (
         isinstance(function, type) and issubclass(function, np.number)
     )

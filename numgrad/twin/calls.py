@@ -245,13 +245,13 @@ def relate_known(call):
 
 
 def is_real(kind):
-    """Return whether an array or a number has no imaginary part but zeros, which are made anew."""
+    """Whether an array or a number has no imaginary part but zeros, which are made anew."""
     element = kind.dtype if isinstance(kind, types.Array) else kind
     return element is not None and not isinstance(element, types.Complex)
 
 
 def are_known(call):
-    """Return whether the types of all that a call concerns are known."""
+    """Whether the types of all that a call concerns are known."""
     names = [call.expr.func.name, *(var.name for var in call.expr.args)]
     return all(call.activity.type_of(name) is not None for name in names)
 

@@ -158,7 +158,7 @@ FRESH_HERE = {
 
 
 def is_fresh_here(function):
-    """Return whether a function is one of numgrad's own whose result is new memory."""
+    """Whether a function is one of numgrad's own whose result is new memory."""
     where = getattr(function, "__module__", None), getattr(function, "__name__", None)
     return where in FRESH_HERE
 

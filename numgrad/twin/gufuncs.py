@@ -204,7 +204,7 @@ class LoopWriter:
         return [*before, f"kernel({', '.join(arguments)})", *after]
 
     def takes_array(self, position):
-        """Return whether the kernel takes an array where the signature has no dimension."""
+        """Whether the kernel takes an array where the signature has no dimension."""
         kinds = self.kernel_kinds
         return kinds is not None and isinstance(kinds[position], types.Array)
 

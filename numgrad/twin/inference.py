@@ -49,7 +49,7 @@ _inferred: WeakKeyDictionary[Any, dict[Any, Inferred]] = WeakKeyDictionary()
 
 
 def is_front_end() -> bool:
-    """Return whether the compilation under way ends with type inference."""
+    """Whether the compilation under way ends with type inference."""
     return isinstance(ConfigStack.top_or_none(), FrontEndFlags)
 
 
@@ -97,7 +97,7 @@ def _infer(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
 
 
 def has_context_managers(function: Any) -> bool:
-    """Return whether there is a ``with`` statement in a function."""
+    """Whether there is a ``with`` statement in a function."""
     return any(each.opname.endswith("_WITH") for each in dis.get_instructions(function))
 
 

@@ -45,7 +45,7 @@ def shadow_type(kind, shape, activity, carrier):
 
 
 def has_active(pattern):
-    """Return whether any part of a value becomes a carrier."""
+    """Whether any part of a value becomes a carrier."""
     return any(map(has_active, pattern)) if isinstance(pattern, tuple) else bool(pattern)
 
 

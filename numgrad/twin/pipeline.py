@@ -23,7 +23,7 @@ from numgrad.twin.rewriting import Rewriting
 
 
 def calls_itself(function):
-    """Return whether a function calls itself, or another one that does in the end."""
+    """Whether a function calls itself, or another one that does in the end."""
     contents = Contents()
     try:
         callees = contents.part(function).children

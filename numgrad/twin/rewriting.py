@@ -109,7 +109,7 @@ class Rewriting(Statements):
         return pattern_of(activity.shape(name), becomes_active)
 
     def _is_allocated_active(self, statement):
-        """Return whether what allocates memory is replaced, or typed by what it is given."""
+        """Whether what allocates memory is replaced, or typed by what it is given."""
         value, activity = statement.value, self.activity
         is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
         return is_call and (
@@ -133,7 +133,7 @@ class Rewriting(Statements):
         return None if shape.is_memory and may_change else True
 
     def _is_computed_of_duals(self, value):
-        """Return whether a new array holds duals by the rules, since an operand does."""
+        """Whether a new array holds duals by the rules, since an operand does."""
         if not isinstance(value, self.nodes.Expr):
             return False
         if value.op == "call" and not self._is_known(value.func):
@@ -141,7 +141,7 @@ class Rewriting(Statements):
         return any(self.activity.is_active(var.name) for var in value.list_vars())
 
     def _is_known(self, func):
-        """Return whether what is called is a function or a method that the table knows."""
+        """Whether what is called is a function or a method that the table knows."""
         if isinstance(self.activity.type_of(func.name), types.BoundFunction):
             return True
         function = self.activity.function_of(func)
@@ -204,7 +204,7 @@ class Rewriting(Statements):
         return self._made_active(item, pattern)
 
     def _is_surely_active(self, item):
-        """Return whether a number carries derivatives by an operation that always hands them on."""
+        """Whether a number carries derivatives by an operation that always hands them on."""
         if not self.activity.is_active(item.name):
             return False
         definition = guard(get_definition, self.activity.ir, item)
@@ -357,7 +357,7 @@ class Rewriting(Statements):
         return None, []
 
     def _is_class(self, func):
-        """Return whether what is called converts a number to a type."""
+        """Whether what is called converts a number to a type."""
         activity = self.activity
         if is_number_class(activity.value_of(func)) or activity.is_class(func):
             return True

@@ -16,7 +16,7 @@ def arguments_written(function, kinds):
 
 
 def draws_randomly(function, kinds):
-    """Return whether a function draws from generators of random numbers that all share."""
+    """Whether a function draws from generators of random numbers that all share."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
     summary = Activity.of(function, folded)
     return summary is None or summary.draws

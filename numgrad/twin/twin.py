@@ -65,7 +65,7 @@ def note(function):
 
 
 def is_compiled(function):
-    """Return whether a function is part of what has been compiled on duals."""
+    """Whether a function is part of what has been compiled on duals."""
     try:
         return function in _compiled
     except TypeError:
@@ -109,7 +109,7 @@ def untwinned(function):
 
 
 def are_by_address(functions):
-    """Return whether things are functions of numbers, all locked to the same signature."""
+    """Whether things are functions of numbers, all locked to the same signature."""
     if not isinstance(functions, tuple) or not functions:
         return False
     if not all(isinstance(each, Dispatcher) and not each._can_compile for each in functions):

@@ -31,7 +31,7 @@ class PartialsType(types.Type):
 
 
 def has_vector(dual):
-    """Return whether the partials of a dual are one vector."""
+    """Whether the partials of a dual are one vector."""
     return dual.count > 1 and isinstance(dual.value, types.Float)
 
 

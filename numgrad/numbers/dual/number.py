@@ -127,7 +127,7 @@ def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _is_zero(x: Any) -> bool:
-    """Return whether a derivative is none at all, which an infinite slope leaves so."""
+    """Whether a derivative is none at all, which an infinite slope leaves so."""
     if isinstance(x, Dual):
         return all(map(_is_zero, (x.value, *x.partials)))
     return bool(x == 0)
