@@ -1,4 +1,4 @@
-"""What a compiled function is made of: digests that change when any of it changes.
+"""Digests of compiled functions, which change when anything that they are made of does.
 
 A function is described by its bytecode and constants, its defaults, and what its names stand for:
 numbers, arrays and the like by their values; functions, with the rules in force for them and the
@@ -301,7 +301,7 @@ def overloads_of(thing):
 
 
 def without_names():
-    """Return what compiled code may follow though no name in it leads there, and what it is for.
+    """The rules and overloads that compiled code may follow though no name in it leads there.
 
     These are the rules of users for operators and ufuncs, and the operators, methods and attributes
     that programs gave types.
@@ -342,7 +342,7 @@ def body_of(rule):
 
 
 def closed_over(function):
-    """Return what the free variables of a function stand for."""
+    """The values of a function's free variables."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents

@@ -1,4 +1,4 @@
-"""What is known by its name: packages of which the version says what they are."""
+"""Packages that are known by name, as their versions say what they are."""
 
 import dis
 import hashlib
@@ -35,7 +35,7 @@ def names_in(code):
 
 
 def text_of_code(code):
-    """Return what a function does but for its constants, whatever line it is in."""
+    """The text of a function's bytecode, without its constants and lines."""
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
     return f"code {code.co_code.hex()} {code.co_exceptiontable.hex()} {counts} {names}"
@@ -121,7 +121,7 @@ def folders_of(paths):
 
 
 def mangled(names):
-    """Return how the names of environments of functions begin."""
+    """The beginnings of the names of functions' environments."""
     begin = [mangle_identifier(f".NumbaEnv.{module}.{name}")[:-1] for module, name in names]
     return tuple(f"_Z{name}" for name in begin)
 

@@ -1,4 +1,4 @@
-"""What keeps derivatives in Numba's caches from going stale.
+"""The stamps that keep derivatives in Numba's caches from going stale.
 
 The machine code of a derivative carries a stamp (`numgrad.targets.stamps`) with a digest of every
 function it was made from. Where Numba saves a function that the code is linked into, the stamp
@@ -33,7 +33,7 @@ from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
 
 class Memory:
-    """What is remembered of functions, weakly where Python allows it."""
+    """A memory of functions, weak where Python allows it."""
 
     def __init__(self):
         self._weak: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

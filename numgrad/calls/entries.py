@@ -91,7 +91,7 @@ class Entry(AbstractTemplate):
 
 
 class StandInEntry(Entry):
-    """The signatures of what stands in the place of a compiled function that has a rule."""
+    """The signatures of the stand-in for a compiled function that has a rule."""
 
     def generic(self, arguments, keywords):
         pysig, folded_argtypes = self.function._compiler.fold_argument_types(arguments, keywords)

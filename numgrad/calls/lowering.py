@@ -61,7 +61,7 @@ def number_in(context, builder, argtype, value):
 
 
 def lower_derivation(context, builder, derivation, argtypes, arguments):
-    """Emit what a function of the table gives for arguments of some types."""
+    """Emit a call of a function of the table by its derivation."""
     if derivation.by_tangents:
         return by_tangents(context, builder, derivation, arguments[0])
     if derivation.returned and derivation.carrier.is_outlined:
@@ -112,7 +112,7 @@ def by_tangents(context, builder, derivation, argument):
 
 
 def outlined(context, builder, derivation, argtypes, arguments):
-    """Emit a call of a function that is emitted once a module, for each derivation.
+    """Emit an outlined call: of a function emitted once a module, for each derivation.
 
     What a careful product asks is so much that LLVM would take minutes, where each operation of a
     function were part of it: its time grows faster than the conditions that depend on each other.

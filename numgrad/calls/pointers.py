@@ -43,7 +43,7 @@ def is_of_scipy(ufunc):
 
 
 def active_version_of(function):
-    """Return what follows the rule of such a function where there are duals."""
+    """The active version of such a function, which follows its rule."""
     address = None if isinstance(function, np.ufunc) else address_of(function)
     identity = id(function)  # those of ctypes have no hash
     if identity not in _active_versions:
@@ -67,7 +67,7 @@ def carrier_made_for(function, address):
 
 
 class PointerEntry(Entry):
-    """The signatures of what stands in the place of a function that is called by its address."""
+    """The signatures of the stand-in for a function that is called by its address."""
 
     caller: Any  # compiled code that calls it
 

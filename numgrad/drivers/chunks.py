@@ -1,4 +1,4 @@
-"""Inputs with their seeds, and what comes out of them.
+"""Chunks of inputs: their seeds, and the harvest.
 
 All inputs of a derivative are numbered from 0 up. A pass carries one chunk of them: the inputs
 ``start`` to ``start + count - 1`` are seeded, which means that the k-th of them has 1 as its k-th
@@ -150,7 +150,7 @@ def store_values(target, source):
 
 @internal_njit
 def kept(dual, before, number, lane):
-    """Return the partial of a lane if there is such a lane, otherwise what was there before."""
+    """The partial of a lane if there is such a lane, otherwise that of before."""
     return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
 
 

@@ -175,7 +175,7 @@ class Mapping:
         return lines
 
     def _saving(self):
-        """Return the source that copies what a function may write and every item gets whole."""
+        """The source that saves the state that items share and may write."""
         lines = []
         self.names |= {"saved": state.saved, "put_back": state.put_back}
         for k, (expression, kind) in enumerate(self.state):
@@ -308,15 +308,15 @@ class Mapping:
         return numba.njit(shared, parallel=True, **INTERNAL)
 
     def _putting_back(self):
-        """Return the source that lets what items may write be as the caller left it."""
+        """The source that puts back the state that items may write."""
         return [
             f"put_back({expression}, saved[{k}])" for k, (expression, _) in enumerate(self.state)
         ]
 
     def _with_care(self, loop):
-        """Return a loop that takes down whether items have derivatives that are nan, and is told.
+        """The loop with a flag for items whose derivatives are nan, which are computed again.
 
-        So it can be vector code; what computes items again is compiled only then.
+        So it can be vector code; the careful computation is compiled only then.
         """
         numbers = [leaf.expression for leaf in self._results()]
         make = partial(careful_items, self.careful, tuple(self.kinds), tuple(self.in_axes))
@@ -336,7 +336,7 @@ class Mapping:
         ]
 
     def items_again(self):
-        """Return the body that fills in what is nan among the results of some items.
+        """The body that replaces nan among the results of some items.
 
         What items may write is left to the last of them, which is computed once more for that.
         """
@@ -367,9 +367,9 @@ def careful_items(function, kinds, in_axes):
 
 
 def shapes_of_results(function, kinds, results):
-    """Return of which inputs each result of a derivative has the shape, or None if not known.
+    """The inputs whose shapes each result of a derivative has, or None if unknown.
 
-    That is where its output is a number: then the result has the dimensions of the inputs alone.
+    Known are those of an output that is a number: it has no dimensions of its own.
     """
     transform = DRIVERS.get(function)
     inputs = None if transform is None else transform.inputs_of_results(kinds)

@@ -1,4 +1,4 @@
-"""What the passes of a derivative do about the caller's memory: duals for it, checks, copies."""
+"""The caller's memory in the passes of a derivative: duals for it, checks, copies."""
 
 from collections.abc import Callable
 from math import prod
@@ -42,7 +42,7 @@ class CallersMemory:
     _duals_like: Callable[[Leaf, str], str]
 
     def check_unshared(self):
-        """Raise if what the function writes to one argument is read from another.
+        """Raise if an argument that the function writes has an alias among the others.
 
         What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
         it is seen wherever they are, but for duals of the same memory.
@@ -80,7 +80,7 @@ class CallersMemory:
                 self.add(f"{check}({place.expression})")
 
     def save(self, more):
-        """Copy what the function may write in the caller's memory, if there is another pass.
+        """Save the state that the function may write, if there is another pass.
 
         ``more`` is the source of whether there is, or False; and there may always be a careful one.
         """
@@ -119,7 +119,7 @@ class CallersMemory:
         return [f"saved{k} = {self.name(state.saved, 'saved')}({expression})"]
 
     def put_back(self, indent):
-        """Let all that the function may write in the caller's memory be as it was at first."""
+        """Put back the state that the function may write."""
         for k, (expression, kind) in enumerate(self.state):
             if kind is ALL_GENERATORS:
                 put_back = self.name(put_back_generators, "put_back")

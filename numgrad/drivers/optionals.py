@@ -1,4 +1,4 @@
-"""What a function returns or leaves out: a value of a type, or None, told when it runs."""
+"""Optional results: a value of a type, or None, told at run time."""
 
 import numpy as np
 from numba import types

@@ -1,4 +1,4 @@
-"""What is told of a compilation that takes long: one line on the terminal, once."""
+"""Progress of a compilation that takes long: one line on the terminal, once."""
 
 import os
 import sys

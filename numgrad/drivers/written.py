@@ -1,4 +1,4 @@
-"""Which arguments of a function may be written to, be it a user's or the driver of a transform."""
+"""The arguments that a function may write to, be it a user's or the driver of a transform."""
 
 from numba import types
 

@@ -24,7 +24,7 @@ _asking = threading.RLock()
 
 
 def thread_count(results: int) -> int:
-    """Return how many of Numba's threads may derive so many results.
+    """The number of Numba's threads that may derive so many results.
 
     One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process
     when two Python threads launch at once. In a child forked after its parent had launched, GNU
@@ -97,7 +97,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def most_cached_bytes() -> int:
-    """Return how many bytes of results to store in the cache at most, rather than past it.
+    """The most bytes of results to store in the cache, rather than past it.
 
     Measured: more than a quarter of the cache are faster stored past it, even if all would fit.
     """

@@ -50,7 +50,7 @@ class Derivative(Targeted, Jacobian):
         return None
 
     def _whole(self, count):
-        """Return which arguments stay whole: tables, of which the function takes items."""
+        """The arguments that stay whole: tables, of which the function takes items."""
         if self.function in DRIVERS:
             return frozenset()
         by, _ = positions_of(self.function, self.argnums, count)
@@ -199,7 +199,7 @@ def together(length, other):
 
 @internal_njit
 def size_of_shape(shape):
-    """Return how many elements an array of a shape has."""
+    """The number of elements of an array of a shape."""
     size = 1
     for length in shape:
         size *= length

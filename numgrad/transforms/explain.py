@@ -148,7 +148,7 @@ def note_call(reading: Reading, place: Any, function: Any, signature: Any) -> No
 
 
 def note_of_callee(reading: Reading, callee: Any, kinds: Any, *, on_duals: bool) -> str:
-    """Return what became of a compiled function; one compiled on duals is to be shown too."""
+    """The note on a compiled callee; one compiled on duals is to be shown too."""
     name = name_of(callee)
     if not on_duals:
         return f"{name} as it is"

@@ -123,7 +123,7 @@ class Lifting:
         return Body([*self.lines, f"return {result}"], self.names)
 
     def _saved(self, unknown):
-        """Return the source that copies what the residual may write, which is called many times."""
+        """The source that saves the state that the residual may write, for its next call."""
         residual = self.root.residual
         written = written_arguments(residual, (unknown, *self.kinds))
         self.state = [
@@ -185,7 +185,7 @@ class Lifting:
         return name
 
     def _checks_of_written(self):
-        """Return the source that finds out what the solver stored where derivatives were."""
+        """The source that checks what the solver stored where derivatives were."""
         written = written_arguments(self.root.function, tuple(self.primal_kinds))
         return [
             f"check_unwritten({leaf.expression}, p{position}{leaf.expression.removeprefix(whole)})"

@@ -34,7 +34,7 @@ def _made(kind, function, *settings):
 
 
 def tracer() -> Any:
-    """Load what differentiates in plain Python."""
+    """Load the tracer, which differentiates in plain Python."""
     from numgrad.tracer import derivatives
 
     return derivatives

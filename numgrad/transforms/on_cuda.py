@@ -218,7 +218,7 @@ def map_items(transform, arguments, axes, out):
 
 
 def along(argument, axis, counts):
-    """Return what an item has of an argument; note how many items there are."""
+    """The part of an argument that an item gets; note how many items there are."""
     if isinstance(argument, tuple):
         return Tuple(tuple(along(member, axis, counts) for member in argument))
     if axis is None:
@@ -259,7 +259,7 @@ def map_points(transform, arguments, out):
 
 
 def simulated(transform, arguments, out):
-    """Return what the host computes: the simulator runs kernels as Python, and duals are none."""
+    """The results of the host: the simulator runs kernels as Python, where there are no duals."""
     host = [mapped(shadow_of, argument) for argument in arguments]
     keywords = {} if out is None else {"out": mapped(shadow_of, out)}
     results = Transform.__call__(transform, *host, **keywords)

@@ -82,7 +82,7 @@ class JvpPasses(Passes):
         return partial(careful_function, self.function, self.kinds, self.directions)
 
     def again(self):
-        """Return the body of a function of what is given and ``results``, which it fills."""
+        """The body of a function of the arguments and ``results``, which it fills."""
         self._compute()
         return self.filling(self._found())
 
@@ -333,7 +333,7 @@ def jvp(
 
 
 def called(transform, primals, tangents, out):
-    """Return what a transform makes of a call from Python."""
+    """The result of a call of a transform from Python."""
     given = {} if out is None else {"out": out}
     return transform(as_tuple(primals), as_tuple(tangents), **given)
 

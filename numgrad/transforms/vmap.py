@@ -30,7 +30,7 @@ class Targeted(Transform):
         return Transform.__call__(self, *arguments, **keywords)
 
     def call_on_cuda(self, arguments, out):
-        """Return what the transform does on a GPU with arguments in their order."""
+        """The results of the transform on a GPU for arguments in their order."""
         raise NotImplementedError
 
 
@@ -84,7 +84,7 @@ def first_item(argument, axis):
 
 
 def numbers_in(argument):
-    """Return how many numbers an argument of a call from Python holds."""
+    """The count of numbers in an argument of a call from Python."""
     if isinstance(argument, tuple):
         return sum(map(numbers_in, argument))
     return getattr(argument, "size", 1)

@@ -1,4 +1,4 @@
-"""Which parts of a value become duals: patterns made from its shape.
+"""Patterns: which parts of a value become duals, by its shape.
 
 A pattern is True for a number, an array or a list that becomes one of duals, None for what stays as
 it is, and a tuple of patterns for the items of a tuple.

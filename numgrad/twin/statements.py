@@ -6,7 +6,7 @@ from numgrad.arrays import activation
 
 
 class Statements:
-    """The statements of one function: what is made, what is set, what leaves it as text."""
+    """The statements of one function: new ones, changed ones, those that print or raise."""
 
     block: ir.Block  # where the rewriting is
     loc: ir.Loc

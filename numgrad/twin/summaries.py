@@ -1,4 +1,4 @@
-"""What a call of a function does to its caller, asked before anything is compiled."""
+"""Summaries: the effects of a call on its caller, before anything is compiled."""
 
 from numgrad.twin.activity import STARRED, Activity, is_written
 

@@ -1,4 +1,4 @@
-"""How a dual lies in registers and in memory.
+"""The layout of a dual in registers and in memory.
 
 In registers the partials are one LLVM vector, so that one instruction serves them all; in memory
 they are plain numbers, since a vector there would ask for an alignment that arrays don't have. A

@@ -17,7 +17,7 @@ _SYNONYMS = {"gammaln": "lgamma", "psi": "digamma"}
 
 
 def apply(rule: Rule, *arguments: Any) -> Any:
-    """Return what a function of the table gives for numbers and duals.
+    """Apply a function of the table to numbers and duals.
 
     The duals of the highest depth carry derivatives, all others are constants to them:
 
