@@ -127,7 +127,7 @@ def register(spelling, function, base=Entry, *, in_place=False):
         "in_place": in_place,
         "prefer_literal": function in POWERS,
     }
-    template = type(f"Dual_{registry.entry(function).name}", (base,), attributes)
+    template: Any = type(f"Dual_{registry.entry(function).name}", (base,), attributes)
     builtin_registry.register_global(spelling, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 
@@ -154,9 +154,10 @@ def stand_in(dispatcher):
     def call(*arguments):
         return dispatcher(*arguments)
 
-    call.stands_for = dispatcher
-    register(call, dispatcher, StandInEntry)
-    return call
+    caller: Any = call
+    caller.stands_for = dispatcher
+    register(caller, dispatcher, StandInEntry)
+    return caller
 
 
 @cache

@@ -1,5 +1,7 @@
 """Ufuncs that write to an array of the caller's."""
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.core.typing.templates import builtin_registry, signature
@@ -10,8 +12,6 @@ from numgrad.calls.entries import Entry
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.emitting import return_type
 from numgrad.rules import registry
-
-# Ufuncs that write to an array of the caller's
 
 
 class EntryInto(Entry):
@@ -43,7 +43,7 @@ class EntryInto(Entry):
 def register_into(function):
     """Teach Numba a ufunc of the table with an output."""
     attributes = {"key": staticmethod(function), "function": staticmethod(function)}
-    template = type(f"Dual_{function.__name__}_into", (EntryInto,), attributes)
+    template: Any = type(f"Dual_{function.__name__}_into", (EntryInto,), attributes)
     builtin_registry.register_global(function, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 

@@ -60,7 +60,7 @@ def carrier_made_for(function, address):
 
     key = scipy_function_named(function.__name__) if address is None else function_at(address)
     attributes = {"key": staticmethod(call), "caller": caller, "function": staticmethod(key)}
-    template = type("Dual_pointer", (PointerEntry,), attributes)
+    template: Any = type("Dual_pointer", (PointerEntry,), attributes)
     builtin_registry.register_global(call, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
     return call

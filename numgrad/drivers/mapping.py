@@ -181,7 +181,7 @@ class Mapping:
         for k, (expression, kind) in enumerate(self.state):
             if not state.can_be_saved(kind):
                 position = position_of(expression)
-                raise TypeError(state.told_of(self.function, position, kind))
+                raise TypeError(state.unsaved_message(self.function, position, kind))
             if isinstance(kind, types.Array):
                 self.names |= {f"held{k}": kind.dtype, "in_line": chunks.in_line}
                 lines.append(

@@ -111,7 +111,7 @@ class CallersMemory:
             return [f"saved{k} = {states}", f"{self.name(keep, 'keep')}(saved{k})"]
         if not state.can_be_saved(kind):
             position = position_of(expression)
-            message = self.name(state.told_of(self.function, position, kind), "message")
+            message = self.name(state.unsaved_message(self.function, position, kind), "message")
             return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
         if isinstance(kind, types.Array):
             line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))

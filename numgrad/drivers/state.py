@@ -290,7 +290,7 @@ def arrays_in(expression, kind):
     return [(expression, kind)] if isinstance(kind, types.Array) else []
 
 
-def told_of(function, position, kind):
+def unsaved_message(function, position, kind):
     """The message where state can't be put back for the next pass."""
     return (
         f"{function.py_func.__name__} may write to its argument {position}, which must be as it "

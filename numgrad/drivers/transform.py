@@ -267,7 +267,7 @@ class Driver(CPUDispatcher):
 
     def compile(self, sig):
         """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
-        with progress.told(self.label):
+        with progress.reported(self.label):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:

@@ -43,9 +43,6 @@ class Carrier(types.Type):
     ``value`` is the type of the value, ``depth`` the place among nested derivatives.
     """
 
-    is_outlined = False  # whether calls of the table are so long that each is a function of its own
-    is_row_of_floats = False  # whether one lies in memory as floats that scale and add up with it
-
     def __init__(self, value, depth, name):
         self.value = value
         self.depth = depth
@@ -58,11 +55,21 @@ class Carrier(types.Type):
 
     @property
     def order(self):
-        """How many corrections make an approximation exact whose value is exact already.
+        """The number of corrections that make an approximation exact whose value is exact.
 
         Each makes what is carried exact to one order more: there are as many as carriers nest.
         """
         return 1 + (self.value.order if is_carrier(self.value) else 0)
+
+    @property
+    def is_outlined(self):
+        """Whether calls of the table are so long that each is a function of its own."""
+        return False
+
+    @property
+    def is_row_of_floats(self):
+        """Whether one lies in memory as floats that scale and add up with it."""
+        return False
 
     def with_value(self, value):
         """Make the type that carries the same along with another type of values."""

@@ -89,7 +89,7 @@ def html_of(section: Section) -> str:
 
 @dataclass
 class Reading:
-    """What one compiled form of a function does, line by line."""
+    """One compiled form of a function, read line by line."""
 
     active: set[int] = field(default_factory=set)
     notes: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))

@@ -29,7 +29,7 @@ from numgrad.twin.twin import twin_of
 
 
 class ImplicitRoot(Transform):
-    """What a solver finds, differentiated by the equation that it solves."""
+    """A solver's root, differentiated by the equation that it solves."""
 
     summary = "the root, with its derivatives,"
     options = INTERNAL  # not inlined: a solver is long, and its call costs nothing beside it
@@ -135,7 +135,7 @@ class Lifting:
         for position in sorted(written - {0}):
             if not state.can_be_saved(self.kinds[position - 1]):
                 kind = self.kinds[position - 1]
-                raise DifferentiationError(state.told_of(residual, position, kind))
+                raise DifferentiationError(state.unsaved_message(residual, position, kind))
         return [f"saved{k} = saved({source})" for k, (source, _) in enumerate(self.state)]
 
     def _put_back(self):

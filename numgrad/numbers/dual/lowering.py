@@ -86,7 +86,7 @@ def has_nan(context, builder, argtype, number):
 
 
 def all_floats(context, builder, argtype, number, test, join):
-    """Emit what a test says of the floats that a number is made of."""
+    """Emit a test of all the floats that a number is made of."""
     if is_carrier(argtype):
         parts = argtype.components(builder, number)
     elif is_complex(argtype):
@@ -96,7 +96,9 @@ def all_floats(context, builder, argtype, number, test, join):
         return test(context, builder, argtype, number)
     else:
         return cgutils.false_bit if join == builder.or_ else cgutils.true_bit
-    result, *others = (all_floats(context, builder, *part, test, join) for part in parts)
+    result, *others = (
+        all_floats(context, builder, each, value, test, join) for each, value in parts
+    )
     for each in others:
         result = join(result, each)
     return result
