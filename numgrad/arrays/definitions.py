@@ -13,6 +13,9 @@ from numgrad.numbers.dual.type import is_dual
 from numgrad.targets.options import INTERNAL
 
 
+BODIES = {}  # by a function: the functions of types that return the bodies it is compiled from
+
+
 def define(*functions):
     """Say what functions of NumPy are where duals are among their arguments.
 
@@ -32,10 +35,16 @@ def define(*functions):
             return found or of_arrays(functions[0], typed, kinds, keywords)
 
         for function in functions:
+            keep_body(function, typed)
             overload(function, strict=False, jit_options=INTERNAL, target="cpu")(given)
         return typed
 
     return register
+
+
+def keep_body(function, typed):
+    """Let plain Python know what a function is compiled from: it runs the very same."""
+    BODIES.setdefault(function, []).append(inspect.unwrap(typed))
 
 
 def of_arrays(function, typed, kinds, keywords):

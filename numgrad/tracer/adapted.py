@@ -13,7 +13,6 @@ Nothing is changed for anyone else: the module stays what it is.
 """
 
 import builtins
-import dis
 import functools
 import math
 import operator
@@ -38,6 +37,7 @@ from numgrad.tracer.numbers import (
 )
 from numgrad.tracer.operators import as_python, computed_by, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
+from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
@@ -77,7 +77,7 @@ def _compiled(thing: Any) -> Any:
     if isinstance(thing, transform.Transform):
         return thing.traced()
     if isinstance(thing, Dispatcher):
-        return _ruled(thing) if thing in TABLE else _rebuilt(thing.py_func, {})
+        return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
     return thing
 
 
@@ -88,7 +88,7 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return functools.partial(function, jit=False)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
-    return _rebuilt(function, building)
+    return rebuilt(function, adapted, _builtins, building)
 
 
 def is_maker(function: types.FunctionType) -> bool:
@@ -102,71 +102,6 @@ def is_own(function: types.FunctionType) -> bool:
     """Return whether a function is part of numgrad, and not of its examples."""
     module = function.__module__ or ""
     return module.startswith("numgrad.") and not module.startswith("numgrad.examples")
-
-
-def _rebuilt(function: types.FunctionType, building: dict[Any, Any]) -> Any:
-    """Return a function that looks its names up through the view.
-
-    The functions being built are known, since one may refer to itself.
-    """
-    if function in building:
-        return building[function]
-    if isinstance(function.__globals__, View) or _assigns_globals(function.__code__):
-        return function
-    cells = [_cell(cell) for cell in function.__closure__ or ()]
-    made = types.FunctionType(
-        function.__code__,
-        View(function.__globals__),
-        function.__name__,
-        function.__defaults__,
-        tuple(new for new, _ in cells),
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
-    made.__module__ = function.__module__
-    building[function] = made
-    for new, content in cells:
-        if content is not None:
-            new.cell_contents = adapted(content, building)
-    return made
-
-
-def _cell(cell: Any) -> tuple[Any, Any]:
-    """Return a cell to fill, and with what; or the very same cell where it holds plain data."""
-    try:
-        content = cell.cell_contents
-    except ValueError:  # not assigned yet
-        return cell, None
-    is_data = isinstance(content, type) or not (
-        callable(content) or isinstance(content, types.ModuleType)
-    )
-    return (cell, None) if is_data else (types.CellType(), content)
-
-
-@functools.lru_cache(maxsize=512)
-def _assigns_globals(code: types.CodeType) -> bool:
-    """Return whether code has the statement ``global``: what it assigns must reach its module."""
-    if any(instruction.opname == "STORE_GLOBAL" for instruction in dis.get_instructions(code)):
-        return True
-    return any(_assigns_globals(c) for c in code.co_consts if isinstance(c, types.CodeType))
-
-
-class View(dict[str, Any]):
-    """The global names of a function, looked up when they are needed."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        kept = ("__name__", "__package__", "__spec__")
-        super().__init__({name: names[name] for name in kept if name in names})
-        super().__setitem__("__builtins__", _builtins)
-        self.names = names
-
-    def __getitem__(self, name: str) -> Any:
-        return adapted(self.names[name])
-
-    def __setitem__(self, name: str, value: Any) -> None:  # by globals()[name]
-        self.names[name] = value
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
 
 
 # The functions of math

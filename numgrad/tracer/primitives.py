@@ -1,0 +1,246 @@
+"""The memory of duals in plain Python: what bodies of compiled functions ask of it.
+
+Compiled code sees duals in an array as the numbers that they are in memory, and knows their type.
+Here an array of duals is one of objects, and the same types tell which numbers a dual is made of.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numba import from_dtype, typeof, types
+from numba.np.numpy_support import as_dtype
+
+from numgrad.arrays import definitions, manipulation
+from numgrad.arrays.linalg import equations, matrices, quotients
+from numgrad.numbers import conversions, layouts
+from numgrad.numbers.dual import parts
+from numgrad.numbers.dual.number import Dual
+from numgrad.numbers.dual.type import DualType, number_of
+from numgrad.rules.registry import primal
+from numgrad.tracer.elements import (
+    Elements,
+    cast,
+    dtype_of,
+    is_array,
+    members,
+    objects,
+    values_of,
+)
+
+# Types
+
+
+def partials_of(*elements: Elements) -> dict[int, int]:
+    """The number of partials at every depth among elements."""
+    found: dict[int, int] = {}
+    waiting = [each for some in elements for each in members(some) if isinstance(each, Dual)]
+    while waiting:
+        dual = waiting.pop()
+        found[dual.depth] = len(dual.partials)
+        waiting += [x for x in (dual.value, *dual.partials) if isinstance(x, Dual)]
+    return found
+
+
+def number_type(elements: Elements) -> Any:
+    """The type of the numbers in elements: duals nested as they are, all of them together."""
+    number: Any = from_dtype(dtype_of(elements))
+    for depth, count in sorted(partials_of(elements).items()):
+        number = DualType(number, count, depth)
+    return number
+
+
+def type_of(x: Any) -> Any:
+    """The type that compiled code would know of an argument."""
+    if is_array(x):
+        layout = "C" if x.flags.c_contiguous else "F" if x.flags.f_contiguous else "A"
+        number = number_type(x) if x.dtype == object else from_dtype(x.dtype)
+        return types.Array(number, x.ndim, layout)
+    if isinstance(x, Dual):
+        return number_type(x)
+    return types.literal(x) if isinstance(x, str) else typeof(x)
+
+
+# The numbers that duals are made of: the value and then the partials, at every level
+
+
+def leaves(number: Any, kind: Any) -> Iterator[Any]:
+    """The numbers that a number is made of, as one of a type."""
+    if not isinstance(kind, DualType):
+        yield number
+    elif isinstance(number, Dual) and number.depth == kind.depth:
+        for each in (number.value, *number.partials):
+            yield from leaves(each, kind.value)
+    else:
+        zero = as_dtype(number_of(kind)).type(0)
+        for each in (number, *(zero,) * kind.count):
+            yield from leaves(each, kind.value)
+
+
+def numbers_of(array: Elements, kind: Any) -> Any:
+    """An array of the numbers that those in an array are made of, along a last axis."""
+    width = count_of(kind)
+    items = (each for number in members(array) for each in leaves(number, kind))
+    dtype = as_dtype(number_of(kind))
+    return np.fromiter(items, dtype, np.size(array) * width).reshape(*np.shape(array), width)
+
+
+def count_of(kind: Any) -> int:
+    """How many numbers a number of a type is made of."""
+    return (1 + kind.count) * count_of(kind.value) if isinstance(kind, DualType) else 1
+
+
+def number_from(items: Iterator[Any], kind: Any) -> Any:
+    """The number that is made of some numbers."""
+    if not isinstance(kind, DualType):
+        return next(items)
+    value, *slopes = (number_from(items, kind.value) for _ in range(1 + kind.count))
+    return Dual(value, tuple(slopes), depth=kind.depth)
+
+
+def array_from(numbers: Any, kind: Any) -> Elements:
+    """The array of what is made of the numbers along a last axis."""
+    if not isinstance(kind, DualType):
+        return numbers[..., 0]
+    shape = numbers.shape[:-1]
+    result = np.empty(shape, object)
+    for index in np.ndindex(shape):
+        result[index] = number_from(iter(numbers[index]), kind)
+    return result
+
+
+# Numbers
+
+
+def converted(number: Any, kind: Any) -> Any:
+    """A number as one of a type: constants have no partials here."""
+    return cast(number, as_dtype(number_of(kind)))
+
+
+def converted_like(model: Any, number: Any) -> Any:
+    return cast(number, dtype_of(model))
+
+
+def constant(array: Elements, number: Any) -> Any:
+    """A number as an array has them."""
+    return dtype_of(array).type(number)
+
+
+def with_primal(number: Any, value: Any) -> Any:
+    """A number with another value, and its derivatives."""
+    if isinstance(number, Dual):
+        return Dual(with_primal(number.value, value), number.partials, depth=number.depth)
+    return type(number)(value)
+
+
+def set_primal(line: Elements, position: int, value: Any) -> None:
+    """Set the number without derivatives of a dual in an array; its derivatives stay."""
+    line[position] = with_primal(line[position], value)
+
+
+def undefined(kind: Any) -> Any:
+    """Zero with derivatives that don't exist."""
+    numbers = [0.0, *(np.nan,) * (count_of(kind) - 1)]
+    return number_from(map(as_dtype(number_of(kind)).type, numbers), kind)
+
+
+# Arrays
+
+
+def empty(shape: Any, kind: Any = float) -> Elements:
+    """An array of zeros of a type, or of a dtype of NumPy's."""
+    if not isinstance(kind, types.Type):
+        return np.zeros(shape, kind)
+    zeros = np.zeros(shape, as_dtype(number_of(kind)))
+    return objects(zeros) if isinstance(kind, DualType) else zeros
+
+
+def empty_like(array: Elements, kind: Any = None) -> Elements:
+    """The same in the shape of another array."""
+    if kind is not None:
+        return empty(array.shape, kind)
+    return objects(np.zeros(array.shape, dtype_of(array))) if array.dtype == object else array * 0
+
+
+def line_of(array: Elements) -> Elements:
+    """The elements in one dimension, in the order in which they lie in memory."""
+    in_order = array.T if array.flags.f_contiguous and not array.flags.c_contiguous else array
+    return in_order.reshape(-1)
+
+
+def columns_of(array: Elements) -> Elements:
+    """An array as a matrix whose columns can be scaled and added by themselves."""
+    return array.reshape((array.size, 1)) if array.ndim == 1 else array
+
+
+def rows_of(array: Elements) -> Any:
+    """The numbers that an array is made of, one row for each of the array."""
+    if array.dtype != object:
+        return array.reshape(len(array), -1)
+    return numbers_of(array, number_type(array)).reshape(len(array), -1)
+
+
+def dot(a: Elements, b: Elements) -> Elements:
+    """The product of vectors and matrices: if one is of numbers, for all partials at once."""
+    if a.dtype != object and b.dtype != object:
+        return np.dot(a, b)
+    if a.dtype != object and b.dtype == object and b.ndim <= 2:
+        kind = number_type(b)
+        return array_from(np.tensordot(a, numbers_of(b, kind), ([-1], [0])), kind)
+    if b.dtype != object and b.ndim == 2:
+        return np.ascontiguousarray(dot(b.T, a.T).T)
+    return np.dot(objects(a), objects(b))
+
+
+def sizes_of(matrix: Elements, model: Any) -> Any:
+    """The largest absolute values of all numbers: those of a partial, for each of them."""
+    numbers = np.abs(numbers_of(matrix, number_type(matrix)))
+    return numbers.max(axis=(0, 1), initial=0.0).astype(model.dtype)
+
+
+def zero_or_nan(matrix: Elements, i: int, j: int, sizes: Any, share: float) -> None:
+    """Let a number be 0 by every partial that is, up to rounding, and nan by the others."""
+    kind = number_type(matrix)
+    numbers = np.fromiter(leaves(matrix[i, j], kind), as_dtype(number_of(kind)))
+    left = np.where(np.abs(numbers) <= share * sizes, 0.0, np.nan).astype(numbers.dtype)
+    matrix[i, j] = number_from(iter(left), kind)
+
+
+# Linear equations: what compiled code has LAPACK do, and in the place of triangular factors and
+# exchanged rows the matrix itself
+
+
+def factorised(matrix: Any) -> tuple[Any, None]:
+    return matrix, None
+
+
+def substitute(matrix: Any, _: None, rows: Elements) -> None:
+    """Solve for all columns in place, and for all partials at once."""
+    kind = number_type(rows) if rows.dtype == object else from_dtype(rows.dtype)
+    numbers = numbers_of(rows, kind)
+    solved = np.linalg.solve(matrix, numbers.reshape(len(rows), -1))
+    rows[...] = array_from(solved.reshape(numbers.shape), kind)
+
+
+
+PRIMITIVES: dict[Any, Any] = {
+    conversions.converted: converted,
+    conversions.converted_like: converted_like,
+    conversions.primal_of: primal,
+    parts.set_primal: set_primal,
+    layouts.line_of: line_of,
+    definitions.constant: constant,
+    manipulation.values_of: values_of,
+    matrices.columns_of: columns_of,
+    matrices.rows_of: rows_of,
+    matrices.dot: dot,
+    matrices.undefined: undefined,
+    quotients.sizes_of: sizes_of,
+    quotients.zero_or_nan: zero_or_nan,
+    equations.factorised: factorised,
+    equations.substitute: substitute,
+    np.empty: empty,
+    np.zeros: empty,
+    np.empty_like: empty_like,
+    np.zeros_like: empty_like,
+}
