@@ -16,7 +16,8 @@ import numpy as np
 from numgrad.tracer import linear_algebra, pieces, statistics
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
-from numgrad.tracer.elements import cast, is_array
+from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
+from numgrad.tracer.elements import cast, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
 from numgrad.tracer.numbers import NO_RULE, plain
@@ -42,15 +43,8 @@ OF_OPERATORS = frozenset(
 )
 # Those whose sums and products may have another dtype than the elements.
 IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
-# What looks at values alone.
-OF_VALUES = frozenset(
-    """
-    all allclose any argmax argmin argpartition argsort argwhere array2string array_equal
-    array_equiv array_repr array_str bincount can_cast count_nonzero digitize flatnonzero
-    iscomplexobj isclose iscomplex isreal isrealobj lexsort nanargmax nanargmin ndim nonzero
-    result_type searchsorted shape size
-    """.split()
-)
+# Those whose results are some of many that would do.
+OF_VECTORS = ("eigh", "qr", "svd")
 # The modules that register what is written out
 WRITTEN_OUT = (linear_algebra, pieces, statistics)
 # What is given the traced arrays themselves.
@@ -115,7 +109,20 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         return computed_by(function, _positional(function, arguments, keywords))
     if not is_active((*arguments, *keywords.values())):
         return _of_copies(function, arguments, keywords)
+    if has_body(function):
+        try:
+            return _by_body(function, arguments, keywords)
+        except NoBodyError:
+            pass
     raise refusal(f"numpy.{name} has no derivative here.", NO_RULE)
+
+
+def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """What a function gives by the body that compiled code has of it."""
+    inside = [inside_of(argument) for argument in arguments]
+    elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
+    like = _value_by(function, arguments, keywords)
+    return _in_form(elements, like, inside, function.__name__, arguments)
 
 
 @lru_cache(maxsize=256)
@@ -207,13 +214,37 @@ def _written_out(
         given = ", ".join(keywords) or f"{len(arguments)} arguments"
         raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
     like = _value_by(function, arguments, keywords)
+    if is_array(like) and not like.size:
+        return traced(objects(like), name, arguments, like.dtype)
     inside = [inside_of(argument) for argument in arguments]
     elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
+    if name in OF_VECTORS:
+        _check_same(elements, like, name)
+    return _in_form(elements, like, inside, name, arguments)
+
+
+def _in_form(elements: Any, like: Any, inside: Any, name: str, arguments: Any) -> Any:
+    """What a function gives: its own values and the derivatives of elements, laid out alike."""
+    if isinstance(like, list | tuple):
+        pairs = zip(elements, like, strict=True)
+        parts = [_in_form(each, value, inside, name, arguments) for each, value in pairs]
+        return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
+    if np.asarray(like).dtype.kind not in "fc":
+        return like
     if not is_array(elements) or np.shape(like) != elements.shape:
         return traced(valued(whole(elements, inside), like), name, arguments)
     result = np.empty_like(like, object, subok=False)
-    result[...] = valued(elements, like)
+    result[...] = valued(objects(elements), like)
     return traced(result, name, arguments, like.dtype)
+
+
+def _check_same(elements: Any, like: Any, name: str) -> None:
+    """Raise where other vectors were found than NumPy's: derivatives belong to the very same."""
+    if isinstance(like, tuple):
+        for each, value in zip(elements, like, strict=True):
+            _check_same(each, value, name)
+    elif not np.allclose(values_of(elements), like, 1e-6, 1e-6 * np.max(np.abs(like), initial=0.0)):
+        raise refusal(f"numpy.linalg.{name} of this matrix has no derivative here.", NO_RULE)
 
 
 def _value_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
