@@ -27,6 +27,7 @@ from numgrad.rules.registry import TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import TracedArray, fresh
 from numgrad.tracer.elements import is_dual, values_of
+from numgrad.tracer.functions import called
 from numgrad.tracer.numbers import (
     NO_RULE,
     Traced,
@@ -35,7 +36,7 @@ from numgrad.tracer.numbers import (
     has_traced,
     plain,
 )
-from numgrad.tracer.operators import as_python, computed_by, is_python, python_value
+from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.values import valued
@@ -204,19 +205,6 @@ def _ruled(function: Any) -> Any:
 # Python's own functions
 
 
-@functools.wraps(isinstance)
-def _is_instance(thing: Any, kinds: Any) -> bool:
-    """Return whether a traced number or array stands for one of some kinds."""
-    if isinstance(thing, kinds):
-        return True
-    if isinstance(thing, TracedArray):
-        return isinstance(np.empty(0), kinds)
-    if isinstance(thing, TracedNumber):
-        value = plain(thing)
-        return isinstance(python_value(thing) if thing.is_python else value, kinds)
-    return False
-
-
 def _iterated(*arguments: Any, **keywords: Any) -> Any:
     """Return `numpy.nditer`, which makes copies of traced arrays, where there are none."""
     if has_traced(arguments) or has_traced(list(keywords.values())):
@@ -266,21 +254,34 @@ def _of_lists(function: Any) -> Any:
     return call
 
 
+def _of_keywords(function: Any) -> Any:
+    """One of NumPy's functions, which asks none of its keywords."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if has_traced(list(keywords.values())) and not has_traced(arguments):
+            return called(function, arguments, keywords)
+        return function(*arguments, **keywords)
+
+    return call
+
+
 SUMMING = (np.sum, np.prod, np.mean, np.var, np.std, np.average, np.dot, np.inner, np.vdot)
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
     np.lib.stride_tricks.as_strided: _as_strided,
     np.nditer: _iterated,
-    isinstance: _is_instance,
+    isinstance: is_instance,
     max: _extremum(max),
     min: _extremum(min),
     sum: _sum,
     **{function: _of_lists(function) for function in SUMMING},
+    np.pad: _of_keywords(np.pad),
 }
 _builtins = {
     **vars(builtins),
-    "isinstance": _is_instance,
+    "isinstance": is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
     "sum": _sum,

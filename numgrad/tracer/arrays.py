@@ -256,6 +256,19 @@ class TracedArray(Traced):
             self.memory.copies.append(weakref.ref(array))
         return array
 
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __array_wrap__(self, array: Any, *_: Any) -> Any:
+        """Leave as it is what NumPy's functions in Python would give the class of an argument."""
+        return array
+
     # Items
 
     def __len__(self) -> int:

@@ -59,9 +59,18 @@ def run(function: Any, *arguments: Any, **keywords: Any) -> Any:
     for typed in known()[0][function]:
         body = _bound_body(typed, operands, named)
         if body is not None:
-            with np.errstate(all="ignore"):
-                return body()
+            return _result_of(body)
     raise NoBodyError
+
+
+def _result_of(body: Callable[[], Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return body()
+    except np.linalg.LinAlgError:
+        raise
+    except ValueError as error:  # NumPy takes what the body does not
+        raise NoBodyError from error
 
 
 def _is_numpy(function: Any) -> bool:
@@ -73,7 +82,9 @@ def _operand(x: Any) -> Any:
     if isinstance(x, list | tuple) and any(map(_has_dual, x)):
         x = np.stack([objects(each) if is_array(each) else _single(each) for each in x])
     if is_array(x) and x.dtype == object and not is_dual(x):
-        return values_of(x)
+        x = values_of(x)
+    if is_array(x) and not x.ndim:
+        return x[()]
     return x
 
 

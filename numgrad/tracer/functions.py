@@ -20,9 +20,10 @@ from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
 from numgrad.tracer.elements import cast, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
-from numgrad.tracer.numbers import NO_RULE, plain
+from numgrad.tracer.numbers import NO_RULE, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
+from numgrad.tracer.sources import are_same, by_source, source_of
 from numgrad.tracer.values import value_by, valued
 from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
 from numgrad.tracer.writing import WRITING, nan_to_num, written_by
@@ -37,7 +38,7 @@ OF_OBJECTS = frozenset(
 # Those that add and multiply: their values are NumPy's, whatever the order of its additions.
 OF_OPERATORS = frozenset(
     """
-    convolve correlate cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
+    convolve cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
     inner kron outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
     """.split()
 )
@@ -101,7 +102,7 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         return function(
             *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
         )
-    if name in OWN:
+    if name in OWN and _takes(OWN[name], arguments, keywords):
         return _written_out(function, name, arguments, keywords)
     if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
@@ -114,15 +115,48 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
             return _by_body(function, arguments, keywords)
         except NoBodyError:
             pass
-    raise refusal(f"numpy.{name} has no derivative here.", NO_RULE)
+    if source_of(function) is not None:
+        return _by_source(function, arguments, keywords)
+    given = f" with {', '.join(keywords)}" if keywords else ""
+    raise refusal(f"numpy.{name}{given} has no derivative here.", NO_RULE)
+
+
+def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    """Whether what is written out here has all parameters that are asked for."""
+    try:
+        inspect.signature(function).bind(*arguments, **keywords)
+    except TypeError:
+        return False
+    return True
 
 
 def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """What a function gives by the body that compiled code has of it."""
+    like = _value_by(function, arguments, keywords)
     inside = [inside_of(argument) for argument in arguments]
     elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
-    like = _value_by(function, arguments, keywords)
     return _in_form(elements, like, inside, function.__name__, arguments)
+
+
+def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """What a function gives by NumPy's own code."""
+    like = _value_by(function, arguments, keywords)
+    result = by_source(function, arguments, keywords)
+    if not are_same(result, like):
+        raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
+    return _rounded_alike(result, like)
+
+
+def _rounded_alike(result: Any, like: Any) -> Any:
+    """Give what NumPy's code computed step by step the values that it has for numbers."""
+    if isinstance(result, list | tuple):
+        parts = [_rounded_alike(each, value) for each, value in zip(result, like, strict=True)]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if isinstance(result, TracedNumber):
+        return TracedNumber(valued(result.elements, like), result.node, result.is_python)
+    if isinstance(result, TracedArray) and not np.array_equal(result.values, like, equal_nan=True):
+        return TracedArray.of(valued(result.elements, like), result.node, result.dtype)
+    return result
 
 
 @lru_cache(maxsize=256)
@@ -188,6 +222,8 @@ def _in_dtype(
     names = _parameters(function)
     given = {**dict(zip(names, inside, strict=False)), **given}
     dtype = given.pop("dtype", None)
+    if "where" in given and "initial" not in given:  # which objects have no neutral one for
+        given["initial"] = 1 if function is np.prod else 0
     first = given.pop(names[0])
     return [first if dtype is None else cast(first, np.dtype(dtype))], given
 
@@ -208,11 +244,6 @@ def _written_out(
 
     NumPy's own is called for its errors, and for the dtype and the order of its result.
     """
-    try:
-        inspect.signature(OWN[name]).bind(*arguments, **keywords)
-    except TypeError as error:
-        given = ", ".join(keywords) or f"{len(arguments)} arguments"
-        raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
     like = _value_by(function, arguments, keywords)
     if is_array(like) and not like.size:
         return traced(objects(like), name, arguments, like.dtype)

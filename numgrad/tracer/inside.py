@@ -6,14 +6,14 @@ from numgrad.numbers.dual.number import find
 from numgrad.rules.registry import TABLE
 from numgrad.tracer.elements import is_array, is_dual, objects, values_of
 from numgrad.tracer.lines import one
-from numgrad.tracer.numbers import elements_of, has_traced, plain
+from numgrad.tracer.numbers import TracedNumber, elements_of, has_traced, plain
 
 
 def inside_of(x: Any) -> Any:
     """Return the elements of what is traced, in lists and tuples too; arrays beside as objects."""
     if type(x) in (list, tuple):
         if has_traced(x) or any(is_array(item) for item in x):
-            return type(x)(map(inside_of, x))
+            return type(x)(map(_item, x))
         return x
     if is_array(x) and x.dtype.kind in "fc":
         return objects(x)
@@ -21,6 +21,12 @@ def inside_of(x: Any) -> Any:
         return x
     elements = elements_of(x)
     return elements if is_array(elements) else one(elements)
+
+
+def _item(x: Any) -> Any:
+    """What is in a list: one of numbers as an array of them."""
+    is_row = type(x) in (list, tuple) and any(isinstance(item, TracedNumber) for item in x)
+    return elements_of(x) if is_row else inside_of(x)
 
 
 def values_in(x: Any) -> Any:

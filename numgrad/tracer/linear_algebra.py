@@ -27,7 +27,8 @@ def each(function: Callable[..., Any], *operands: tuple[Elements, int]) -> Any:
 
 
 def _stacked(items: Any, shape: tuple[int, ...]) -> Elements:
-    result = np.empty(shape + np.shape(items[0]), object)
+    item = items[0].shape if is_array(items[0]) else ()
+    result = np.empty(shape + item, object)
     for index, item in zip(np.ndindex(shape), items, strict=True):
         result[index] = item
     return result

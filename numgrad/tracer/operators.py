@@ -1,5 +1,6 @@
 """Operators and methods of traced numbers and arrays: the functions of the table that they are."""
 
+import functools
 import operator
 import sys
 from collections.abc import Callable
@@ -87,6 +88,19 @@ def as_python(result: Any) -> Any:
         result.is_python = True
         return result
     return result.item() if isinstance(result, np.generic) else result
+
+
+@functools.wraps(isinstance)
+def is_instance(thing: Any, kinds: Any) -> bool:
+    """Whether a traced number or array stands for one of some kinds."""
+    if isinstance(thing, kinds):
+        return True
+    if isinstance(thing, TracedArray):
+        return isinstance(np.empty(0), kinds)
+    if isinstance(thing, TracedNumber):
+        value = plain(thing)
+        return isinstance(python_value(thing) if thing.is_python else value, kinds)
+    return False
 
 
 # What raises errors, or is complex, for some of Python's numbers, and never for NumPy's.

@@ -37,28 +37,16 @@ def clip(a: Elements, a_min: Any = None, a_max: Any = None, **bounds: Any) -> El
     return computed(np.clip, a, bounds.get("min", a_min), bounds.get("max", a_max))
 
 
-def _single(x: Any) -> Any:
-    """Return the element of an array without dimensions."""
-    return x[()] if is_array(x) and not x.ndim else x
-
-
-@own("linspace")
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Elements:
-    """Return numbers evenly spaced from start to stop."""
-    start, stop = _single(start), _single(stop)
-    parts = max(num - 1 if endpoint else num, 1)
-    step = computed(np.divide, computed(np.subtract, stop, start), float(parts))
-    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(num)]
-    if endpoint and num > 1:
-        results[-1] = stop
-    return np.fromiter(results, object, num)
-
-
 def arange(start: Any, stop: Any, step: Any = 1.0) -> Elements:
     """Return the numbers from start on, in steps, before stop."""
     count = len(np.arange(values_of(start), values_of(stop), values_of(step)))
     results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(count)]
     return np.fromiter(results, object, count)
+
+
+def _single(x: Any) -> Any:
+    """Return the element of an array without dimensions."""
+    return x[()] if is_array(x) and not x.ndim else x
 
 
 @own("interp")

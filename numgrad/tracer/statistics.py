@@ -77,9 +77,11 @@ def var(
 
 
 @own("std")
-def std(a: Elements, *arguments: Any, **keywords: Any) -> Elements:
+def std(
+    a: Elements, axis: Any = None, dtype: Any = None, ddof: int = 0, keepdims: bool = False
+) -> Elements:
     """Return the root of the variance."""
-    return computed(np.sqrt, var(a, *arguments, **keywords))
+    return computed(np.sqrt, var(a, axis, dtype, ddof, keepdims))
 
 
 # Choices by value: the first of equals, the one that argmin and argmax point at
