@@ -18,6 +18,7 @@ import numpy as np
 from numgrad.arrays.loading import load
 from numgrad.numbers.dual.number import Dual, find
 from numgrad.tracer.elements import Elements, computed, is_array, is_dual, objects, values_of
+from numgrad.tracer.leaves import type_of
 from numgrad.tracer.rebuilt import rebuilt
 
 # What looks at values alone.
@@ -52,8 +53,8 @@ def has_body(function: Any) -> bool:
 
 def run(function: Any, *arguments: Any, **keywords: Any) -> Any:
     """What a function gives for elements; of numbers without derivatives, what it always gives."""
-    operands = [_operand(each) for each in arguments]
-    named = {name: _operand(each) for name, each in keywords.items()}
+    operands = [operand_of(each) for each in arguments]
+    named = {name: operand_of(each) for name, each in keywords.items()}
     if not any(map(_has_dual, (*operands, *named.values()))) and _is_numpy(function):
         return function(*operands, **named)
     for typed in known()[0][function]:
@@ -77,7 +78,7 @@ def _is_numpy(function: Any) -> bool:
     return str(getattr(function, "__module__", "numpy")).split(".")[0] == "numpy"
 
 
-def _operand(x: Any) -> Any:
+def operand_of(x: Any) -> Any:
     """An argument as compiled code has it: numbers in lists as an array, plain ones as plain."""
     if isinstance(x, list | tuple) and any(map(_has_dual, x)):
         x = np.stack([objects(each) if is_array(each) else _single(each) for each in x])
@@ -104,8 +105,6 @@ def _bound_body(
     typed: Any, arguments: list[Any], keywords: dict[str, Any]
 ) -> Callable[[], Any] | None:
     """The body that a function of types chooses for arguments, or None."""
-    from numgrad.tracer.primitives import type_of
-
     try:
         bound = inspect.signature(typed).bind(*arguments, **keywords)
     except TypeError:

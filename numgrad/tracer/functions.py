@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer import linear_algebra, pieces, statistics
+from numgrad.tracer import fourier, linear_algebra, pieces, statistics
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
@@ -47,7 +47,7 @@ IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum tra
 # Those whose results are some of many that would do.
 OF_VECTORS = ("eigh", "qr", "svd")
 # The modules that register what is written out
-WRITTEN_OUT = (linear_algebra, pieces, statistics)
+WRITTEN_OUT = (fourier, linear_algebra, pieces, statistics)
 # What is given the traced arrays themselves.
 OF_TRACED: dict[Any, Callable[..., Any]] = {
     **PARTS,
@@ -141,7 +141,10 @@ def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
 def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """What a function gives by NumPy's own code."""
     like = _value_by(function, arguments, keywords)
-    result = by_source(function, arguments, keywords)
+    try:
+        result = by_source(function, arguments, keywords)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE) from error
     if not are_same(result, like):
         raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
     return _rounded_alike(result, like)

@@ -148,11 +148,6 @@ class TracedNumber(Traced):
     def tolist(self) -> Any:
         return self.item()
 
-    def __getitem__(self, index: Any) -> Any:
-        if index != ():
-            raise IndexError("invalid index to scalar variable.")
-        return self
-
     def is_integer(self) -> bool:
         return bool(np.asarray(self.values).item().is_integer())
 

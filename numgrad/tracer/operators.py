@@ -24,6 +24,9 @@ from numgrad.tracer.places import refusal
 from numgrad.tracer.values import rounded_by
 
 
+CONSTANT = "Keep that argument constant."
+
+
 def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any:
     """Return what a function of the table gives for traced numbers and others.
 
@@ -34,9 +37,11 @@ def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any
     try:
         elements = computed(function, *map(elements_of, operands))
     except TypeError as error:
-        if "no rule" not in str(error):
-            raise
-        raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
+        if "no rule" in str(error):
+            raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
+        if "no formula" in str(error):
+            raise refusal(f"{error}.", CONSTANT) from error
+        raise
     elements = rounded_by(by or function, elements, operands)
     dtype = None
     if is_array(elements) and not elements.size:  # which doesn't tell

@@ -103,12 +103,13 @@ class Converter:
 def _parts_of_numpy() -> dict[Any, Any]:
     """What NumPy's functions are made of and asks no array what it is, by what takes its place."""
     from numpy._core import _multiarray_umath, multiarray
-    from numpy.lib import _nanfunctions_impl
+    from numpy.lib import _function_base_impl, _nanfunctions_impl
 
     parts = {
         (_multiarray_umath, "_array_converter"): Converter,
         (multiarray, "interp"): np.interp,
         (multiarray, "interp_complex"): np.interp,
+        (_function_base_impl, "_lerp"): lambda a, b, t, out=None: a + (b - a) * t,  # noqa: ARG005
         (_nanfunctions_impl, "_divide_by_count"): lambda a, b, out=None: a / b,  # noqa: ARG005
     }
     return {getattr(m, name): each for (m, name), each in parts.items() if hasattr(m, name)}
