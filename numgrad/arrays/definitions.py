@@ -2,6 +2,7 @@
 
 import inspect
 from functools import wraps
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -12,8 +13,9 @@ from numgrad.arrays.creation import array, item_type
 from numgrad.numbers.dual.type import is_dual
 from numgrad.targets.options import INTERNAL
 
-
-BODIES = {}  # by a function: the functions of types that return the bodies it is compiled from
+BODIES: dict[
+    Any, Any
+] = {}  # by a function: the functions of types that return the bodies it is compiled from
 
 
 def define(*functions):

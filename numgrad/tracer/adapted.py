@@ -25,7 +25,7 @@ import numpy as np
 
 from numgrad.rules.registry import TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
-from numgrad.tracer.arrays import TracedArray, fresh
+from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
 from numgrad.tracer.functions import called
 from numgrad.tracer.numbers import (
@@ -266,7 +266,16 @@ def _of_keywords(function: Any) -> Any:
     return call
 
 
-SUMMING = (np.sum, np.prod, np.mean, np.var, np.std, np.average, np.dot, np.inner, np.vdot)
+# Those of arrays, which may be given as lists; others take several arrays in a list.
+OF_ARRAYS = """
+    average bincount clip convolve correlate corrcoef cov cross cumprod cumsum diff dot ediff1d
+    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner interp kron
+    linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
+    linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
+    max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd
+    nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
+    trapezoid unwrap vander var vdot
+""".split()
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
@@ -276,7 +285,7 @@ REPLACED: dict[Any, Any] = {
     max: _extremum(max),
     min: _extremum(min),
     sum: _sum,
-    **{function: _of_lists(function) for function in SUMMING},
+    **{f: _of_lists(f) for f in (operator.attrgetter(name)(np) for name in OF_ARRAYS)},
     np.pad: _of_keywords(np.pad),
 }
 _builtins = {
@@ -304,5 +313,8 @@ class Module:
 
 MODULES = {
     name: Module(name)
-    for name in ("math", "numpy", "numpy.lib", "numpy.lib.stride_tricks", "numgrad")
+    for name in (
+        *("math", "numgrad", "numpy", "numpy.fft", "numpy.lib", "numpy.lib.stride_tricks"),
+        "numpy.linalg",
+    )
 }

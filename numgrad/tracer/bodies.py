@@ -38,7 +38,10 @@ class NoBodyError(LookupError):
 
 @cache
 def known() -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """What compiled code defines, and what stands for memory; Numba takes it all in at once."""
+    """Return the definitions of compiled code, and what stands for memory.
+
+    Numba takes them in all at once.
+    """
     load()
     from numgrad.arrays.definitions import BODIES
     from numgrad.tracer.primitives import PRIMITIVES
@@ -47,17 +50,17 @@ def known() -> tuple[dict[Any, Any], dict[Any, Any]]:
 
 
 def has_body(function: Any) -> bool:
-    """Whether compiled code defines one of NumPy's functions."""
+    """Tell whether compiled code defines one of NumPy's functions."""
     return function in known()[0]
 
 
 def run(function: Any, *arguments: Any, **keywords: Any) -> Any:
-    """What a function gives for elements; of numbers without derivatives, what it always gives."""
+    """Compute a function for elements: by NumPy where none has derivatives."""
     operands = [operand_of(each) for each in arguments]
     named = {name: operand_of(each) for name, each in keywords.items()}
     if not any(map(_has_dual, (*operands, *named.values()))) and _is_numpy(function):
         return function(*operands, **named)
-    for typed in known()[0][function]:
+    for typed in known()[0].get(function, ()):
         body = _bound_body(typed, operands, named)
         if body is not None:
             return _result_of(body)
@@ -79,7 +82,7 @@ def _is_numpy(function: Any) -> bool:
 
 
 def operand_of(x: Any) -> Any:
-    """An argument as compiled code has it: numbers in lists as an array, plain ones as plain."""
+    """Return an argument as compiled code has it: a list as an array, constants as numbers."""
     if isinstance(x, list | tuple) and any(map(_has_dual, x)):
         x = np.stack([objects(each) if is_array(each) else _single(each) for each in x])
     if is_array(x) and x.dtype == object and not is_dual(x):
@@ -104,7 +107,7 @@ def _has_dual(x: Any) -> bool:
 def _bound_body(
     typed: Any, arguments: list[Any], keywords: dict[str, Any]
 ) -> Callable[[], Any] | None:
-    """The body that a function of types chooses for arguments, or None."""
+    """Return the body that a function of types chooses for arguments, or None."""
     try:
         bound = inspect.signature(typed).bind(*arguments, **keywords)
     except TypeError:
@@ -124,7 +127,7 @@ def _chosen(typed: Any, kinds: tuple[tuple[str, Any], ...]) -> Any:
 
 
 def in_python(thing: Any, building: dict[Any, Any]) -> Any:
-    """What plain code finds under a name for something that compiled code finds there."""
+    """Return the thing for plain code to find where compiled code finds another."""
     from numba.core.dispatcher import Dispatcher
 
     if isinstance(thing, types.ModuleType):
@@ -172,7 +175,7 @@ def _knowing_duals(thing: Any) -> Any:
 
 
 def _called(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Elements:
-    """What one of NumPy's functions gives for elements."""
+    """Compute one of NumPy's functions for elements."""
     if not any(map(_has_objects, (*arguments, *keywords.values()))):
         return function(*arguments, **keywords)
     if function.__name__ in OF_VALUES:
@@ -213,7 +216,7 @@ def _has_rule(function: Any) -> bool:
 
 
 def _complex(real: Any = 0.0, imag: Any = 0.0) -> Any:
-    """What `complex` gives, which would take the values alone."""
+    """Make a complex number, of duals too, of which `complex` would take the values alone."""
     if isinstance(real, Dual) or isinstance(imag, Dual):
         return real + imag * 1j
     return complex(real, imag)

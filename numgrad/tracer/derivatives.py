@@ -82,7 +82,7 @@ class TracedTransform:
 
     @cached_property
     def parameters(self) -> list[inspect.Parameter]:
-        """The parameters of the user's function."""
+        """Return the parameters of the user's function."""
         return _parameters(self.original)
 
     @cached_property

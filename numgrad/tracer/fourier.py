@@ -17,7 +17,7 @@ TRANSFORMS = (
 
 
 def linear(function: Callable[..., Any]) -> Callable[..., Elements]:
-    """A linear function of one array, on the numbers that its elements are made of."""
+    """Return a linear function of one array, on the numbers that its elements are made of."""
 
     def of_elements(a: Any, *arguments: Any, **keywords: Any) -> Elements:
         a = operand_of(a)

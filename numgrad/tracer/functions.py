@@ -103,7 +103,10 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
             *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
         )
     if name in OWN and _takes(OWN[name], arguments, keywords):
-        return _written_out(function, name, arguments, keywords)
+        try:
+            return _written_out(function, name, arguments, keywords)
+        except NoBodyError:
+            pass
     if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
     if has_rule(function):
@@ -122,7 +125,7 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
 
 
 def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
-    """Whether what is written out here has all parameters that are asked for."""
+    """Tell whether what is written out here has all parameters that are asked for."""
     try:
         inspect.signature(function).bind(*arguments, **keywords)
     except TypeError:
@@ -131,7 +134,7 @@ def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) 
 
 
 def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """What a function gives by the body that compiled code has of it."""
+    """Compute a function by the body that compiled code has of it."""
     like = _value_by(function, arguments, keywords)
     inside = [inside_of(argument) for argument in arguments]
     elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
@@ -139,7 +142,7 @@ def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
 
 
 def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """What a function gives by NumPy's own code."""
+    """Compute a function by NumPy's own code."""
     like = _value_by(function, arguments, keywords)
     try:
         result = by_source(function, arguments, keywords)
@@ -258,7 +261,7 @@ def _written_out(
 
 
 def _in_form(elements: Any, like: Any, inside: Any, name: str, arguments: Any) -> Any:
-    """What a function gives: its own values and the derivatives of elements, laid out alike."""
+    """Return derivatives of elements with the function's own values, laid out as those are."""
     if isinstance(like, list | tuple):
         pairs = zip(elements, like, strict=True)
         parts = [_in_form(each, value, inside, name, arguments) for each, value in pairs]

@@ -24,7 +24,7 @@ def inside_of(x: Any) -> Any:
 
 
 def _item(x: Any) -> Any:
-    """What is in a list: one of numbers as an array of them."""
+    """Return what stands for an item of a list: for a list of numbers an array of them."""
     is_row = type(x) in (list, tuple) and any(isinstance(item, TracedNumber) for item in x)
     return elements_of(x) if is_row else inside_of(x)
 

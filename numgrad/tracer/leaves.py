@@ -8,14 +8,14 @@ from numba import from_dtype, typeof, types
 from numba.np.numpy_support import as_dtype
 
 from numgrad.numbers.dual.number import Dual
-from numgrad.numbers.dual.type import DualType, number_of
+from numgrad.numbers.dual.type import DualType
 from numgrad.tracer.elements import Elements, dtype_of, is_array, members
 
 # Types
 
 
 def partials_of(*elements: Elements) -> dict[int, int]:
-    """The number of partials at every depth among elements."""
+    """Return the number of partials at every depth among elements."""
     found: dict[int, int] = {}
     waiting = [each for some in elements for each in members(some) if isinstance(each, Dual)]
     while waiting:
@@ -26,7 +26,7 @@ def partials_of(*elements: Elements) -> dict[int, int]:
 
 
 def number_type(elements: Elements) -> Any:
-    """The type of the numbers in elements: duals nested as they are, all of them together."""
+    """Return the type that holds all numbers in elements: duals, nested as they are."""
     number: Any = from_dtype(dtype_of(elements))
     for depth, count in sorted(partials_of(elements).items()):
         number = DualType(number, count, depth)
@@ -34,7 +34,7 @@ def number_type(elements: Elements) -> Any:
 
 
 def type_of(x: Any) -> Any:
-    """The type that compiled code would know of an argument."""
+    """Return the type that compiled code would know of an argument."""
     if is_array(x):
         layout = "C" if x.flags.c_contiguous else "F" if x.flags.f_contiguous else "A"
         number = number_type(x) if x.dtype == object else from_dtype(x.dtype)
@@ -48,24 +48,31 @@ def type_of(x: Any) -> Any:
 
 
 def leaves(number: Any, kind: Any) -> Iterator[Any]:
-    """The numbers that a number is made of, as one of a type."""
+    """Return the numbers that a number is made of, as one of a type."""
     if not isinstance(kind, DualType):
         yield number
     elif isinstance(number, Dual) and number.depth == kind.depth:
         for each in (number.value, *number.partials):
             yield from leaves(each, kind.value)
     else:
-        zero = as_dtype(number_of(kind)).type(0)
+        zero = dtype_in(kind).type(0)
         for each in (number, *(zero,) * kind.count):
             yield from leaves(each, kind.value)
 
 
 def numbers_of(array: Elements, kind: Any) -> Any:
-    """An array of the numbers that those in an array are made of, along a last axis."""
+    """Return an array of the numbers that those in an array are made of, along a last axis."""
     width = count_of(kind)
     items = (each for number in members(array) for each in leaves(number, kind))
-    dtype = as_dtype(number_of(kind))
+    dtype = dtype_in(kind)
     return np.fromiter(items, dtype, np.size(array) * width).reshape(*np.shape(array), width)
+
+
+def dtype_in(kind: Any) -> Any:
+    """Return the dtype of the numbers that one of a type is made of."""
+    while isinstance(kind, DualType):
+        kind = kind.value
+    return as_dtype(kind)
 
 
 def count_of(kind: Any) -> int:
@@ -74,7 +81,7 @@ def count_of(kind: Any) -> int:
 
 
 def number_from(items: Iterator[Any], kind: Any) -> Any:
-    """The number that is made of some numbers."""
+    """Return the number that is made of some numbers."""
     if not isinstance(kind, DualType):
         return next(items)
     value, *slopes = (number_from(items, kind.value) for _ in range(1 + kind.count))
@@ -82,7 +89,7 @@ def number_from(items: Iterator[Any], kind: Any) -> Any:
 
 
 def array_from(numbers: Any, kind: Any) -> Elements:
-    """The array of what is made of the numbers along a last axis."""
+    """Return the array of what is made of the numbers along a last axis."""
     if not isinstance(kind, DualType):
         return numbers[..., 0]
     shape = numbers.shape[:-1]

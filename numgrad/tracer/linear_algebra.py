@@ -14,8 +14,10 @@ from numgrad.tracer.places import refusal
 
 
 def each(function: Callable[..., Any], *operands: tuple[Elements, int]) -> Any:
-    """What a function gives for every matrix of stacks: arrays, and how many dimensions of each
-    are those of one item."""
+    """Compute a function for every matrix of stacks.
+
+    Of each there is the array, and how many of its dimensions are those of one item.
+    """
     shape = np.broadcast_shapes(*(a.shape[: a.ndim - n] for a, n in operands))
     if not shape:
         return function(*(a for a, _ in operands))
@@ -42,7 +44,7 @@ def alike(*arrays: Any) -> list[Elements]:
 
 
 def of_matrices(function: Any, a: Any, *others: Any) -> Any:
-    """What a function of one matrix gives for every one of a stack."""
+    """Compute a function of one matrix for every one of a stack."""
     (a,) = alike(a)
     return each(lambda matrix: run(function, matrix, *others), (a, 2))
 
@@ -53,7 +55,7 @@ def conjugate_transpose(a: Elements) -> Elements:
 
 @own("solve")
 def solve(a: Any, b: Any) -> Elements:
-    """The x with a @ x = b; only a b of one dimension is a vector."""
+    """Return the x with a @ x = b; only a b of one dimension is a vector."""
     a, b = alike(a, b)
     return each(lambda *pair: run(np.linalg.solve, *pair), (a, 2), (b, min(b.ndim, 2)))
 
@@ -80,7 +82,7 @@ def matrix_power(a: Any, n: int) -> Elements:
 
 @own("cholesky")
 def cholesky(a: Any, /, *, upper: bool = False) -> Elements:
-    """The lower factor, of the lower triangle; or the upper one, of the upper triangle."""
+    """Return the lower factor, of the lower triangle; or the upper one, of the upper triangle."""
     if not upper:
         return of_matrices(np.linalg.cholesky, a)
     (a,) = alike(a)
@@ -154,7 +156,7 @@ def _refuse_hermitian(name: str, hermitian: Any) -> None:
 
 @own("pinv")
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
-    """The pseudo-inverse, which leaves out singular values below a part of the largest."""
+    """Return the pseudo-inverse, which leaves out singular values below a part of the largest."""
     _refuse_hermitian("pinv", hermitian)
     (a,) = alike(a)
     part = rcond if rtol is np._NoValue else rtol
@@ -167,7 +169,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
 
 @own("lstsq")
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """The solution, sums of squares, the rank and the singular values."""
+    """Return the solution, sums of squares, the rank and the singular values."""
     a, b = alike(a, b)
     share = np.finfo(dtype_of(a)).eps * max(a.shape) if rcond is None else float(values_of(rcond))
     return run(np.linalg.lstsq, a, b, share)
@@ -178,7 +180,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 @own("norm")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Elements:
-    """The norm of vectors along an axis, of matrices along two, or of all elements."""
+    """Return the norm of vectors along an axis, of matrices along two, or of all elements."""
     x = objects(x)
     if ord is None:
         return along(lambda line: run(np.linalg.norm, line), x, axis, keepdims)
@@ -210,12 +212,10 @@ def _alone(element: Any) -> Elements:
 
 @own("cond")
 def cond(x: Any, p: Any = None) -> Elements:
-    """The norm of a matrix times that of its inverse; by singular values for p = 2 and -2."""
+    """Return the norm of a matrix times that of its inverse, or a ratio of singular values."""
     (x,) = alike(x)
     if p is None or not isinstance(p, str):
         given = () if p is None else (p,)
         return each(lambda matrix: run(np.linalg.cond, matrix, *given), (x, 2))
     inverse = inv(x)
-    return each(
-        lambda a, b: _matrix_norm(a, p) * _matrix_norm(b, p), (x, 2), (inverse, 2)
-    )
+    return each(lambda a, b: _matrix_norm(a, p) * _matrix_norm(b, p), (x, 2), (inverse, 2))

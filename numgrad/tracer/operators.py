@@ -23,7 +23,6 @@ from numgrad.tracer.numbers import (
 from numgrad.tracer.places import refusal
 from numgrad.tracer.values import rounded_by
 
-
 CONSTANT = "Keep that argument constant."
 
 
@@ -97,7 +96,7 @@ def as_python(result: Any) -> Any:
 
 @functools.wraps(isinstance)
 def is_instance(thing: Any, kinds: Any) -> bool:
-    """Whether a traced number or array stands for one of some kinds."""
+    """Tell whether a traced number or array stands for one of some kinds."""
     if isinstance(thing, kinds):
         return True
     if isinstance(thing, TracedArray):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.tracer.bodies import run
 from numgrad.tracer.elements import (
     Elements,
     computed,
@@ -51,28 +52,12 @@ def _single(x: Any) -> Any:
 
 @own("interp")
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Elements:
-    """Return the numbers on the lines from point to point."""
+    """Return the numbers on the lines from point to point; beyond, what is given for that."""
     xp, fp = objects(xp), objects(fp)
-    places = values_of(xp)
-
-    def at(number: Any) -> Any:
-        value = values_of(number)
-        if value < places[0]:
-            return fp[0] if left is None else left
-        if value >= places[-1]:
-            return fp[-1] if right is None or value == places[-1] else right
-        if np.isnan(value):
-            return computed(np.multiply, number, np.nan)
-        k = int(np.searchsorted(places, value, side="right")) - 1
-        slope = computed(
-            np.divide,
-            computed(np.subtract, fp[k + 1], fp[k]),
-            computed(np.subtract, xp[k + 1], xp[k]),
-        )
-        return computed(
-            np.add, fp[k], computed(np.multiply, slope, computed(np.subtract, number, xp[k]))
-        )
-
-    if not is_array(x) or not x.ndim:
-        return at(_single(x))
-    return np.fromiter(map(at, objects(x).flat), object, x.size).reshape(x.shape)
+    places, ends = values_of(xp), (left, right)
+    result = run(np.interp, x, xp, fp)
+    for end, outside in zip(ends, (np.less, np.greater), strict=True):
+        if end is not None:
+            limit = places[0] if outside is np.less else places[-1]
+            result = computed(np.where, outside(values_of(x), limit), _single(end), result)
+    return result

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, types
-from numba.np.numpy_support import as_dtype
 
 from numgrad.arrays import definitions, manipulation
 from numgrad.arrays.linalg import equations, matrices, quotients
 from numgrad.numbers import conversions, layouts
 from numgrad.numbers.dual import parts
 from numgrad.numbers.dual.number import Dual
-from numgrad.numbers.dual.type import DualType, number_of
+from numgrad.numbers.dual.type import DualType
 from numgrad.rules.registry import primal
 from numgrad.tracer.elements import Elements, cast, dtype_of, objects, values_of
 from numgrad.tracer.leaves import (
     array_from,
     count_of,
+    dtype_in,
     leaves,
     number_from,
     number_type,
@@ -31,8 +31,8 @@ from numgrad.tracer.leaves import (
 
 
 def converted(number: Any, kind: Any) -> Any:
-    """A number as one of a type: constants have no partials here."""
-    return cast(number, as_dtype(number_of(kind)))
+    """Return a number as one of a type: constants have no partials here."""
+    return cast(number, dtype_in(kind))
 
 
 def converted_like(model: Any, number: Any) -> Any:
@@ -40,12 +40,12 @@ def converted_like(model: Any, number: Any) -> Any:
 
 
 def constant(array: Elements, number: Any) -> Any:
-    """A number as an array has them."""
+    """Return a number as an array has them."""
     return dtype_of(array).type(number)
 
 
 def with_primal(number: Any, value: Any) -> Any:
-    """A number with another value, and its derivatives."""
+    """Return a number with another value, and its derivatives."""
     if isinstance(number, Dual):
         return Dual(with_primal(number.value, value), number.partials, depth=number.depth)
     return type(number)(value)
@@ -59,47 +59,47 @@ def set_primal(line: Elements, position: int, value: Any) -> None:
 def undefined(kind: Any) -> Any:
     """Zero with derivatives that don't exist."""
     numbers = [0.0, *(np.nan,) * (count_of(kind) - 1)]
-    return number_from(map(as_dtype(number_of(kind)).type, numbers), kind)
+    return number_from(map(dtype_in(kind).type, numbers), kind)
 
 
 # Arrays
 
 
 def empty(shape: Any, kind: Any = float) -> Elements:
-    """An array of zeros of a type, or of a dtype of NumPy's."""
+    """Return an array of zeros of a type, or of a dtype of NumPy's."""
     if not isinstance(kind, types.Type):
         return np.zeros(shape, kind)
-    zeros = np.zeros(shape, as_dtype(number_of(kind)))
+    zeros = np.zeros(shape, dtype_in(kind))
     return objects(zeros) if isinstance(kind, DualType) else zeros
 
 
 def empty_like(array: Elements, kind: Any = None) -> Elements:
-    """The same in the shape of another array."""
+    """Return the same in the shape of another array."""
     if kind is not None:
         return empty(array.shape, kind)
     return objects(np.zeros(array.shape, dtype_of(array))) if array.dtype == object else array * 0
 
 
 def line_of(array: Elements) -> Elements:
-    """The elements in one dimension, in the order in which they lie in memory."""
+    """Return the elements in one dimension, in the order in which they lie in memory."""
     in_order = array.T if array.flags.f_contiguous and not array.flags.c_contiguous else array
     return in_order.reshape(-1)
 
 
 def columns_of(array: Elements) -> Elements:
-    """An array as a matrix whose columns can be scaled and added by themselves."""
+    """Return an array as a matrix whose columns can be scaled and added by themselves."""
     return array.reshape((array.size, 1)) if array.ndim == 1 else array
 
 
 def rows_of(array: Elements) -> Any:
-    """The numbers that an array is made of, one row for each of the array."""
+    """Return the numbers that an array is made of, one row for each of the array."""
     if array.dtype != object:
         return array.reshape(len(array), -1)
     return numbers_of(array, number_type(array)).reshape(len(array), -1)
 
 
 def dot(a: Elements, b: Elements) -> Elements:
-    """The product of vectors and matrices: if one is of numbers, for all partials at once."""
+    """Return the product of vectors and matrices, for all partials at once where it can be."""
     if a.dtype != object and b.dtype != object:
         return np.dot(a, b)
     if a.dtype != object and b.dtype == object and b.ndim <= 2:
@@ -111,7 +111,7 @@ def dot(a: Elements, b: Elements) -> Elements:
 
 
 def sizes_of(matrix: Elements, model: Any) -> Any:
-    """The largest absolute values of all numbers: those of a partial, for each of them."""
+    """Return the largest absolute values of all numbers: those of a partial, for each of them."""
     numbers = np.abs(numbers_of(matrix, number_type(matrix)))
     return numbers.max(axis=(0, 1), initial=0.0).astype(model.dtype)
 
@@ -119,7 +119,7 @@ def sizes_of(matrix: Elements, model: Any) -> Any:
 def zero_or_nan(matrix: Elements, i: int, j: int, sizes: Any, share: float) -> None:
     """Let a number be 0 by every partial that is, up to rounding, and nan by the others."""
     kind = number_type(matrix)
-    numbers = np.fromiter(leaves(matrix[i, j], kind), as_dtype(number_of(kind)))
+    numbers = np.fromiter(leaves(matrix[i, j], kind), dtype_in(kind))
     left = np.where(np.abs(numbers) <= share * sizes, 0.0, np.nan).astype(numbers.dtype)
     matrix[i, j] = number_from(iter(left), kind)
 
@@ -138,7 +138,6 @@ def substitute(matrix: Any, _: None, rows: Elements) -> None:
     numbers = numbers_of(rows, kind)
     solved = np.linalg.solve(matrix, numbers.reshape(len(rows), -1))
     rows[...] = array_from(solved.reshape(numbers.shape), kind)
-
 
 
 PRIMITIVES: dict[Any, Any] = {

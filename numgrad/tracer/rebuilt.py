@@ -12,7 +12,7 @@ Look = Callable[[Any, dict[Any, Any]], Any]  # what a name stands for, and the f
 def rebuilt(
     function: types.FunctionType, look: Look, builtins: dict[str, Any], building: dict[Any, Any]
 ) -> Any:
-    """A function that looks its names up through a view.
+    """Return a function that looks its names up through a view.
 
     The functions being built are known, since one may refer to itself.
     """
@@ -38,7 +38,7 @@ def rebuilt(
 
 
 def _cell(cell: Any) -> tuple[Any, Any]:
-    """A cell to fill, and with what; or the very same cell where it holds plain data."""
+    """Return a cell to fill, and with what; or the very same cell where it holds plain data."""
     try:
         content = cell.cell_contents
     except ValueError:  # not assigned yet
@@ -51,7 +51,7 @@ def _cell(cell: Any) -> tuple[Any, Any]:
 
 @functools.lru_cache(maxsize=512)
 def _assigns_globals(code: types.CodeType) -> bool:
-    """Whether code has the statement ``global``: what it assigns must reach its module."""
+    """Tell whether code has the statement ``global``: what it assigns must reach its module."""
     if any(instruction.opname == "STORE_GLOBAL" for instruction in dis.get_instructions(code)):
         return True
     return any(_assigns_globals(c) for c in code.co_consts if isinstance(c, types.CodeType))

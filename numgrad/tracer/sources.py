@@ -16,18 +16,17 @@ from numgrad.tracer.operators import is_instance
 from numgrad.tracer.places import refusal
 from numgrad.tracer.rebuilt import rebuilt
 
-
 _under_way: list[Any] = []
 
 
 def source_of(function: Any) -> Any:
-    """The Python code of one of NumPy's functions, or None where it is written in C."""
+    """Return the Python code of one of NumPy's functions, or None where it is written in C."""
     code = getattr(function, "_implementation", None)
     return code if isinstance(code, types.FunctionType) else None
 
 
 def by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """What NumPy's own code gives for traced arrays: what it calls knows those."""
+    """Run NumPy's own code on traced arrays, which all that it calls knows."""
     call = function, *map(id, arguments)
     if call in _under_way:  # it calls a method of the array, which calls it
         raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
@@ -40,7 +39,7 @@ def by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
 
 
 def in_numpy(thing: Any, building: dict[Any, Any]) -> Any:
-    """What NumPy's code finds under a name."""
+    """Return the thing that NumPy's code finds under a name."""
     if isinstance(thing, types.ModuleType):
         return _module(thing.__name__) if _is_numpy(thing.__name__) else thing
     if not callable(thing):
@@ -52,10 +51,10 @@ def in_numpy(thing: Any, building: dict[Any, Any]) -> Any:
         return thing
     if isinstance(thing, type):
         return thing
-    if isinstance(thing, types.FunctionType) and _is_numpy(thing.__module__ or ""):
-        if source_of(thing) is None:  # a part of others, which asks no array what it is
-            return rebuilt(thing, in_numpy, _builtins, building)
-    return thing
+    if not isinstance(thing, types.FunctionType) or source_of(thing) is not None:
+        return thing  # which asks arrays what they are
+    is_part = _is_numpy(thing.__module__ or "")
+    return rebuilt(thing, in_numpy, _builtins, building) if is_part else thing
 
 
 def _is_numpy(name: str) -> bool:
@@ -78,7 +77,7 @@ def _module(name: str) -> Any:
 
 
 class Converter:
-    """What NumPy's functions make arrays of their arguments with, and results like those."""
+    """A maker of arrays of arguments, and of results that are like those."""
 
     def __init__(self, *arguments: Any) -> None:
         self.scalar_input = tuple(np.ndim(each) == 0 for each in arguments)
@@ -101,15 +100,17 @@ class Converter:
 
 
 def _parts_of_numpy() -> dict[Any, Any]:
-    """What NumPy's functions are made of and asks no array what it is, by what takes its place."""
-    from numpy._core import _multiarray_umath, multiarray
+    """Return parts of NumPy's functions that ask no array what it is, and what replaces them."""
+    from numpy._core import multiarray
     from numpy.lib import _function_base_impl, _nanfunctions_impl
 
-    parts = {
-        (_multiarray_umath, "_array_converter"): Converter,
+    arrays: Any = _function_base_impl
+
+    parts: dict[tuple[Any, str], Any] = {
+        (arrays, "_array_converter"): Converter,
         (multiarray, "interp"): np.interp,
         (multiarray, "interp_complex"): np.interp,
-        (_function_base_impl, "_lerp"): lambda a, b, t, out=None: a + (b - a) * t,  # noqa: ARG005
+        (arrays, "_lerp"): lambda a, b, t, out=None: a + (b - a) * t,  # noqa: ARG005
         (_nanfunctions_impl, "_divide_by_count"): lambda a, b, out=None: a / b,  # noqa: ARG005
     }
     return {getattr(m, name): each for (m, name), each in parts.items() if hasattr(m, name)}
@@ -117,7 +118,7 @@ def _parts_of_numpy() -> dict[Any, Any]:
 
 @functools.wraps(np.arange)
 def _arange(*arguments: Any, **keywords: Any) -> Any:
-    """What is multiplied in place afterwards."""
+    """Return an array that can be multiplied in place afterwards."""
     return constant(ALLOCATIONS[np.arange](*arguments, **keywords))
 
 
@@ -130,7 +131,7 @@ _builtins = {**vars(builtins), "isinstance": is_instance}
 
 
 def are_same(result: Any, like: Any) -> bool:
-    """Whether values are those that NumPy gives for numbers, up to rounding."""
+    """Tell whether values are those that NumPy gives for numbers, up to rounding."""
     if isinstance(like, list | tuple):
         return len(result) == len(like) and all(map(are_same, result, like))
     values = values_in(result) if is_array(like) else plain(result)
