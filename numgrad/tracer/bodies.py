@@ -85,6 +85,8 @@ def operand_of(x: Any) -> Any:
     """Return an argument as compiled code has it: a list as an array, constants as numbers."""
     if isinstance(x, list | tuple) and any(map(_has_dual, x)):
         x = np.stack([objects(each) if is_array(each) else _single(each) for each in x])
+    elif isinstance(x, list):
+        x = np.asarray(x)
     if is_array(x) and x.dtype == object and not is_dual(x):
         x = values_of(x)
     if is_array(x) and not x.ndim:

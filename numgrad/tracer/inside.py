@@ -38,7 +38,14 @@ def values_in(x: Any) -> Any:
 
 def is_active(operands: tuple[Any, ...]) -> bool:
     """Return whether any operand has derivatives."""
-    return any(has_traced(each) and is_dual(elements_of(each)) for each in operands)
+    return any(
+        is_active(tuple(each)) if isinstance(each, list | tuple) else _has_dual(each)
+        for each in operands
+    )
+
+
+def _has_dual(x: Any) -> bool:
+    return has_traced(x) and is_dual(elements_of(x))
 
 
 def has_rule(function: Any) -> bool:

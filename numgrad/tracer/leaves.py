@@ -27,9 +27,10 @@ def partials_of(*elements: Elements) -> dict[int, int]:
 
 def number_type(elements: Elements) -> Any:
     """Return the type that holds all numbers in elements: duals, nested as they are."""
+    dual: Any = DualType
     number: Any = from_dtype(dtype_of(elements))
     for depth, count in sorted(partials_of(elements).items()):
-        number = DualType(number, count, depth)
+        number = dual(number, count, depth)
     return number
 
 
