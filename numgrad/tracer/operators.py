@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.numbers.dual.number import named
+from numgrad.rules.registry import TABLE
 from numgrad.tracer.arrays import TracedArray, traced
 from numgrad.tracer.elements import computed, is_array, values_of
 from numgrad.tracer.numbers import (
@@ -33,6 +34,8 @@ def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any
     """
     if function is np.matmul:
         return np.matmul(*operands)
+    if isinstance(function, np.ufunc) and function not in TABLE:
+        _check_complex(function, operands)
     try:
         elements = computed(function, *map(elements_of, operands))
     except TypeError as error:
@@ -46,6 +49,23 @@ def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any
     if is_array(elements) and not elements.size:  # which doesn't tell
         dtype = function(*map(plain, operands)).dtype
     return traced(elements, function.__name__, operands, dtype)
+
+
+# SciPy's functions whose slopes are those of complex numbers too.
+OF_COMPLEX = frozenset(
+    """
+    dawsn erf erfc erfcx erfi exp1 expi expm1 hyp0f1 hyp1f1 hyp2f1 iv jv kv kve log1p log_ndtr ndtr
+    spence wofz xlog1py xlogy yv
+    """.split()
+)
+
+
+def _check_complex(function: Any, operands: tuple[Any, ...]) -> None:
+    """Raise where a rule of real numbers would be followed for complex ones."""
+    if function.__name__ in OF_COMPLEX:
+        return
+    if any(np.asarray(plain(each)).dtype.kind == "c" for each in operands):
+        raise refusal(f"{function.__name__} of complex numbers has no derivative here.", NO_RULE)
 
 
 def compared(function: Any, left: Any, right: Any) -> Any:

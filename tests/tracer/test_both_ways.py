@@ -61,7 +61,9 @@ def of_complex(expressions):
     namespace = {"np": np, "spectral": spectral, "weighed": weighed}
     source = "def f(x):\n    c = x + 1j * (x @ x)\n    h = c @ np.conj(c.T) + np.eye(3)\n"
     source += "    return np.array([\n"
-    source += "".join(f"        weighed(np.asarray({each})),\n" for each in expressions) + "    ])\n"
+    source += (
+        "".join(f"        weighed(np.asarray({each})),\n" for each in expressions) + "    ])\n"
+    )
     exec(source, namespace)
     return namespace["f"]
 
