@@ -128,10 +128,6 @@ class Transform:
         signature = inspect.Signature(self.parameters)
         return with_out(signature) if header.takes_out else signature
 
-    def traced(self) -> Any:
-        """Return the same derivative without compiling."""
-        return made(type(self), self.original, *self.settings, jit=False)
-
     def __reduce__(self):
         return type(self).maker, (self.original, *self.settings)
 
@@ -361,11 +357,8 @@ def typeof_transform(transform, c):
     return types.Dispatcher(transform.driver())
 
 
-def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
+def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
-    if not jit or is_traced(function):
-        plain: Callable[..., Any] = traced(kind, function, settings)
-        return plain
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
@@ -376,19 +369,6 @@ def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable
 @lru_cache(maxsize=512)
 def _made(kind, function, *settings):
     return kind(function, *settings)
-
-
-def traced(kind, function, settings):
-    """Return a transform that runs the function in plain Python and compiles nothing."""
-    from numgrad.tracer import derivatives  # which stands above this in the house
-
-    names = list(inspect.signature(kind.maker).parameters)[1:]
-    traced_kind = getattr(derivatives, f"Traced{kind.__name__}", None)
-    if traced_kind is None:
-        raise NotImplementedError(
-            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
-        )
-    return traced_kind(original_of(function), **dict(zip(names, settings, strict=False)))
 
 
 def is_traced(function):

@@ -45,6 +45,9 @@ from numgrad.tracer.views import as_strided
 MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
 
 
+TRANSFORMS: list[Callable[[Any], Any]] = []  # what makes the tracer's derivative of a compiled one
+
+
 def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
     if isinstance(thing, types.ModuleType):
@@ -76,7 +79,7 @@ def _compiled(thing: Any) -> Any:
     own: Any = transform  # whose functions have no types
     thing = own.original_of(thing)
     if isinstance(thing, transform.Transform):
-        return thing.traced()
+        return TRANSFORMS[0](thing)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
     return thing

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer import fourier, linear_algebra, pieces, statistics
+from numgrad.tracer import fourier, linear_algebra, pieces, statistics, ufuncs
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
 from numgrad.tracer.elements import cast, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
-from numgrad.tracer.numbers import NO_RULE, TracedNumber, plain
+from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
 from numgrad.tracer.sources import are_same, by_source, source_of
@@ -46,8 +46,8 @@ OF_OPERATORS = frozenset(
 IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
 # Those whose results are some of many that would do.
 OF_VECTORS = ("eigh", "qr", "svd")
-# The modules that register what is written out
-WRITTEN_OUT = (fourier, linear_algebra, pieces, statistics)
+# The modules that register what is written out, and what ufuncs do
+REGISTERED = (fourier, linear_algebra, pieces, statistics, ufuncs)
 # What is given the traced arrays themselves.
 OF_TRACED: dict[Any, Callable[..., Any]] = {
     **PARTS,
@@ -322,3 +322,17 @@ def _positional(
     if bound.kwargs:
         raise refusal(f"{function.__name__} with {', '.join(bound.kwargs)} isn't traced.", NO_RULE)
     return bound.args
+
+
+def array_function(
+    self: Traced,  # noqa: ARG001
+    function: Any,
+    types: Any,  # noqa: ARG001
+    inputs: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> Any:
+    """Answer for traced operands when NumPy calls one of its functions."""
+    return called(function, inputs, keywords)
+
+
+setattr(Traced, "__array_function__", array_function)  # noqa: B010 - here, where they are known

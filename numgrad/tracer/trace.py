@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from numgrad.numbers.dual.number import Dual
-from numgrad.tracer import live
+from numgrad.tracer import (
+    live,
+    made,  # noqa: F401 - it makes derivatives of derivatives
+)
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,

@@ -8,7 +8,7 @@ from numgrad.tracer.arrays import TracedArray, store, traced
 from numgrad.tracer.elements import Elements, computed, objects
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, along, whole
-from numgrad.tracer.numbers import NO_RULE, plain
+from numgrad.tracer.numbers import NO_RULE, Traced, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
 from numgrad.tracer.values import value_by, valued
@@ -160,3 +160,18 @@ def _reduced(
         return elements_ufunc.reduce(line)
 
     return along(line_of, elements, axis, keepdims)
+
+
+def array_ufunc(
+    self: Traced,  # noqa: ARG001
+    ufunc: np.ufunc,
+    method: str,
+    *inputs: Any,
+    out: Any = None,
+    **keywords: Any,
+) -> Any:
+    """Answer for traced operands when NumPy calls a ufunc."""
+    return ufunc_called(ufunc, method, inputs, out, keywords)
+
+
+setattr(Traced, "__array_ufunc__", array_ufunc)  # noqa: B010 - here, where ufuncs are known

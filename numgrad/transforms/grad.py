@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from numgrad.drivers.transform import made, register
+from numgrad.drivers.transform import register
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.made import made
 
 
 class Grad(Jacobian):

@@ -390,7 +390,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True
 
 def on_traces():
     """Load what differentiates without compiling, which stands above this in the house."""
-    from numgrad.tracer import derivatives
+    from numgrad.tracer import derivatives, made  # noqa: F401 - which knows compiled ones
 
     return derivatives
 
