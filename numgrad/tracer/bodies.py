@@ -209,7 +209,6 @@ def _as_objects(x: Any) -> Any:
     return objects(x) if is_array(x) and x.dtype.kind in "fc" else x
 
 
-@cache
 def _has_rule(function: Any) -> bool:
     try:
         return bool(find(function))

@@ -251,13 +251,20 @@ def _written_out(
     NumPy's own is called for its errors, and for the dtype and the order of its result.
     """
     like = _value_by(function, arguments, keywords)
-    if is_array(like) and not like.size:
-        return traced(objects(like), name, arguments, like.dtype)
     inside = [inside_of(argument) for argument in arguments]
+    if _is_empty(like):
+        return _in_form(like, like, inside, name, arguments)
     elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
     if name in OF_VECTORS:
         _check_same(elements, like, name)
     return _in_form(elements, like, inside, name, arguments)
+
+
+def _is_empty(like: Any) -> bool:
+    """Tell whether results have no numbers."""
+    if isinstance(like, tuple):
+        return all(map(_is_empty, like))
+    return is_array(like) and not like.size
 
 
 def _in_form(elements: Any, like: Any, inside: Any, name: str, arguments: Any) -> Any:

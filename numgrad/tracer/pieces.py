@@ -15,15 +15,6 @@ from numgrad.tracer.elements import (
 from numgrad.tracer.lines import own
 
 
-@own("select")
-def select(condlist: Any, choicelist: Any, default: Any = 0.0) -> Elements:
-    """Return the elements of the first choice whose condition holds."""
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = computed(np.where, condition, choice, result)
-    return result
-
-
 @own("where")
 def where(condition: Any, *choices: Any) -> Any:
     """Return the elements of one array or the other; or where a condition holds."""

@@ -3,6 +3,7 @@
 import builtins
 import functools
 import sys
+import threading
 import types
 from typing import Any
 
@@ -16,7 +17,15 @@ from numgrad.tracer.operators import is_instance
 from numgrad.tracer.places import refusal
 from numgrad.tracer.rebuilt import rebuilt
 
-_under_way: list[Any] = []
+
+class _UnderWay(threading.local):
+    """Calls that have not returned, in a thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+
+_under_way = _UnderWay()
 
 
 def source_of(function: Any) -> Any:
@@ -27,15 +36,15 @@ def source_of(function: Any) -> Any:
 
 def by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Run NumPy's own code on traced arrays, which all that it calls knows."""
-    call = function, *map(id, arguments)
-    if call in _under_way:  # it calls a method of the array, which calls it
+    call = function, *map(id, (*arguments, *keywords.values()))
+    if call in _under_way.calls:  # it calls a method of the array, which calls it
         raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
     code = rebuilt(source_of(function), in_numpy, _builtins, {})
-    _under_way.append(call)
+    _under_way.calls.append(call)
     try:
         return code(*arguments, **keywords)
     finally:
-        _under_way.remove(call)
+        _under_way.calls.remove(call)
 
 
 def in_numpy(thing: Any, building: dict[Any, Any]) -> Any:

@@ -106,13 +106,6 @@ def partition(a: Elements, kth: Any, axis: Any = -1, kind: Any = None) -> Elemen
     return result
 
 
-@own("unique")
-def unique(ar: Elements) -> Elements:
-    """Return the first of equals, in order."""
-    line = np.ravel(ar)
-    return line[np.unique(values_of(line), return_index=True)[1]]
-
-
 def _run_with(function: Any, q: float, line: Elements) -> Any:
     return run(function, line, q)
 

@@ -303,3 +303,72 @@ def test_alone(expression):
     check_alone(f, x, one, other)
     a, b, c = more
     check_alone(f, x + 1j * a, one + 1j * b, other + 1j * c)
+
+
+# Where there is no derivative, or a convention
+
+
+def test_repeated_eigenvalues():
+    jacobian = numgrad.jacobian(matrices.eigenvalues, jit=False)(np.eye(3))
+    assert_allclose(jacobian.sum(axis=0), np.eye(3))
+    vectors = numgrad.jacobian(matrices.eigenvectors, jit=False)(np.diag([1.0, 1.0, 2.0]))
+    undefined = np.isnan(vectors).any(axis=(0, 1))
+    assert_array_equal(undefined, [[False] * 3, [True, False, False], [False] * 3])
+    assert_allclose(np.abs(vectors[:, 2, 2, 0]), [1.0, 0.0, 0.0])
+
+
+def test_only_one_triangle_counts():
+    x = np.array([[1.0, 9.0], [0.5, 3.0]])
+    lower = numgrad.jacobian(lambda x: np.linalg.eigvalsh(x), jit=False)(x)
+    upper = numgrad.jacobian(lambda x: np.linalg.eigvalsh(x, "U"), jit=False)(x)
+    assert_array_equal(lower[:, 0, 1], [0.0, 0.0])
+    assert_array_equal(upper[:, 1, 0], [0.0, 0.0])
+
+
+def test_singular_values_at_zero():
+    jacobian = numgrad.jacobian(lambda x: np.linalg.svd(x)[1], jit=False)(np.zeros((3, 3)))
+    assert_array_equal(jacobian, np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("x", [np.arange(9.0).reshape(3, 3), np.diag([2.0, 0.0, 3.0])])
+def test_determinants_of_singular_matrices(x):
+    stack = np.stack((x, x.T, x + np.eye(3)))
+    jacobian = numgrad.jacobian(np.linalg.det, jit=False)(stack)
+    for k, matrix in enumerate(stack):
+        assert_allclose(jacobian[k, k], matrices.cofactors(matrix), rtol=1e-13, atol=1e-13)
+        assert_array_equal(jacobian[k, k - 1], np.zeros((3, 3)))
+
+
+def test_logarithm_of_a_singular_matrix():
+    f = matrices.without_derivative
+    assert np.isnan(numgrad.jacobian(f, jit=False)(np.ones((3, 3)), 7)).all()
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_what_has_no_result_or_no_derivative(which):
+    with pytest.raises(np.linalg.LinAlgError):
+        numgrad.jacobian(matrices.without_derivative, jit=False)(np.ones((3, 3)), which)
+
+
+def test_single_precision_stays():
+    def f(x):
+        single = np.linalg.solve(x, x[0]), np.linalg.pinv(x), np.linalg.svd(x)[1], np.var(x, 0)
+        return (*single, np.median(x, axis=0), np.gradient(x[0]), np.fft.irfft(x[0]), np.pad(x, 1))
+
+    for result in numgrad.jacobian(f, jit=False)(matrices.point().astype(np.float32)):
+        assert result.dtype == np.float32
+
+
+def test_stacks_without_matrices():
+    x = np.ones((0, 3, 3))
+    assert numgrad.jacobian(np.linalg.inv, jit=False)(x).shape == (0, 3, 3, 0, 3, 3)
+    assert numgrad.jacobian(lambda x: np.linalg.eigh(x)[1], jit=False)(x).size == 0
+
+
+def test_results_that_numpy_names():
+    def f(x):
+        result = np.linalg.svd(x)
+        assert type(result).__name__ == "SVDResult"
+        return result.S
+
+    assert_allclose(numgrad.jacobian(f, jit=False)(np.diag([2.0, 1.0])).trace(0, 0, 1), [1.0, 1.0])
