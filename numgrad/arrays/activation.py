@@ -8,18 +8,18 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import compiled_only
-from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.lowering import call, return_type
-from numgrad.numbers.dual.type import (
+from numgrad.numbers.carrier import (
     IMAG,
     REAL,
+    active_type,
+    is_carrier,
     is_complex,
-    is_dual,
     number_of,
     real_of,
-    with_partials,
     without_derivatives,
 )
+from numgrad.numbers.conversions import converted, primal_of
+from numgrad.numbers.emitting import call, return_type
 from numgrad.numbers.layouts import allocated_like, as_constant
 from numgrad.targets.options import internal_njit
 
@@ -44,7 +44,7 @@ def unchanged(typingctx, value):
 @overload(activated)
 def _activated(dual, value):
     if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
-        elements = with_partials(dual.instance_type, value.dtype)
+        elements = active_type(dual.instance_type, value.dtype)
 
         closed = unchanged if value.mutable else as_constant
 
@@ -66,7 +66,7 @@ def activated_item(dual, value):
 @overload(activated_item)
 def _activated_item(dual, value):
     if isinstance(value, FLOATING):
-        elements = with_partials(dual.instance_type, value)
+        elements = active_type(dual.instance_type, value)
         return lambda dual, value: converted(value, elements)
     if isinstance(value, types.List) and isinstance(value.dtype, FLOATING):
         return lambda dual, value: [activated_item(dual, item) for item in value]
@@ -134,10 +134,10 @@ def shown(value):
 
 @overload(shown, strict=False)
 def _shown(value):
-    if is_dual(value):
+    if is_carrier(value):
         return lambda value: primal_of(value)
     if is_array_of_duals(value):
-        from numgrad.arrays.manipulation import values_of
+        from numgrad.arrays.sorting import values_of
 
         return lambda value: values_of(value)
     if without_derivatives(value) != value:
@@ -162,7 +162,7 @@ def dtype_of_numbers(typingctx, array):
 
 @overload(dtype_of, strict=False)
 def _dtype_of(array):
-    if is_dual(array) or is_array_of_duals(array):
+    if is_carrier(array) or is_array_of_duals(array):
         return lambda array: dtype_of_numbers(array)
     return lambda array: array.dtype
 
@@ -250,7 +250,7 @@ ATTRIBUTES = {
 
 
 def is_array_of_duals(kind):
-    return isinstance(kind, types.Array) and is_dual(kind.dtype)
+    return isinstance(kind, types.Array) and is_carrier(kind.dtype)
 
 
 @overload(memory, strict=False)

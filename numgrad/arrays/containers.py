@@ -5,7 +5,7 @@ from numba.extending import overload
 from numba.typed import Dict, List
 
 from numgrad.arrays.creation import compiled_only, replaces
-from numgrad.numbers.dual.type import with_partials
+from numgrad.numbers.carrier import active_type
 
 
 def retyped(dual, kind):
@@ -14,7 +14,7 @@ def retyped(dual, kind):
     if isinstance(kind, types.NumberClass):
         return retyped(dual, kind.instance_type)
     if isinstance(kind, types.Float | types.Complex):
-        return with_partials(dual.instance_type, kind)
+        return active_type(dual.instance_type, kind)
     if isinstance(kind, types.Array):
         return kind.copy(dtype=retyped(dual, kind.dtype))
     if isinstance(kind, types.BaseTuple):

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaTypeError
-from numba.core.registry import cpu_target
 from numba.extending import overload
 
+from numgrad.numbers.carrier import active_type, is_carrier
 from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.type import is_dual, with_partials
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -56,7 +55,7 @@ def elements_of(dual, dtype, default):
         asked = PYTHON_NUMBERS[dtype.typing_key]
     elif not is_none(dtype):
         raise NumbaTypeError(f"the dtype of an array must be a constant, not {dtype}")
-    return with_partials(dual.instance_type, asked)
+    return active_type(dual.instance_type, asked)
 
 
 def is_none(kind):
@@ -69,7 +68,7 @@ def item_type(kind):
         return kind.dtype
     if isinstance(kind, types.BaseTuple):
         items = [item_type(item) for item in kind.types]
-        duals = [item for item in items if is_dual(item)]
+        duals = [item for item in items if is_carrier(item)]
         floats = [item for item in items if not isinstance(item, types.Integer | types.Boolean)]
         return (duals or floats or items or [types.float64])[0]
     return item_type(kind.dtype) if hasattr(kind, "dtype") else types.unliteral(kind)
@@ -182,7 +181,7 @@ def _array(dual, items, dtype=None):
     elements = elements_of(dual, dtype, item_type(items))
     if isinstance(items, types.Array):
         return lambda dual, items, dtype=None: astype(dual, items, elements)
-    if is_dual(items) or isinstance(items, types.Number | types.Boolean):
+    if is_carrier(items) or isinstance(items, types.Number | types.Boolean):
         fill = filled(elements)
         return lambda dual, items, dtype=None: fill((), items)
     if isinstance(items, types.BaseTuple):
@@ -276,7 +275,7 @@ def define_in_order(function):
 
     @overload(stand_in)
     def typed(dual, a):
-        if isinstance(a, types.Array) and is_dual(a.dtype):
+        if isinstance(a, types.Array) and is_carrier(a.dtype):
             return lambda dual, a: function(a)
         return lambda dual, a: function(array(dual, a))
 
@@ -320,12 +319,12 @@ def as_number(dual, number, kind):
 @overload(as_number)
 def _as_number(dual, number, kind):
     wanted = kind.instance_type if isinstance(kind, types.TypeRef) else kind.dtype
-    if not is_dual(number):
-        wanted = wanted if not is_dual(wanted) else wanted.number
+    if not is_carrier(number):
+        wanted = wanted if not is_carrier(wanted) else wanted.number
         return lambda dual, number, kind: wanted(number)
     if isinstance(wanted, types.Integer | types.Boolean):
         return lambda dual, number, kind: wanted(primal_of(number))
-    wanted = with_partials(dual.instance_type, wanted)
+    wanted = active_type(dual.instance_type, wanted)
     return lambda dual, number, kind: converted(number, wanted)
 
 
@@ -372,65 +371,4 @@ def eye_of(rows, columns, k, elements):
     result = np.zeros((rows, columns), elements)
     for i in range(max(-k, 0), min(rows, columns - k)):
         result[i, i + k] = 1
-    return result
-
-
-@replaces(np.linspace)
-def linspace(dual, start, stop, num=50):
-    compiled_only()
-
-
-@overload(linspace)
-def _linspace(dual, start, stop, num=50):
-    elements = elements_of(dual, None, number_among(start, stop))
-    return lambda dual, start, stop, num=50: spaced(start, stop, num, elements)
-
-
-@internal_njit
-def spaced(start, stop, num, elements):
-    """Return numbers from start to stop, both among them."""
-    result = np.empty(num, elements)
-    step = (stop - start) / max(num - 1, 1)
-    for k in range(num):
-        result[k] = start + k * step
-    if num > 1:
-        result[num - 1] = stop
-    return result
-
-
-def number_among(*kinds):
-    """Return the type that holds numbers of some types: floats, even if all are integers."""
-    kinds = [types.unliteral(kind) for kind in kinds if not is_none(kind)]
-    return cpu_target.typing_context.unify_types(types.float64, *kinds)
-
-
-@replaces(np.arange)
-def arange(dual, start, stop=None, step=None, dtype=None):
-    compiled_only()
-
-
-@overload(arange)
-def _arange(dual, start, stop=None, step=None, dtype=None):
-    kinds = [types.unliteral(kind) for kind in (start, stop, step) if not is_none(kind)]
-    are_integers = all(isinstance(kind, types.Integer) for kind in kinds)
-    default = types.int64 if are_integers else number_among(*kinds)
-    elements = elements_of(dual, dtype, default)
-    if is_none(stop):
-        return lambda dual, start, stop=None, step=None, dtype=None: stepped(
-            0, start, 1 if step is None else step, elements
-        )
-    return lambda dual, start, stop=None, step=None, dtype=None: stepped(
-        start, stop, 1 if step is None else step, elements
-    )
-
-
-@internal_njit
-def stepped(start, stop, step, elements):
-    """Return the numbers from start up to, but not with, stop."""
-    if primal_of(step) == 0:
-        raise ValueError("Maximum allowed size exceeded")
-    count = int(np.ceil((primal_of(stop) - primal_of(start)) / primal_of(step)))
-    result = np.empty(max(count, 0), elements)
-    for k in range(result.size):
-        result[k] = start + k * step
     return result

@@ -10,8 +10,8 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.numbers.dual.type import is_dual
-from numgrad.targets.options import INTERNAL
+from numgrad.numbers.carrier import is_carrier, number_of
+from numgrad.targets.options import INTERNAL, internal_njit
 
 BODIES: dict[
     Any, Any
@@ -75,7 +75,7 @@ def is_row(kind):
 
 
 def is_number(kind):
-    return is_dual(kind) or isinstance(kind, types.Number | types.Boolean)
+    return is_carrier(kind) or isinstance(kind, types.Number | types.Boolean)
 
 
 def depth_of(kind):
@@ -92,14 +92,14 @@ def array_of(row):
 @overload(array_of)
 def _array_of(row):
     dual = item_type(row)
-    return (lambda row: array(dual, row)) if is_dual(dual) else lambda row: np.asarray(row)
+    return (lambda row: array(dual, row)) if is_carrier(dual) else lambda row: np.asarray(row)
 
 
 def carries(kind):
     """Return whether there are duals in a type: of numbers, of arrays, or of tuples of them."""
     if isinstance(kind, types.BaseTuple):
         return any(map(carries, kind.types))
-    return is_dual(kind) or is_dual(getattr(kind, "dtype", None))
+    return is_carrier(kind) or is_carrier(getattr(kind, "dtype", None))
 
 
 def are_arrays(*kinds):
@@ -130,3 +130,26 @@ def constant(typingctx, array, number):
         return context.cast(builder, arguments[1], sig.args[1], wanted)
 
     return wanted(array, types.unliteral(number)), codegen
+
+
+# Extrema. NumPy's are nan where there is one; Numba's own code looks for it in floats alone.
+
+
+def is_real(a):
+    return are_arrays(a) and is_carrier(a.dtype) and isinstance(number_of(a.dtype), types.Float)
+
+
+@internal_njit
+def check_axis(axis, ndim):
+    if not -ndim <= axis < ndim:
+        raise ValueError("axis is out of bounds for the array")
+
+
+def is_whole(a, axis):
+    """Return whether a reduction along an axis leaves a number."""
+    return not is_given(axis) or (isinstance(axis, types.Integer) and a.ndim == 1)
+
+
+def of_number(a):
+    """Define what a reduction of one number gives: the number; None for anything else."""
+    return (lambda a: a) if is_carrier(a) else None

@@ -21,7 +21,7 @@ def register() -> None:
     def typed(value: Any, partials: Any) -> Any:
         load()
         from numgrad.caching.stamping import follow_rules
-        from numgrad.calls.builtins import dual_of_parts
+        from numgrad.numbers.dual.attributes import dual_of_parts
 
         def made(value, partials):
             follow_rules()
@@ -32,7 +32,7 @@ def register() -> None:
     @typeof_impl.register(Dual)
     def typeof_dual(dual: Any, context: Any) -> Any:
         load()
-        from numgrad.numbers.dual.type import type_of_dual
+        from numgrad.numbers.dual.python import type_of_dual
 
         return type_of_dual(dual)
 
@@ -47,22 +47,30 @@ def load() -> None:
         from numgrad.arrays import (  # noqa: F401 - each registers what it defines
             activation,
             containers,
+            convolution,
             creation,
+            interpolation,
+            logic,
             manipulation,
-            reductions,
-            replacements,
+            mathematics,
+            ranges,
+            sorting,
             statistics,
+            sums,
             views,
         )
         from numgrad.arrays.linalg import (  # noqa: F401
             decompositions,
+            determinants,
             equations,
             least_squares,
+            norms,
             products,
         )
         from numgrad.caching.stamping import begin
-        from numgrad.calls import complex_functions  # noqa: F401
+        from numgrad.calls import builtins, complex_functions, into  # noqa: F401
         from numgrad.calls.entries import register_table
+        from numgrad.numbers.dual import attributes, python  # noqa: F401
 
         register_table()
         begin()

@@ -2,8 +2,10 @@
 
 import numpy as np
 from numba import types
+from numba.np import arraymath
 
-from numgrad.arrays.creation import filled, number_among, spaced
+from numgrad.arrays.convolution import conjugates, itself
+from numgrad.arrays.creation import filled
 from numgrad.arrays.definitions import (
     are_arrays,
     carries,
@@ -11,12 +13,15 @@ from numgrad.arrays.definitions import (
     constant,
     define,
     is_given,
-    item,
+    is_real,
+    of_number,
 )
-from numgrad.arrays.manipulation import conjugates, itself, values_of
-from numgrad.arrays.reductions import is_real, quantile, without_nan
-from numgrad.numbers.conversions import converted, primal_of
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of, with_partials
+from numgrad.arrays.ranges import spaced
+from numgrad.arrays.sorting import position_of_highest, position_of_lowest, values_of
+from numgrad.arrays.sums import define_without_nan, total, without_nan
+from numgrad.numbers.carrier import active_type, is_carrier, is_complex, number_of
+from numgrad.numbers.conversions import converted, converted_like, primal_of
+from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
 # Covariances
@@ -104,9 +109,9 @@ def _corrcoef(x, y=None, rowvar=True):
 
 @define(np.bincount)
 def _bincount(a, weights=None, minlength=0):
-    if not are_arrays(a, weights) or carries(a) or not is_dual(weights.dtype):
+    if not are_arrays(a, weights) or carries(a) or not is_carrier(weights.dtype):
         return None
-    number = with_partials(weights.dtype, types.float64)
+    number = active_type(weights.dtype, types.float64)
 
     def counts(a, weights=None, minlength=0):
         if a.size != weights.size:
@@ -134,30 +139,7 @@ def _histogram(a, bins=10, range=None):
     return histogram
 
 
-# Those that pass over nan
-
-
-def define_running(function, running, neutral):
-    @define(function)
-    def typed(a):
-        if not is_real(a):
-            return None
-
-        def accumulated(a):
-            line = a.copy().reshape(-1)
-            for k in range(line.size):
-                if np.isnan(line[k]):
-                    line[k] = neutral
-            return running(line)
-
-        return accumulated
-
-
-define_running(np.nancumsum, np.cumsum, 0.0)
-define_running(np.nancumprod, np.cumprod, 1.0)
-
-
-def define_quantile(function, whole):
+def define_nanquantile(function, whole):
     @define(function)
     def typed(a, q):
         if not is_real(a):
@@ -180,71 +162,8 @@ def define_quantile(function, whole):
         return each
 
 
-define_quantile(np.nanquantile, 1.0)
-define_quantile(np.nanpercentile, 100.0)
-
-
-# Sequences whose ratios are all the same
-
-
-@define(np.logspace)
-def _logspace(start, stop, num=50):
-    number = number_among(start, stop)
-    return lambda start, stop, num=50: 10.0 ** spaced(start, stop, num, number)
-
-
-@define(np.geomspace)
-def _geomspace(start, stop, num=50):
-    number = number_among(start, stop)
-    if is_complex(number_of(number)):
-        return None
-
-    def geometric(start, stop, num=50):
-        if start == 0 or stop == 0:
-            raise ValueError("Geometric sequence cannot include zero")
-        result = np.empty(num, number)
-        for k in range(num):
-            result[k] = start * (stop / start) ** (k / max(num - 1, 1))
-        if num > 1:
-            result[num - 1] = stop
-        return result
-
-    return geometric
-
-
-# What depends on types and values alone
-
-
-def is_complex_object(kind):
-    return is_complex(number_of(item(kind)))
-
-
-@define(np.iscomplexobj)
-def _iscomplexobj(x):
-    answer = is_complex_object(x)
-    return lambda x: answer
-
-
-@define(np.isrealobj)
-def _isrealobj(x):
-    answer = not is_complex_object(x)
-    return lambda x: answer
-
-
-@define(np.isscalar)
-def _isscalar(element):
-    answer = is_dual(element)
-    return lambda element: answer
-
-
-@define(np.iscomplex)
-def _iscomplex(x):
-    return lambda x: np.iscomplex(values_of(x))
-
-
-@define(np.isreal)
-def _isreal(x):
-    return lambda x: np.isreal(values_of(x))
+define_nanquantile(np.nanquantile, 1.0)
+define_nanquantile(np.nanpercentile, 100.0)
 
 
 @define(np.asarray_chkfinite)
@@ -260,36 +179,152 @@ def _asarray_chkfinite(a, dtype=None):
     return checked
 
 
-@define(np.unwrap)
-def _unwrap(p, discont=None, axis=-1, period=2 * np.pi):
-    if not are_arrays(p) or carries(discont) or carries(period):
-        return None
-    is_limited = is_given(discont)
-
-    def unwrapped(p, discont=None, axis=-1, period=2 * np.pi):
-        if axis != -1 and axis != p.ndim - 1:
-            raise ValueError('Value for argument "axis" is not supported')
-        result = p.copy()
-        rows = result.reshape((-1, p.shape[-1]))
-        limit = discont if is_limited else period / 2
-        for i in range(rows.shape[0]):
-            turns, before = 0.0, primal_of(rows[i, 0])
-            for k in range(1, rows.shape[1]):
-                number = primal_of(rows[i, k])
-                turns += turn(number - before, limit, period)
-                before = number
-                rows[i, k] += turns
-        return result
-
-    return unwrapped
+@define(np.digitize)
+def _digitize(x, bins, right=False):
+    return lambda x, bins, right=False: np.digitize(values_of(x), values_of(bins), right)
 
 
 @internal_njit
-def turn(step, limit, period):
-    """Return what to add to a step of an angle so that it is the shortest one."""
-    if np.abs(step) < limit:
-        return 0.0
-    shortest = (step + period / 2) % period - period / 2
-    if shortest == -period / 2 and step > 0:
-        shortest = period / 2
-    return shortest - step
+def mean(a):
+    return total(a) / a.size
+
+
+@define(np.mean, arraymath.array_mean)
+def _mean(a):
+    if is_carrier(a):
+        return lambda a: a + converted_like(a, 0)
+    return (lambda a: mean(a)) if are_arrays(a) else None
+
+
+@internal_njit
+def variance(a):
+    line, middle = line_of(a), mean(a)
+    result = np.real(constant(a, 0.0))
+    for k in range(line.size):
+        result += square_of(line[k] - middle)
+    return result / a.size
+
+
+def square_of(number):
+    raise NotImplementedError("compiled code only")
+
+
+@define(square_of)
+def _square_of(number):
+    """Return the square of the absolute value of a number."""
+    if is_complex(number.number):
+        return lambda number: np.real(number * np.conj(number))
+    return lambda number: number * number
+
+
+@define(np.var, arraymath.array_var)
+def _var(a):
+    return (lambda a: variance(a)) if are_arrays(a) else None
+
+
+@define(np.std, arraymath.array_std)
+def _std(a):
+    if is_carrier(a):
+        return lambda a: np.std(primal_of(a))
+    return (lambda a: np.sqrt(variance(a))) if are_arrays(a) else None
+
+
+@define(np.min, np.amin, arraymath.npy_min)
+def _min(a):
+    return of_number(a) or ((lambda a: a.ravel()[position_of_lowest(a)]) if is_real(a) else None)
+
+
+@define(np.max, np.amax, arraymath.npy_max)
+def _max(a):
+    return of_number(a) or ((lambda a: a.ravel()[position_of_highest(a)]) if is_real(a) else None)
+
+
+@define(np.ptp)
+def _ptp(a):
+    return (lambda a: np.max(a) - np.min(a)) if is_real(a) else None
+
+
+define_without_nan(np.nanmean, np.mean)
+
+
+define_without_nan(np.nanvar, np.var)
+
+
+define_without_nan(np.nanstd, np.std)
+
+
+def define_extremum(function, reduction):
+    @define(function)
+    def typed(a):
+        if not is_real(a):
+            return None
+
+        def extremum(a):
+            numbers = without_nan(a)
+            return reduction(numbers) if numbers.size or not a.size else constant(a, np.nan)
+
+        return extremum
+
+
+define_extremum(np.nanmin, np.min)
+
+
+define_extremum(np.nanmax, np.max)
+
+
+# Places in the sorted numbers
+
+
+@internal_njit
+def between(line, position):
+    """Return the number at a position in sorted ones; in between, on the line from one to next."""
+    k = int(np.floor(position))
+    if k + 1 >= line.size:
+        return line[line.size - 1]
+    return line[k] + (line[k + 1] - line[k]) * (position - k)
+
+
+@internal_njit
+def middle_of(a):
+    if a.size == 0 or np.isnan(a).any():
+        return constant(a, np.nan)
+    line = np.sort(a.ravel())
+    half = line.size // 2
+    return line[half] if line.size % 2 else (line[half - 1] + line[half]) / 2
+
+
+@define(np.median)
+def _median(a):
+    return (lambda a: middle_of(a)) if is_real(a) else None
+
+
+@internal_njit
+def quantile(line, share):
+    """Return the number that a share of sorted ones lie below."""
+    if not 0.0 <= share <= 1.0:
+        raise ValueError("the share of numbers must lie between none and all")
+    return line[-1] if np.isnan(line[-1]) else between(line, share * (line.size - 1))
+
+
+def define_quantile(function, whole):
+    @define(function)
+    def typed(a, q):
+        if not is_real(a):
+            return None
+        if isinstance(q, types.Number):
+            return lambda a, q: quantile(np.sort(a.ravel()), q / whole)
+
+        def each(a, q):
+            line = np.sort(a.ravel())
+            result = np.empty_like(line[:1].repeat(len(q)))
+            for k in range(len(q)):
+                result[k] = quantile(line, q[k] / whole)
+            return result
+
+        return each
+
+
+define_quantile(np.quantile, 1.0)
+
+
+define_quantile(np.percentile, 100.0)

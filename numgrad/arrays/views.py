@@ -6,7 +6,7 @@ from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
 from numgrad.arrays.creation import METHODS, compiled_only, elements_of, is_none, replaces
-from numgrad.numbers.dual.type import is_dual
+from numgrad.numbers.carrier import is_carrier
 
 
 def view(dual, items, dtype):
@@ -18,7 +18,7 @@ METHODS["view"] = view
 
 @overload(view)
 def _view(dual, items, dtype):
-    if not isinstance(items, types.Array) or not is_dual(items.dtype):
+    if not isinstance(items, types.Array) or not is_carrier(items.dtype):
         return lambda dual, items, dtype: items.view(dtype)
     if elements_of(dual, dtype, None) == items.dtype:
         return lambda dual, items, dtype: items
@@ -32,7 +32,7 @@ def frombuffer(dual, buffer, dtype=None):
 
 @overload(frombuffer)
 def _frombuffer(dual, buffer, dtype=None):
-    if isinstance(buffer, types.Array) and is_dual(buffer.dtype):
+    if isinstance(buffer, types.Array) and is_carrier(buffer.dtype):
         raise NumbaTypeError("unsupported view of numbers with derivatives by np.frombuffer")
     if is_none(dtype):
         return lambda dual, buffer, dtype=None: np.frombuffer(buffer)

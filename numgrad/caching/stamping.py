@@ -26,16 +26,8 @@ from weakref import WeakKeyDictionary
 from numba.core.codegen import RuntimeLinker
 from numba.np.ufunc.wrappers import GufWrapperCache
 
-from numgrad.caching.contents import (
-    Contents,
-    NoDigestError,
-    Part,
-    is_known_module,
-    known_name,
-    mangled,
-    users_rule,
-    without_names,
-)
+from numgrad.caching.contents import Contents, Part, users_rule, without_names
+from numgrad.caching.known import NoDigestError, is_known_module, known_name, mangled
 from numgrad.rules import registry
 from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 

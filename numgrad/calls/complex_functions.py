@@ -9,8 +9,8 @@ import cmath
 import numpy as np
 from numba.extending import overload
 
+from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.conversions import primal_of, with_primal
-from numgrad.numbers.dual.type import is_dual
 
 COUNTERPARTS = {
     cmath.exp: np.exp,
@@ -38,7 +38,7 @@ def define(function, counterpart):
 
     @overload(function, strict=False)
     def typed(z):
-        if not is_dual(z):
+        if not is_carrier(z):
             return None
         return lambda z: with_primal(counterpart(complex(z)), function(primal_of(z)))
 
@@ -48,7 +48,7 @@ def define_predicate(function):
 
     @overload(function, strict=False)
     def typed(z):
-        return (lambda z: function(primal_of(z))) if is_dual(z) else None
+        return (lambda z: function(primal_of(z))) if is_carrier(z) else None
 
 
 for _function, _counterpart in COUNTERPARTS.items():
@@ -59,7 +59,7 @@ for _function in (cmath.isnan, cmath.isinf, cmath.isfinite):
 
 @overload(cmath.log, strict=False)
 def _log(z, base):
-    if not (is_dual(z) or is_dual(base)):
+    if not (is_carrier(z) or is_carrier(base)):
         return None
     return lambda z, base: with_primal(
         np.log(complex(z)) / np.log(complex(base)), cmath.log(primal_of(z), primal_of(base))
@@ -68,7 +68,7 @@ def _log(z, base):
 
 @overload(cmath.polar, strict=False)
 def _polar(z):
-    if not is_dual(z):
+    if not is_carrier(z):
         return None
 
     def polar(z):
@@ -80,7 +80,7 @@ def _polar(z):
 
 @overload(cmath.rect, strict=False)
 def _rect(r, phi):
-    if not (is_dual(r) or is_dual(phi)):
+    if not (is_carrier(r) or is_carrier(phi)):
         return None
     return lambda r, phi: with_primal(
         complex(r * np.cos(phi), r * np.sin(phi)), cmath.rect(primal_of(r), primal_of(phi))

@@ -13,8 +13,9 @@ from numba.core import cgutils
 from numba.core.typing import npydecl, signature
 from numba.np import arrayobj, npyimpl
 
-from numgrad.numbers.dual.lowering import OF_ARRAYS, call, return_type
-from numgrad.numbers.dual.type import is_dual
+from numgrad.calls.lowering import OF_ARRAYS
+from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.emitting import call, return_type
 from numgrad.numbers.layouts import layout_of_elementwise
 
 VIEWS = (np.real, np.imag)  # which make no new array
@@ -39,10 +40,10 @@ def element(kind):
 def array_type(typingctx, function, kinds):
     """Return the type of the array that a function gives, or None where it is not for us."""
     elements = [element(kind) for kind in kinds]
-    if not is_elementwise(function) or not any(map(is_dual, elements)):
+    if not is_elementwise(function) or not any(map(is_carrier, elements)):
         return None
     result = return_type(typingctx, function, elements)
-    if not (is_dual(result) or isinstance(result, types.Number | types.Boolean)):
+    if not (is_carrier(result) or isinstance(result, types.Number | types.Boolean)):
         return None
     arrays = [kind for kind in kinds if isinstance(kind, types.Array)]
     ndim = max(array.ndim for array in arrays)
@@ -97,14 +98,14 @@ def accept_duals():
     generic = operators.generic
 
     def prepare_argument(context, builder, argument, kind, where="input operand"):
-        if is_dual(kind) or isinstance(kind, types.NoneType):
+        if is_carrier(kind) or isinstance(kind, types.NoneType):
             return ScalarHelper(context, builder, argument, kind)
         return prepare(context, builder, argument, kind, where)
 
     def give_way(self, kinds, keywords):
         return (
             None
-            if any(is_dual(element(kind)) for kind in kinds)
+            if any(is_carrier(element(kind)) for kind in kinds)
             else generic(self, kinds, keywords)
         )
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from numgrad.numbers.carrier import Carrier, is_carrier, is_complex
 from numgrad.numbers.conversions import converted_like
-from numgrad.numbers.dual.type import DualType, is_complex, is_dual
 from numgrad.rules import registry
 from numgrad.targets import cuda_compiler, cuda_device
 
@@ -151,18 +151,18 @@ def loops():
 
 
 def cbrt(x):
-    if is_dual(x) or not isinstance(x, types.Float | types.Integer):
+    if is_carrier(x) or not isinstance(x, types.Float | types.Integer):
         return None
     return lambda x: np.cbrt(x)
 
 
 def ldexp(x, n):
-    return None if is_dual(x) else lambda x, n: math.ldexp(x, n)
+    return None if is_carrier(x) else lambda x, n: math.ldexp(x, n)
 
 
 def where(condition, x, y):
     kinds = condition, x, y
-    if any(map(is_dual, kinds)) or not all(
+    if any(map(is_carrier, kinds)) or not all(
         isinstance(kind, types.Number | types.Boolean) for kind in kinds
     ):
         return None
@@ -186,11 +186,13 @@ def register() -> None:
         if function in registry.TABLE:
             cuda_compiler.define(function, typed)
     from numgrad.calls import builtins
+    from numgrad.numbers.dual import attributes
+    from numgrad.numbers.dual.type import DualType
 
-    attributes = {
-        "partials": builtins._partials,
+    defined = {
         "real": real,  # np.real, of which numba-cuda makes this again
         "imag": imag,
     }
-    cuda_compiler.define_attributes(DualType, attributes, {"conjugate": builtins._conjugate})
+    cuda_compiler.define_attributes(DualType, {"partials": attributes._partials}, {})
+    cuda_compiler.define_attributes(Carrier, defined, {"conjugate": builtins._conjugate})
     cuda_compiler.refresh()

@@ -17,13 +17,14 @@ from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import builtin_registry, signature
 from numba.extending import get_cython_function_address, lower_builtin, overload
 
-from numgrad.calls.entries import Entry, plain_derivation, register
-from numgrad.numbers.dual.lowering import lower_derivation
-from numgrad.numbers.dual.type import is_dual
+from numgrad.calls.derivations import plain_derivation
+from numgrad.calls.entries import Entry, register
+from numgrad.calls.lowering import lower_derivation
+from numgrad.numbers.carrier import is_carrier
 from numgrad.rules import registry
 from numgrad.targets.options import INTERNAL, internal_njit
 
-_carriers: dict[int, Any] = {}
+_active_versions: dict[int, Any] = {}
 
 MODULE = "scipy.special.cython_special"
 POINTER = type(ctypes.CFUNCTYPE(None)()).__mro__[1]
@@ -41,13 +42,13 @@ def is_of_scipy(ufunc):
     return module is not None and getattr(module, ufunc.__name__, None) is ufunc
 
 
-def carrier_of(function):
+def active_version_of(function):
     """Return what follows the rule of such a function where there are duals."""
     address = None if isinstance(function, np.ufunc) else address_of(function)
     identity = id(function)  # those of ctypes have no hash
-    if identity not in _carriers:
-        _carriers.setdefault(identity, (function, carrier_made_for(function, address)))
-    return _carriers[identity][1]
+    if identity not in _active_versions:
+        _active_versions.setdefault(identity, (function, carrier_made_for(function, address)))
+    return _active_versions[identity][1]
 
 
 def carrier_made_for(function, address):
@@ -81,7 +82,7 @@ class PointerEntry(Entry):
 
     @classmethod
     def derivation(cls, typingctx, kinds):
-        if not any(map(is_dual, kinds)):
+        if not any(map(is_carrier, kinds)):
             return plain_derivation(typingctx, cls.caller, kinds, None)
         if cls.function is None:
             raise NumbaTypeError(
@@ -197,7 +198,7 @@ def register_all():
 def register_function(function):
     @overload(function, jit_options=INTERNAL, strict=False)
     def typed(*arguments):
-        if any(map(is_dual, arguments)):
+        if any(map(is_carrier, arguments)):
             return None
         is_complex = any(isinstance(kind, types.Complex) for kind in arguments)
         pointer = pointer_to(function.__name__, len(arguments), is_complex)

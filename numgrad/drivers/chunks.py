@@ -14,59 +14,8 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
 from numgrad.numbers.dual import parts
-from numgrad.numbers.dual.lowering import spread
-from numgrad.numbers.dual.type import (
-    has_vector,
-    make_dual,
-    pack,
-)
+from numgrad.numbers.dual.seeds import lane_count
 from numgrad.targets.options import internal_njit
-
-
-@intrinsic
-def seeded(typingctx, dual, number, lane):
-    """Return a number with 1 as the partial of a lane, if there is such a lane."""
-    dual = dual.instance_type
-
-    def codegen(context, builder, sig, arguments):
-        _, number, lane = arguments
-        value = context.cast(builder, number, sig.args[1], dual.value)
-        lane = context.cast(builder, lane, sig.args[2], types.int64)
-        if has_vector(dual):
-            lanes = ir.Constant(ir.VectorType(lane.type, dual.count), list(range(dual.count)))
-            hit = builder.icmp_signed("==", lanes, spread(builder, lane, dual.count))
-            number_kind = context.get_value_type(dual.value)
-            partials = builder.uitofp(hit, ir.VectorType(number_kind, dual.count))
-        else:
-            one = context.cast(builder, ir.Constant(ir.IntType(64), 1), types.int64, dual.value)
-            zero = context.get_constant_null(dual.value)
-            partials = pack(
-                builder,
-                dual,
-                [
-                    builder.select(
-                        builder.icmp_signed("==", lane, ir.Constant(lane.type, k)), one, zero
-                    )
-                    for k in range(dual.count)
-                ],
-            )
-        return make_dual(context, builder, dual, value, partials)
-
-    return dual(types.TypeRef(dual), number, lane), codegen
-
-
-@intrinsic
-def with_tangent(typingctx, dual, number, tangent):
-    """Return a number with a tangent as its only partial."""
-    dual = dual.instance_type
-
-    def codegen(context, builder, sig, arguments):
-        _, number, tangent = arguments
-        value = context.cast(builder, number, sig.args[1], dual.value)
-        partials = context.cast(builder, tangent, sig.args[2], dual.value)
-        return make_dual(context, builder, dual, value, partials)
-
-    return dual(types.TypeRef(dual), number, tangent), codegen
 
 
 @intrinsic
@@ -203,17 +152,6 @@ def store_values(target, source):
 def kept(dual, before, number, lane):
     """Return the partial of a lane if there is such a lane, otherwise what was there before."""
     return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
-
-
-@intrinsic
-def lane_count(typingctx, dual):
-    """Return how many partials a dual type has."""
-    count = dual.instance_type.count
-
-    def codegen(context, builder, sig, arguments):
-        return context.get_constant(types.intp, count)
-
-    return types.intp(types.TypeRef(dual.instance_type)), codegen
 
 
 @intrinsic

@@ -4,7 +4,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from numgrad.drivers.chunks import store_values
-from numgrad.numbers.dual.lowering import call
+from numgrad.numbers.emitting import call
 
 
 @intrinsic

@@ -8,13 +8,14 @@ import numpy as np
 from numba import get_num_threads, prange, types
 
 from numgrad.drivers import care, chunks, layouts, state
+from numgrad.drivers.inputs import check_place
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
-from numgrad.drivers.passes import check_place
 from numgrad.drivers.scratch import scratch
 from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.drivers.written import written_arguments
-from numgrad.numbers.dual.type import number_of
+from numgrad.numbers.carrier import number_of
+from numgrad.numbers.dual import nans
 from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body, function_of
@@ -323,7 +324,7 @@ class Mapping:
         elements = [number_of(leaf.element) for leaf in self._results()]
         single = all(element in (types.float32, types.complex64) for element in elements)
         self.names |= {
-            "noted": care.noted,
+            "noted": nans.noted,
             "nothing": np.int32(0) if single else np.int64(0),
             "again": care.late(make),
         }
@@ -356,7 +357,7 @@ class Mapping:
             ),
             "return ()",
         ]
-        names = {"is_nan": care.is_nan, "filled": care.filled, "put_back": state.put_back}
+        names = {"is_nan": nans.is_nan, "filled": care.filled, "put_back": state.put_back}
         return Body(lines, self.names | names)
 
 

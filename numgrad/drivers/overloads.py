@@ -1,6 +1,6 @@
 """What Numba compiles of a function for arguments of given types, and what that returns."""
 
-from numgrad.numbers.dual.type import highest
+from numgrad.numbers.carrier import highest
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.twin.inference import is_front_end, signature_of
 from numgrad.twin.twin import Twin

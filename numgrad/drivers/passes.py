@@ -6,14 +6,12 @@ that Numba then compiles; what isn't, the lengths of arrays, is left to its loop
 """
 
 import inspect
-import re
-from dataclasses import dataclass
 from functools import partial
 
 from numba import types
 
-from numgrad.calls.entries import floating, is_active
 from numgrad.drivers import care, chunks, layouts, state
+from numgrad.drivers.inputs import Input, tangent_kind
 from numgrad.drivers.layouts import duals_like
 from numgrad.drivers.memory import CallersMemory
 from numgrad.drivers.optionals import or_none, settled
@@ -33,8 +31,9 @@ from numgrad.drivers.structure import (
 )
 from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
-from numgrad.numbers.dual import parts
-from numgrad.numbers.dual.type import CAREFUL, DualType, highest, is_careful, is_dual, number_of
+from numgrad.numbers.carrier import highest, is_carrier, number_of
+from numgrad.numbers.dual import nans, parts, seeds
+from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body
@@ -42,27 +41,6 @@ from numgrad.twin.twin import twin_of
 
 # Outputs that have no derivative, and none to lose.
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
-
-
-@dataclass(frozen=True)
-class Input:
-    """A number or an array among the arguments."""
-
-    leaf: Leaf
-    name: str  # of the variable that holds it
-    seeded: bool  # whether the derivative is taken with respect to it
-    written: bool  # whether the function may overwrite it
-    alike: bool  # whether it stands among numbers that all carry derivatives
-
-    @property
-    def in_array(self):
-        """Whether the twin reads it from an array of duals."""
-        return self.leaf.is_array and (self.seeded or self.written)
-
-    @property
-    def in_line(self):
-        """Whether the elements of the duals lie in C order without gaps."""
-        return self.leaf.kind.layout == "C" or not self.leaf.kind.ndim
 
 
 class Passes(CallersMemory):
@@ -178,7 +156,7 @@ class Passes(CallersMemory):
     def _value_type(self):
         """Return the type of the values of all seeded inputs together."""
         elements = [each.leaf.element for each in self.seeded]
-        duals = [element for element in elements if is_dual(element)]
+        duals = [element for element in elements if is_carrier(element)]
         numbers = [number_of(element) for element in elements]
         width = max(numbers, key=lambda n: (isinstance(n, types.Complex), n.bitwidth))
         return max(duals, key=lambda dual: dual.depth, default=width)
@@ -262,15 +240,15 @@ class Passes(CallersMemory):
 
     def _constant(self, expression, kind):
         """Return a number that no derivative is taken by as one that may have some."""
-        seeded, dual = self.name(chunks.seeded, "seeded"), self.dual_of(kind)
+        seeded, dual = self.name(seeds.seeded, "seeded"), self.dual_of(kind)
         return f"{seeded}({self.name(dual, 'dual')}, {expression}, -1)", dual
 
     def _seeded_number(self, each):
         dual = self.name(self.dual_of(each.leaf.element), "dual")
         if self.tangents is not None:
-            seeded = self.name(chunks.with_tangent, "with_tangent")
+            seeded = self.name(seeds.with_tangent, "with_tangent")
             return f"{seeded}({dual}, {each.leaf.expression}, {self._tangent(each)})"
-        seeded = self.name(chunks.seeded, "seeded")
+        seeded = self.name(seeds.seeded, "seeded")
         return f"{seeded}({dual}, {each.leaf.expression}, {each.name}_offset - start)"
 
     def _tangent(self, each):
@@ -351,10 +329,10 @@ class Passes(CallersMemory):
         """Write an array of duals anew: constants, or numbers with their tangents."""
         name, dual = each.name, self._dual_name(each)
         if each.seeded and self.tangents is not None:
-            made = f"{self.name(chunks.with_tangent, 'with_tangent')}({dual}, "
+            made = f"{self.name(seeds.with_tangent, 'with_tangent')}({dual}, "
             made += f"{name}_numbers[k], {name}_tangents[k])"
         else:
-            made = f"{self.name(chunks.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
+            made = f"{self.name(seeds.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
         self.add(f"for k in range({name}_numbers.size):", indent=indent)
         if each.in_line:
             self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
@@ -386,12 +364,12 @@ class Passes(CallersMemory):
     def _is_watched(self, watched):
         """Return whether to look for nan: whether what was computed can be computed again."""
         can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
-        return watched and can_repeat and not (is_careful(self.dual) or cuda_device.in_kernel())
+        return watched and can_repeat and not (self.dual.is_careful or cuda_device.in_kernel())
 
     def watch(self, expression, indent):
         """Take down whether a number lacks a derivative."""
         if self.is_watched:
-            lacks, dual = self.name(care.lacks, "lacks"), self.name(self.dual, "dual")
+            lacks, dual = self.name(nans.lacks, "lacks"), self.name(self.dual, "dual")
             self.add(f"lacking = lacking | {lacks}({dual}, {expression})", indent=indent)
 
     def take_care(self, found):
@@ -464,26 +442,3 @@ class Passes(CallersMemory):
     def body(self, result):
         """Return what has been written, with what to return."""
         return Body([*self.lines, f"return {result}"], self.names)
-
-
-def tangent_kind(tangents, leaf):
-    """Return the type of the tangent of a leaf: the tangents are arranged as the arguments are."""
-    places = [int(k) for k in re.findall(r"\[(\d+)\]", leaf.expression)]
-    for place in places:
-        tangents = tangents[place]
-    return tangents
-
-
-def derivative_element(output, dual):
-    """Return the type of the derivatives of an output."""
-    element = output.element
-    return element.value if is_active(element, dual) else floating(element)
-
-
-def check_place(place, element, rank):
-    """Raise if what the caller gave to store a result in can't hold it."""
-    kind = place.kind
-    if not place.is_array or place.element != element or kind.ndim != rank or not kind.mutable:
-        raise TypeError(
-            f"out must be a writable array of {element} with {rank} dimensions, not {kind}"
-        )

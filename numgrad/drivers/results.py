@@ -6,10 +6,11 @@ from functools import partial
 from numba import get_num_threads, njit, prange, types
 
 from numgrad.drivers import care, chunks
-from numgrad.drivers.passes import Passes, check_place, derivative_element
+from numgrad.drivers.inputs import check_place, derivative_element
+from numgrad.drivers.passes import Passes
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.widths import FEWEST
-from numgrad.numbers.dual import parts
+from numgrad.numbers.dual import nans, parts
 from numgrad.targets import cuda_device
 from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.twin.source import function_of
@@ -117,7 +118,7 @@ class JacobianPasses(Passes):
         """Take down whether derivatives are lacking, where the passes themselves didn't."""
         for result, (name, _) in zip(self.results, self._found(), strict=True):
             if self.is_watched and (self.looks_back or not result.output.is_array):
-                test = care.any_nan if result.is_array else care.is_nan
+                test = nans.any_nan if result.is_array else nans.is_nan
                 self.add(f"lacking = lacking | {self.name(test, 'nan')}({name})")
 
     def _found(self):

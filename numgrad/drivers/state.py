@@ -14,7 +14,7 @@ from numba.extending import intrinsic, overload
 
 from numgrad.drivers import chunks
 from numgrad.drivers.structure import Leaf
-from numgrad.numbers.dual.type import is_dual
+from numgrad.numbers.carrier import is_carrier
 from numgrad.targets.options import internal_njit
 
 LISTS = types.List | types.ListType
@@ -51,7 +51,7 @@ def is_immutable(kind):
         return is_immutable(kind.type)
     if isinstance(kind, types.Array):
         return not (kind.mutable or has_memory_within(kind.dtype))
-    return isinstance(kind, IMMUTABLE) or is_dual(kind)
+    return isinstance(kind, IMMUTABLE) or is_carrier(kind)
 
 
 def has_memory_within(element):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import types
 
-from numgrad.numbers.dual.type import is_dual, number_of
+from numgrad.numbers.carrier import is_carrier, number_of
 
 FLOATING = types.Float | types.Complex
 
@@ -39,7 +39,7 @@ def argument(position):
 
 
 def is_number(kind):
-    return is_dual(kind) or isinstance(kind, types.Number | types.Boolean)
+    return is_carrier(kind) or isinstance(kind, types.Number | types.Boolean)
 
 
 def structure_of(expression, kind):

@@ -8,9 +8,7 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
-import sys
-from collections.abc import Callable
-from functools import cache, cached_property, lru_cache, partial, update_wrapper
+from functools import cache, cached_property, update_wrapper
 from typing import Any
 
 from numba import typeof, types
@@ -18,7 +16,7 @@ from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
-from numba.extending import overload, typeof_impl
+from numba.extending import typeof_impl
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
@@ -29,14 +27,14 @@ from numgrad.drivers import progress
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
-from numgrad.targets.context import refresh
 from numgrad.targets.options import ENTRY_POINT, INLINED
 from numgrad.targets.stamps import attach
 from numgrad.twin import gufuncs
 from numgrad.twin.callees import DRIVERS, hashable
 from numgrad.twin.errors import explained
+from numgrad.twin.plain import function_of_element, plain
 from numgrad.twin.source import Body, function_of
-from numgrad.twin.twin import function_of_element, plain, twin_of
+from numgrad.twin.twin import twin_of
 
 
 def compiled(function):
@@ -74,6 +72,21 @@ def caller_of(function, arity):
     """Return a function of Python's that calls one of the table, a ufunc or one of math's."""
     names = ", ".join("xyz"[:arity])
     return function_of(function.__name__, names, Body([f"return f({names})"], {"f": function}))
+
+
+MAKERS: dict[str, Any] = {}  # the public functions that make transforms, in plain Python too
+TRACED: dict[str, Any] = {}  # by their names, what is made in plain Python: the tracer fills it
+
+
+def traced(kind, function, settings):
+    """Return a transform that runs the function in plain Python and compiles nothing."""
+    names = list(inspect.signature(kind.maker).parameters)[1:]
+    if kind.maker.__name__ not in TRACED:
+        raise NotImplementedError(
+            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
+        )
+    of = TRACED[kind.maker.__name__]
+    return of(original_of(function), **dict(zip(names, settings, strict=False)))
 
 
 class Transform:
@@ -127,6 +140,10 @@ class Transform:
         header = Header(self)
         signature = inspect.Signature(self.parameters)
         return with_out(signature) if header.takes_out else signature
+
+    def traced(self) -> Any:
+        """Return the same derivative without compiling."""
+        return traced(type(self), self.original, self.settings)
 
     def __reduce__(self):
         return type(self).maker, (self.original, *self.settings)
@@ -355,54 +372,6 @@ def identifier(text):
 @typeof_impl.register(Transform)
 def typeof_transform(transform, c):
     return types.Dispatcher(transform.driver())
-
-
-def made(kind: Any, function: Any, *settings: Any) -> Callable[..., Any]:
-    """Return a transform of a function: the same as before if it was made before."""
-    if not all(map(hashable, (function, *settings))):  # no function: the transform complains
-        transform: Callable[..., Any] = kind(function, *settings)
-    else:
-        transform = _made(kind, function, *settings)
-    return transform
-
-
-@lru_cache(maxsize=512)
-def _made(kind, function, *settings):
-    return kind(function, *settings)
-
-
-def is_traced(function):
-    """Return whether a function is a transform made with ``jit=False``."""
-    derivatives = sys.modules.get("numgrad.tracer.derivatives")
-    return derivatives is not None and isinstance(function, derivatives.TracedTransform)
-
-
-def register(maker, kind):
-    """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
-    kind.maker = staticmethod(maker)
-    function, *settings = inspect.signature(maker).parameters.values()
-    optional = [p for p in settings if p.default is not p.empty]
-    defaults = {f"default_{p.name}": p.default for p in optional}
-    # Numba compares the parameters of an overload and of its implementation with the maker's
-    stated = [f"{p.name}=default_{p.name}" if p in optional else p.name for p in settings]
-    header = ", ".join([function.name, *stated])
-    given = ", ".join([function.name, *(p.name for p in settings)])
-
-    def implementation(function, *settings):
-        original = getattr(function, "dispatcher", getattr(function, "typing_key", None))
-        if not (isinstance(function, types.Dispatcher) or is_in_table(original)):
-            return None
-        transform = maker(original, *map(constant_of, settings))
-        if is_traced(transform):
-            raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
-        driver = transform.driver()
-        return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
-
-    names = defaults | {"implementation": implementation}
-    typed = function_of("typed", header, Body([f"return implementation({given})"], names))
-    overload(maker, inline="always", prefer_literal=True)(typed)
-    cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, maker, typed, prefer_literal=True))
-    refresh()  # the program that is being compiled may be the first to name the maker
 
 
 def constant_of(kind):

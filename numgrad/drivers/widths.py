@@ -9,7 +9,7 @@ from functools import cache
 
 from llvmlite import binding
 
-from numgrad.numbers.dual.type import is_dual, number_of
+from numgrad.numbers.carrier import is_carrier, number_of
 from numgrad.targets import cuda_device
 
 REGISTERS = 4
@@ -27,9 +27,9 @@ def register_bytes():
 
 def most_partials(value):
     """Return how many partials of a type of value a pass carries at most."""
-    if cuda_device.in_kernel() and not is_dual(value):
+    if cuda_device.in_kernel() and not is_carrier(value):
         return FEWEST  # a thread of a GPU has no vectors, and its registers are those of its block
-    if is_dual(value):
+    if is_carrier(value):
         # a dual of duals has the product of both counts: together about as many as one has alone,
         # and never many, since they are no vector
         return max(1, min(FEWEST, most_partials(number_of(value)) // value.count))
@@ -47,7 +47,7 @@ def count_for(value, inputs):
     most = most_partials(value)
     if inputs >= most:
         return most
-    if inputs <= FEWEST or is_dual(value):
+    if inputs <= FEWEST or is_carrier(value):
         return inputs
     count = FEWEST
     while count < inputs:

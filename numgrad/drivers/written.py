@@ -3,9 +3,9 @@
 from numba import types
 
 from numgrad.drivers.state import can_be_saved, is_immutable
-from numgrad.numbers.dual.type import without_derivatives
-from numgrad.twin.activity import arguments_written, draws_randomly
+from numgrad.numbers.carrier import without_derivatives
 from numgrad.twin.callees import DRIVERS
+from numgrad.twin.summaries import arguments_written, draws_randomly
 
 
 def written_arguments(function, kinds):

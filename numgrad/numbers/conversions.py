@@ -3,7 +3,8 @@
 from numba import types
 from numba.extending import intrinsic, overload
 
-from numgrad.numbers.dual.type import is_dual, number_of, open_dual, with_partials
+from numgrad.numbers import carrier
+from numgrad.numbers.carrier import active_type, is_carrier, number_of
 from numgrad.rules import registry
 
 
@@ -33,11 +34,7 @@ def primal_of(typingctx, number):
     """Return a number without any derivative."""
 
     def codegen(context, builder, sig, arguments):
-        kind, value = number, arguments[0]
-        while is_dual(kind):
-            value, _ = open_dual(context, builder, kind, value)
-            kind = kind.value
-        return value
+        return carrier.primal_of(builder, number, arguments[0])
 
     return number_of(number)(number), codegen
 
@@ -45,19 +42,13 @@ def primal_of(typingctx, number):
 @intrinsic
 def with_primal(typingctx, number, value):
     """Return a number with its derivatives, in the precision of another value, which it takes."""
-    result = with_partials(number, value) if is_dual(number) else value
-
-    def replaced(builder, kind, number, value):
-        if not is_dual(kind):
-            return value
-        lower = builder.extract_value(number, 0)
-        return builder.insert_value(number, replaced(builder, kind.value, lower, value), 0)
+    result = active_type(number, value) if is_carrier(number) else value
 
     def codegen(context, builder, sig, arguments):
-        if not is_dual(number):
+        if not is_carrier(number):
             return arguments[1]
         converted = context.cast(builder, arguments[0], number, result)
-        return replaced(builder, result, converted, arguments[1])
+        return carrier.with_primal(builder, result, converted, arguments[1])
 
     return result(number, value), codegen
 
@@ -65,3 +56,18 @@ def with_primal(typingctx, number, value):
 @overload(registry.primal)
 def _primal(x):
     return lambda x: primal_of(x)
+
+
+@intrinsic
+def set_primal(typingctx, numbers, position, primal):
+    """Set a number in an array without what it carries, which stays."""
+    element = numbers.dtype
+
+    def codegen(context, builder, sig, arguments):
+        line, position, primal = arguments
+        data = context.make_array(numbers)(context, builder, line).data
+        number = context.cast(builder, primal, sig.args[2], element.number)
+        element.store_primal(context, builder, builder.gep(data, [position]), number)
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.intp, primal), codegen

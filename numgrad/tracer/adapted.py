@@ -42,11 +42,6 @@ from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
-MAKERS = ("derivative", "grad", "value_and_grad", "jacobian", "hessian", "jvp", "hvp", "vmap")
-
-
-TRANSFORMS: list[Callable[[Any], Any]] = []  # what makes the tracer's derivative of a compiled one
-
 
 def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
@@ -79,7 +74,7 @@ def _compiled(thing: Any) -> Any:
     own: Any = transform  # whose functions have no types
     thing = own.original_of(thing)
     if isinstance(thing, transform.Transform):
-        return TRANSFORMS[0](thing)
+        return thing.traced()
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
     return thing
@@ -97,9 +92,11 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
 
 def is_maker(function: types.FunctionType) -> bool:
     """Return whether a function is one of numgrad's that make derivatives."""
-    if function.__name__ not in MAKERS or not is_own(function):
+    if not is_own(function) or "numba" not in sys.modules:
         return False
-    return function is getattr(sys.modules["numgrad"], function.__name__)
+    from numgrad.drivers.transform import MAKERS
+
+    return MAKERS.get(function.__name__) is function
 
 
 def is_own(function: types.FunctionType) -> bool:

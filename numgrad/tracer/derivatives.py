@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-import numgrad
 from numgrad.drivers.positions import position_of_output, positions_of
 from numgrad.drivers.tables import tables_of
-from numgrad.drivers.transform import Transform, with_out
+from numgrad.drivers.transform import MAKERS, TRACED, Transform, with_out
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
@@ -59,7 +58,7 @@ class TracedTransform:
         self.original = self.function = function
         self.settings = settings
         name = getattr(function, "__name__", repr(function))
-        defaults = inspect.signature(getattr(numgrad, self.maker)).parameters
+        defaults = inspect.signature(MAKERS[self.maker]).parameters
         given = "".join(f", {k}={v!r}" for k, v in settings.items() if v != defaults[k].default)
         copied: Any = self
         update_wrapper(copied, getattr(function, "py_func", function), updated=())
@@ -73,7 +72,7 @@ class TracedTransform:
         return f"<numgrad.{self.__name__}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self.original, self.settings)
+        return _remade, (MAKERS[self.maker], self.original, self.settings)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -106,9 +105,9 @@ class TracedTransform:
         return bound.args, bound.kwargs, out
 
 
-def _remade(kind: Any, function: Any, settings: dict[str, Any]) -> Any:
+def _remade(maker: Any, function: Any, settings: dict[str, Any]) -> Any:
     """Return a copy of a derivative that was pickled."""
-    return kind(function, **settings)
+    return maker(function, **settings, jit=False)
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
@@ -447,3 +446,14 @@ def jvp(function: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any,
     operands = (*primals, *tangents)
     values = mapped(lambda leaf: returned(each_of(run.value, leaf.elements)), outputs)
     return noted("value", operands, values), noted("jvp", operands, mapped(tangent, outputs))
+
+
+for _kind in (
+    TracedDerivative,
+    TracedGrad,
+    TracedHessian,
+    TracedJacobian,
+    TracedValueAndGrad,
+    TracedVmap,
+):
+    TRACED[_kind.maker] = _kind

@@ -144,9 +144,9 @@ def svd(
 
 
 def singular_values(a: Any) -> Elements:
-    from numgrad.arrays.linalg import products
+    from numgrad.arrays.linalg import norms
 
-    return of_matrices(products.singular_values, a)
+    return of_matrices(norms.singular_values, a)
 
 
 def _refuse_hermitian(name: str, hermitian: Any) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 
-from numgrad.arrays import definitions, manipulation
+from numgrad.arrays import definitions, sorting
 from numgrad.arrays.linalg import equations, matrices, quotients
 from numgrad.numbers import conversions, layouts
-from numgrad.numbers.dual import parts
 from numgrad.numbers.dual.number import Dual
 from numgrad.numbers.dual.type import DualType
 from numgrad.rules.registry import primal
@@ -144,10 +143,10 @@ PRIMITIVES: dict[Any, Any] = {
     conversions.converted: converted,
     conversions.converted_like: converted_like,
     conversions.primal_of: primal,
-    parts.set_primal: set_primal,
+    conversions.set_primal: set_primal,
     layouts.line_of: line_of,
     definitions.constant: constant,
-    manipulation.values_of: values_of,
+    sorting.values_of: values_of,
     matrices.columns_of: columns_of,
     matrices.rows_of: rows_of,
     matrices.dot: dot,

@@ -6,10 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numgrad.numbers.dual.number import Dual
-from numgrad.tracer import (
-    live,
-    made,  # noqa: F401 - it makes derivatives of derivatives
-)
+from numgrad.tracer import derivatives, live  # noqa: F401 - functions may make derivatives
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,

@@ -12,11 +12,10 @@ from numgrad.drivers.positions import positions_of
 from numgrad.drivers.scratch import scratch
 from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
 from numgrad.drivers.tables import tables_of
-from numgrad.drivers.transform import register
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
-from numgrad.transforms.made import made
+from numgrad.transforms.made import made, register
 from numgrad.transforms.vmap import (
     Targeted,
     check_target,

@@ -20,7 +20,7 @@ from numba.core.errors import NumbaError
 
 from numgrad.arrays.creation import METHODS, REPLACEMENTS
 from numgrad.drivers.transform import Transform
-from numgrad.numbers.dual.type import dual_in, highest, is_dual
+from numgrad.numbers.carrier import carrier_in, highest, is_carrier
 from numgrad.rules.registry import TABLE
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
 from numgrad.twin.callees import DRIVERS
@@ -122,11 +122,11 @@ def statements(blocks: dict[int, Any]) -> Iterator[Any]:
 
 def is_active(statement: Any, value: Any, typemap: dict[str, Any]) -> bool:
     """Return whether a statement gives derivatives to a variable."""
-    if dual_in(typemap.get(statement.target.name)) is None:
+    if carrier_in(typemap.get(statement.target.name)) is None:
         return False
     # a number that only becomes a dual where branches meet, such as a sum's first 0.0, has none
     is_converted = isinstance(statement, ir.Assign) and isinstance(value, ir.Var)
-    return not (is_converted and dual_in(typemap[value.name]) is None)
+    return not (is_converted and carrier_in(typemap[value.name]) is None)
 
 
 def note_call(reading: Reading, place: Any, function: Any, signature: Any) -> None:
@@ -179,7 +179,7 @@ def note_of_allocation(key: Any, place: Any, returned: Any) -> str:
     text = linecache.getline(place.filename, place.line)
     # Numba has its own way with some, such as np.array of a list: they have no name in the source
     name = next((name for name in names if name.split(".")[-1] in text), "array")
-    return f"{name} of {'duals' if is_dual(returned.dtype) else returned.dtype}"
+    return f"{name} of {'duals' if is_carrier(returned.dtype) else returned.dtype}"
 
 
 def allocations(key: Any) -> list[str]:
@@ -213,7 +213,7 @@ def callee_title(twin: Any, kinds: tuple[Any, ...]) -> str:
     """Return a line that says which arguments a function is called with duals for."""
     parameters = inspect.signature(twin.py_func).parameters
     names = [
-        name for name, kind in zip(parameters, kinds, strict=False) if dual_in(kind) is not None
+        name for name, kind in zip(parameters, kinds, strict=False) if carrier_in(kind) is not None
     ]
     return f"{twin.py_func.__name__}: duals in {', '.join(names)}"
 

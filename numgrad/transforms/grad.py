@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from numgrad.drivers.transform import register
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
-from numgrad.transforms.made import made
+from numgrad.transforms.made import made, register
 
 
 class Grad(Jacobian):

@@ -10,12 +10,11 @@ from numgrad.drivers import chunks
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import leaves, structure_of
-from numgrad.drivers.transform import register
 from numgrad.drivers.widths import FEWEST
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
-from numgrad.transforms.made import made
+from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 
 

@@ -12,21 +12,15 @@ from numgrad.drivers.chunks import allocate, flat
 from numgrad.drivers.layouts import duals_like, extent_of, lying_like, steps_like, store_at
 from numgrad.drivers.overloads import return_type
 from numgrad.drivers.structure import FLOATING, argument, leaves, rebuilt, structure_of
-from numgrad.drivers.transform import (
-    Transform,
-    compiled,
-    made,
-    original_of,
-    parameters_of,
-    register,
-)
+from numgrad.drivers.transform import Transform, compiled, original_of, parameters_of
 from numgrad.drivers.widths import FEWEST
 from numgrad.drivers.written import written_arguments
-from numgrad.numbers.dual.parts import set_primal
-from numgrad.numbers.dual.type import dual_in, highest, is_complex, is_dual, number_of
+from numgrad.numbers.carrier import carrier_in, highest, is_carrier, is_complex, number_of
+from numgrad.numbers.conversions import set_primal
 from numgrad.rules.registry import primal
 from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.transforms.jacobian import jacobian
+from numgrad.transforms.made import made, register
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body
@@ -117,7 +111,7 @@ class Lifting:
         for level in range(self.levels):
             returned = return_type(equation, (kind, *self.kinds))
             check_returned(self.root, unknown, returned)
-            if dual_in(returned) is None:  # no derivative has a part in the equation
+            if carrier_in(returned) is None:  # no derivative has a part in the equation
                 break
             call = f"residual({f'x{level}' if level else own(unknown)}, {arguments})"
             self.lines += [f"x{level + 1} = {self._corrected(f'x{level}', call, returned)}"]
@@ -159,7 +153,7 @@ class Lifting:
         """Add the source of an argument without its derivatives."""
 
         def without_derivatives(expression, kind):
-            if isinstance(kind, types.Array) and is_dual(kind.dtype):
+            if isinstance(kind, types.Array) and is_carrier(kind.dtype):
                 element = number_of(kind.dtype)
                 is_line = kind.layout == "C" or not kind.ndim
                 made = self._name(primals_of if is_line else primals_like, "primals")
@@ -167,9 +161,9 @@ class Lifting:
                     types.Array(element, kind.ndim, "C") if is_line else duals_like(kind, element)
                 )
                 return f"{made}({expression}, {self._name(element, 'element')})", array
-            if is_dual(kind):
+            if is_carrier(kind):
                 return f"primal({expression})", number_of(kind)
-            if dual_in(kind) is not None:
+            if carrier_in(kind) is not None:
                 raise TypeError(
                     f"argument {position} of {self.root.label()} is a {type(kind).__name__} that "
                     "holds numbers with derivatives: pass them as numbers, arrays or tuples"
@@ -177,7 +171,7 @@ class Lifting:
             return expression, kind
 
         expression, primal_kind = argument(position), kind
-        if dual_in(kind) is not None:
+        if carrier_in(kind) is not None:
             expression, primal_kind = rebuilt(expression, kind, without_derivatives, self._name)
         self.lines.append(f"p{position} = {expression}")
         self.primal_kinds.append(primal_kind)
@@ -196,7 +190,7 @@ class Lifting:
             for position, kind in enumerate(self.kinds)
             for whole in [argument(position)]
             for leaf in leaves(structure_of(whole, kind))
-            if leaf.is_array and is_dual(leaf.element) and position in written
+            if leaf.is_array and is_carrier(leaf.element) and position in written
         ]
 
 
@@ -209,8 +203,8 @@ def depths_in(kind):
     """Return the depths of all duals within a type."""
     if isinstance(kind, types.BaseTuple):
         return set().union(*map(depths_in, kind.types))
-    dual, depths = dual_in(kind), set()
-    while is_dual(dual):
+    dual, depths = carrier_in(kind), set()
+    while is_carrier(dual):
         depths.add(dual.depth)
         dual = dual.value
     return depths

@@ -10,13 +10,13 @@ from numba import types
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
-from numgrad.drivers.transform import Transform, register
+from numgrad.drivers.transform import Transform
 from numgrad.drivers.widths import FEWEST, counts_for_arrays
-from numgrad.numbers.dual.type import number_of
+from numgrad.numbers.carrier import number_of
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
-from numgrad.transforms.made import made
+from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 
 

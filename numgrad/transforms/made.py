@@ -1,17 +1,75 @@
-"""The choice between compiling a function and tracing it."""
+"""Makers of transforms: they compile a function, or let the tracer run it."""
 
+import inspect
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
-from numgrad.drivers import transform
+from numba import types
+from numba.extending import overload
 
-# mypy: allow-untyped-calls
+from numgrad.drivers.transform import MAKERS, TRACED, constant_of, is_in_table, traced
+from numgrad.targets import cuda_compiler
+from numgrad.targets.context import refresh
+from numgrad.twin.callees import hashable
+from numgrad.twin.source import Body, function_of
 
 
 def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
-    if jit and not transform.is_traced(function):
-        return transform.made(kind, function, *settings)
-    from numgrad.tracer.made import traced  # which takes time to load
+    if not jit or is_traced(function):
+        tracer()
+        plain: Callable[..., Any] = traced(kind, function, settings)
+        return plain
+    if not all(map(hashable, (function, *settings))):  # no function: the transform complains
+        transform: Callable[..., Any] = kind(function, *settings)
+    else:
+        transform = _made(kind, function, *settings)
+    return transform
 
-    return traced(kind, function, settings)
+
+@lru_cache(maxsize=512)
+def _made(kind, function, *settings):
+    return kind(function, *settings)
+
+
+def tracer() -> Any:
+    """Load what differentiates in plain Python."""
+    from numgrad.tracer import derivatives
+
+    return derivatives
+
+
+def is_traced(function: Any) -> bool:
+    """Tell whether a function is a transform made with ``jit=False``."""
+    return isinstance(function, tuple(TRACED.values()))
+
+
+def register(maker, kind):
+    """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
+    kind.maker = staticmethod(maker)
+    if "jit" in inspect.signature(maker).parameters:
+        MAKERS[maker.__name__] = maker
+    function, *settings = inspect.signature(maker).parameters.values()
+    optional = [p for p in settings if p.default is not p.empty]
+    defaults = {f"default_{p.name}": p.default for p in optional}
+    # Numba compares the parameters of an overload and of its implementation with the maker's
+    stated = [f"{p.name}=default_{p.name}" if p in optional else p.name for p in settings]
+    header = ", ".join([function.name, *stated])
+    given = ", ".join([function.name, *(p.name for p in settings)])
+
+    def implementation(function, *settings):
+        original = getattr(function, "dispatcher", getattr(function, "typing_key", None))
+        if not (isinstance(function, types.Dispatcher) or is_in_table(original)):
+            return None
+        transform = maker(original, *map(constant_of, settings))
+        if is_traced(transform):
+            raise TypeError(f"{maker.__name__}(..., jit=False) is for Python, not compiled code")
+        driver = transform.driver()
+        return function_of("made", header, Body(["return driver"], defaults | {"driver": driver}))
+
+    names = defaults | {"implementation": implementation}
+    typed = function_of("typed", header, Body([f"return implementation({given})"], names))
+    overload(maker, inline="always", prefer_literal=True)(typed)
+    cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, maker, typed, prefer_literal=True))
+    refresh()  # the program that is being compiled may be the first to name the maker

@@ -10,13 +10,15 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.drivers import chunks
-from numgrad.drivers.passes import Passes, check_place, derivative_element
+from numgrad.drivers.inputs import check_place, derivative_element
+from numgrad.drivers.passes import Passes
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
-from numgrad.drivers.transform import Transform, constant_of, is_traced, made, original_of
+from numgrad.drivers.transform import MAKERS, Transform, constant_of, original_of
 from numgrad.numbers.dual import parts
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.grad import grad
+from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.twin.source import Body, function_of
 
 NO_DIRECTION = (
@@ -321,8 +323,8 @@ def jvp(
     if not jit or is_traced(f):
         if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
             raise TypeError(NO_DIRECTION)
-        result = on_traces().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
-        return on_traces().stored(out, result)
+        result = tracer().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
+        return tracer().stored(out, result)
     return called(jvp_of(f), primals, tangents, out)
 
 
@@ -384,15 +386,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True
     """
     if not jit or is_traced(f):
         result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
-        return on_traces().stored(out, result)
+        return tracer().stored(out, result)
     return called(tangent_of(grad(f)), (x,), (v,), out)
-
-
-def on_traces():
-    """Load what differentiates without compiling, which stands above this in the house."""
-    from numgrad.tracer import derivatives, made  # noqa: F401 - which knows compiled ones
-
-    return derivatives
 
 
 def check_jit(jit):
@@ -422,5 +417,6 @@ def compiled_hvp(f, x, v, out=None, jit=True):
 cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, jvp, compiled_jvp))
 cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, hvp, compiled_hvp))
 
+MAKERS.update(jvp=jvp, hvp=hvp)
 Jvp.maker = staticmethod(jvp_of)
 Tangent.maker = staticmethod(tangent_of)

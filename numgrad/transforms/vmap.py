@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from numgrad.drivers.mapping import Mapping, item_kind
 from numgrad.drivers.structure import is_integer
-from numgrad.drivers.transform import Transform, register
+from numgrad.drivers.transform import Transform
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
-from numgrad.transforms.made import made
+from numgrad.transforms.made import made, register
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14

@@ -27,7 +27,7 @@ from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
 from numba.np.unsafe.ndarray import empty_inferred
 
-from numgrad.numbers.dual.type import dual_in
+from numgrad.numbers.carrier import carrier_in
 from numgrad.twin import calls
 from numgrad.twin.aliases import (
     Container,
@@ -433,23 +433,4 @@ def places_with_derivatives(shape, kind):
         ]
     if isinstance(shape, Container):
         return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
-    return [] if dual_in(kind) is None else places(shape)
-
-
-def arguments_written(function, kinds):
-    """Return the positions of the arguments that a function may write to, of whatever types."""
-    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
-    summary = Activity.of(function, folded)
-    if summary is None:
-        return frozenset(range(len(kinds)))
-    shapes = list(summary.arguments)
-    if len(folded) <= len(kinds) and folded and isinstance(folded[-1], STARRED):
-        shapes += shapes.pop()
-    return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
-
-
-def draws_randomly(function, kinds):
-    """Return whether a function draws from generators of random numbers that all share."""
-    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
-    summary = Activity.of(function, folded)
-    return summary is None or summary.draws
+    return [] if carrier_in(kind) is None else places(shape)

@@ -20,7 +20,7 @@ place is *active* if it can be reached by flow from a place that has derivatives
 
 from numba import types
 
-from numgrad.numbers.dual.type import is_dual
+from numgrad.numbers.carrier import is_carrier
 
 # Types whose values hold neither floats nor memory that floats lie in.
 WITHOUT_PLACE = (
@@ -127,7 +127,7 @@ def shape_of(kind):
     kind = types.unliteral(kind)
     if isinstance(kind, WITHOUT_PLACE):
         return None
-    if isinstance(kind, types.Float | types.Complex) or is_dual(kind):
+    if isinstance(kind, types.Float | types.Complex) or is_carrier(kind):
         return Place(is_memory=False)
     if isinstance(kind, types.BaseTuple):
         return tuple(shape_of(item) for item in kind.types)
@@ -295,7 +295,7 @@ def arrays_in(shape, kind):
         return arrays_in(shape.items, getattr(kind, "dtype", None))
     if not isinstance(shape, Place) or not isinstance(kind, types.Array):
         return []
-    if is_dual(kind.dtype):
+    if is_carrier(kind.dtype):
         return [(shape.find(), True)]
     return [(shape.find(), False)] if isinstance(kind.dtype, types.Float | types.Complex) else []
 

@@ -19,8 +19,8 @@ from numba.core.typing.templates import (
 from numba.extending import lower_builtin
 
 from numgrad.calls.elementwise import element, has_array, lower_elementwise
-from numgrad.numbers.dual.lowering import call, return_type, signature_of
-from numgrad.numbers.dual.type import is_dual, without_derivatives
+from numgrad.numbers.carrier import is_carrier, without_derivatives
+from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
 
@@ -38,20 +38,20 @@ OF_UFUNCS = {"error_model": "numpy"}  # with which Numba compiles the function o
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
 
 
-def elementwise(ufunc, carrier_of):
+def elementwise(ufunc, active_version_of):
     """Return a function that computes what a ufunc of Numba's does, on duals."""
     if ufunc not in _elementwise or _elementwise[ufunc][0] is not TABLE.get(ufunc):
-        _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, carrier_of)
+        _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, active_version_of)
     return _elementwise[ufunc][1]
 
 
-def _elementwise_of(ufunc, carrier_of):
+def _elementwise_of(ufunc, active_version_of):
     given = ufunc.targetoptions
     options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
     function = numba.njit(ufunc._dispatcher.py_func, **OF_UFUNCS | options)
     if ufunc in TABLE:  # the rule is one of numbers
         TABLE[function] = TABLE[ufunc]
-    twin = carrier_of(function)
+    twin = active_version_of(function)
 
     def stand_in(*arguments):
         raise NotImplementedError("compiled code only")
@@ -65,7 +65,7 @@ def _elementwise_of(ufunc, carrier_of):
             kinds = tuple(map(types.unliteral, args))
             if len(kinds) > ufunc.nin:
                 return self.into(kinds)
-            if not any(is_dual(element(kind)) for kind in kinds):
+            if not any(is_carrier(element(kind)) for kind in kinds):
                 return signature_of(self.context, ufunc, kinds)
             if not has_array(kinds):
                 return signature(return_type(self.context, twin, kinds), *kinds)
@@ -87,7 +87,7 @@ def _elementwise_of(ufunc, carrier_of):
             return stand_in
 
     def lower(context, builder, sig, arguments):
-        if not any(is_dual(element(kind)) for kind in sig.args):
+        if not any(is_carrier(element(kind)) for kind in sig.args):
             return call(context, builder, ufunc, sig.args, arguments)[1]
         if len(arguments) > ufunc.nin:
             *inputs, out = arguments

@@ -8,17 +8,17 @@ from numba.extending import intrinsic, overload
 
 from numgrad.twin.source import Body, function_of
 
-_carriers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_active_versions: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def carrier_of(cfunc, twin):
+def active_version_of(cfunc, twin):
     """Return what calls the twin of a function of cfunc."""
-    if cfunc not in _carriers:
-        _carriers.setdefault(cfunc, _carrier_of(twin))
-    return _carriers[cfunc]
+    if cfunc not in _active_versions:
+        _active_versions.setdefault(cfunc, _active_version_of(twin))
+    return _active_versions[cfunc]
 
 
-def _carrier_of(twin):
+def _active_version_of(twin):
     def call(*arguments):
         raise NotImplementedError("compiled code only")
 

@@ -16,7 +16,7 @@ from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from numgrad.arrays.creation import as_number, astype, is_none, item_type
-from numgrad.numbers.dual.type import is_dual, number_of, with_partials
+from numgrad.numbers.carrier import active_type, is_carrier, number_of
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body, function_of
 
@@ -86,7 +86,7 @@ class LoopWriter:
         self.inputs = len(builder.sin)
         self.parameters, self.kinds = parameters, list(map(types.unliteral, kinds))
         self.kernel_kinds = chosen_signature(signatures, self.kinds[: self.inputs])
-        self.dual = highest_dual(map(item_type, filter(is_there, self.kinds)))
+        self.carrier = highest_carrier(map(item_type, filter(is_there, self.kinds)))
         self.names: dict[str, Any] = {"np": np, "astype": astype, "as_number": as_number}
         self.outer = [
             ndim_of(kind) - len(core) if is_there(kind) else 0
@@ -118,8 +118,8 @@ class LoopWriter:
         if self.kernel_kinds is None:
             return item_type(kind)
         number = item_type(self.kernel_kinds[position])
-        carries = is_dual(item_type(kind)) if is_there(kind) else self.dual is not None
-        return with_partials(self.dual, number) if carries else number
+        carries = is_carrier(item_type(kind)) if is_there(kind) else self.carrier is not None
+        return active_type(self.carrier, number) if carries else number
 
     def conversions(self):
         """Give the arguments the types that the kernel was compiled for."""
@@ -131,9 +131,9 @@ class LoopWriter:
             elements = self.elements(k)
             if item_type(kind) != elements:
                 self.names[f"elements{k}"] = elements
-                self.names["dual"] = self.dual or elements
+                self.names["carrier"] = self.carrier or elements
                 convert = "astype" if ndim_of(kind) else "as_number"
-                lines.append(f"{name} = {convert}(dual, {name}, elements{k})")
+                lines.append(f"{name} = {convert}(carrier, {name}, elements{k})")
         return lines
 
     def shape(self):
@@ -217,8 +217,8 @@ def ndim_of(kind):
     return kind.ndim if isinstance(kind, types.Array) else 0
 
 
-def highest_dual(kinds):
-    return max(filter(is_dual, kinds), key=lambda kind: kind.depth, default=None)
+def highest_carrier(kinds):
+    return max(filter(is_carrier, kinds), key=lambda kind: kind.depth, default=None)
 
 
 def chosen_signature(signatures, kinds):

@@ -28,7 +28,7 @@ from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.front_end import front_of
 
 
-class FrontEndFlags(Flags):  # type: ignore[misc]
+class FrontEndFlags(Flags):
     """Flags of a compilation that ends with type inference."""
 
 

@@ -11,14 +11,15 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.ir_utils import get_definition, guard
 
 from numgrad.arrays import activation, creation
-from numgrad.numbers.dual.type import dual_in
+from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
 from numgrad.twin import classes, effects
 from numgrad.twin.aliases import Container, Place
 from numgrad.twin.callees import hashable, is_number_class
 from numgrad.twin.calls import EXTREMES
 from numgrad.twin.errors import WITHOUT_COMPILING, located
-from numgrad.twin.patterns import has_duals, numbers_in, pattern_of, shadow_type
+from numgrad.twin.patterns import has_active, numbers_in, pattern_of, shadow_type
+from numgrad.twin.statements import Statements
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
@@ -26,17 +27,16 @@ GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
 OBJECT_MODE = "A block of object mode uses numbers with derivatives, which it can't hand on."
 
 
-class Rewriting:
-    """The statements of one function, changed for derivatives of one dual."""
+class Rewriting(Statements):
+    """The statements of one function, changed for one number."""
 
-    def __init__(self, state, activity, dual, carriers, is_recursive):
+    def __init__(self, state, activity, carrier, active_versions, is_recursive):
+        super().__init__(activity)
         self.state = state
-        self.activity = activity
-        self.nodes = activity.nodes
-        self.dual = dual
-        self.carriers = carriers  # what to call in the place of functions
+        self.carrier = carrier
+        self.active_versions = active_versions  # what to call in the place of functions
         self.is_recursive = is_recursive
-        self.inactive_callees = called_without(activity)
+        self.inactive_callees = callees_without_derivatives(activity)
         self.registered = False  # whether something was that Numba must take in
 
     def run(self):
@@ -74,7 +74,7 @@ class Rewriting:
 
     def _born(self, statement, pattern):
         """Let a variable hold duals from the start, where what is assigned may be floats."""
-        if not has_duals(pattern):
+        if not has_active(pattern):
             return [statement]
         plain = self.block.scope.redefine("$plain", self.loc)
         self.activity.ir._definitions[plain.name] = [statement.value]
@@ -86,7 +86,7 @@ class Rewriting:
     def _pattern_at_birth(self, statement):
         """Return which parts of a value become duals as it is assigned to a variable."""
         activity, name, value = self.activity, statement.target.name, statement.value
-        if not activity.is_active(name) or self._is_allocated_as_dual(statement):
+        if not activity.is_active(name) or self._is_allocated_active(statement):
             return None
         if isinstance(value, self.nodes.Arg):
             return self._pattern_of_argument(activity.shape(name), self.state.args[value.index])
@@ -94,9 +94,9 @@ class Rewriting:
         is_new, is_outside = name in activity.new, name in activity.outside
         is_named = isinstance(activity.type_of(name), types.BaseNamedTuple)
         is_list = isinstance(activity.type_of(name), types.List)
-        is_dual = is_new and self._is_computed_of_duals(value)
+        is_carrier = is_new and self._is_computed_of_duals(value)
 
-        def becomes_dual(place, in_container):
+        def becomes_active(place, in_container):
             if not activity.carries(place):
                 return False
             if in_container:
@@ -104,11 +104,11 @@ class Rewriting:
             if not place.is_memory:
                 return is_named
             is_unwritten = is_constant or not place.find().is_written
-            return (is_unwritten and is_outside) or (is_new and not (is_dual and is_unwritten))
+            return (is_unwritten and is_outside) or (is_new and not (is_carrier and is_unwritten))
 
-        return pattern_of(activity.shape(name), becomes_dual)
+        return pattern_of(activity.shape(name), becomes_active)
 
-    def _is_allocated_as_dual(self, statement):
+    def _is_allocated_active(self, statement):
         """Return whether what allocates memory is replaced, or typed by what it is given."""
         value, activity = statement.value, self.activity
         is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
@@ -125,7 +125,7 @@ class Rewriting:
         if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
             pairs = zip(shape, kind.types, strict=True)
             return tuple(self._pattern_of_argument(item, item_kind) for item, item_kind in pairs)
-        if not isinstance(shape, Place) or dual_in(kind) is not None:
+        if not isinstance(shape, Place) or carrier_in(kind) is not None:
             return None
         if not self.activity.carries(shape):
             return None
@@ -149,7 +149,7 @@ class Rewriting:
 
     def _as_duals(self, variable, pattern):
         """Return the call that makes duals of parts of a value, and the statements before it."""
-        kind, before = self._constant("dual", self.dual)
+        kind, before = self._constant("carrier", self.carrier)
         if pattern is True:
             func, named = self._constant("activated", activation.activated_item)
             return self.nodes.Expr.call(func, [kind, variable], (), self.loc), [before, named]
@@ -158,9 +158,9 @@ class Rewriting:
         call = self.nodes.Expr.call(func, [kind, parts, variable], (), self.loc)
         return call, [before, told, named]
 
-    def _made_dual(self, variable, pattern):
+    def _made_active(self, variable, pattern):
         """Return a new variable for a value with duals in some parts, and its statements."""
-        if not has_duals(pattern):
+        if not has_active(pattern):
             return variable, []
         call, before = self._as_duals(variable, pattern)
         result = self._defined("$activated.result", call)
@@ -182,8 +182,8 @@ class Rewriting:
     def _displayed(self, statement, *patterns):
         """Let items of a display be duals where their patterns say so."""
         display = statement.value
-        by_address = self.carriers.by_address(
-            [self.activity.value_of(item) for item in display.items], self.dual
+        by_address = self.active_versions.by_address(
+            [self.activity.value_of(item) for item in display.items], self.carrier
         )
         if by_address:
             constants = [self._constant("function", each) for each in by_address]
@@ -192,18 +192,18 @@ class Rewriting:
         patterns = patterns * len(display.items) if len(patterns) == 1 else patterns
         items, before = [], []
         for item, pattern in zip(display.items, patterns, strict=True):
-            result, added = self._item_made_dual(item, pattern)
+            result, added = self._item_made_active(item, pattern)
             items.append(result)
             before += added
         return self._with_items(statement, items, before)
 
-    def _item_made_dual(self, item, pattern):
+    def _item_made_active(self, item, pattern):
         """Return a variable for an item; what was computed of duals is one already."""
-        if pattern is True and self._is_surely_dual(item):
+        if pattern is True and self._is_surely_active(item):
             return item, []
-        return self._made_dual(item, pattern)
+        return self._made_active(item, pattern)
 
-    def _is_surely_dual(self, item):
+    def _is_surely_active(self, item):
         """Return whether a number carries derivatives by an operation that always hands them on."""
         if not self.activity.is_active(item.name):
             return False
@@ -225,20 +225,20 @@ class Rewriting:
         return numbers_in(shape.items, self.activity)
 
     def _stored(self, statement, owner):
-        """Let what is given to a comprehension, a list or a dictionary be a dual like the rest.
+        """Let what is given to a comprehension, a list or a dictionary be a carrier like the rest.
 
         They have the type of what they are given first.
         """
         pattern = self._item_pattern(owner)
         if self.activity.is_comprehension(owner) and self.activity.is_active(owner.name):
             pattern = True
-        statement.value, before = self._item_made_dual(statement.value, pattern)
+        statement.value, before = self._item_made_active(statement.value, pattern)
         return [*before, statement]
 
     def _replaced_build_map(self, statement):
         pattern, pairs, before = self._item_pattern(statement.target), [], []
         for key, value in statement.value.items:
-            result, added = self._item_made_dual(value, pattern)
+            result, added = self._item_made_active(value, pattern)
             pairs.append((key, result))
             before += added
         return self._with_items(statement, pairs, before)
@@ -253,7 +253,9 @@ class Rewriting:
         before = self._walked(statement, "value")
         value, target = statement.value, statement.target.name
         if self.activity.is_active(target):
-            dtype = shadow_type(value.dtype, self.activity.shape(target), self.activity, self.dual)
+            dtype = shadow_type(
+                value.dtype, self.activity.shape(target), self.activity, self.carrier
+            )
             changed = self.nodes.Expr(value.op, value.loc, **{**value._kws, "dtype": dtype})
             self._set(statement, changed)
         return before
@@ -273,16 +275,16 @@ class Rewriting:
         shape = self.activity.shape(owner.name)
         if not isinstance(shape, tuple):
             return owner, []
-        return self._made_dual(owner, numbers_in(shape, self.activity))
+        return self._made_active(owner, numbers_in(shape, self.activity))
 
     def _returned(self, statement):
-        """Return a dual where another branch does.
+        """Return a carrier where another branch does.
 
         Of two functions that call each other, Numba types the inner one by those branches of the
         outer one that it can type already, and that must be the type of all of them.
         """
         pattern = numbers_in(self.activity.returned, self.activity)
-        statement.value, before = self._made_dual(statement.value, pattern)
+        statement.value, before = self._made_active(statement.value, pattern)
         return [*before, statement]
 
     # Calls
@@ -303,14 +305,16 @@ class Rewriting:
             raise located(name, self.loc.filename, self.loc.line, OBJECT_MODE, WITHOUT_COMPILING)
 
     def _given(self, statement):
-        """Let what is given to a container by a method be a dual like the rest."""
+        """Let what is given to a container by a method be a carrier like the rest."""
         call = statement.value
         owner, name = self.activity.method_of(call.func)
         place = GIVING.get(name, len(call.args))
         if owner is None or place >= len(call.args):
             return []
         arguments = list(call.args)
-        arguments[place], before = self._item_made_dual(arguments[place], self._item_pattern(owner))
+        arguments[place], before = self._item_made_active(
+            arguments[place], self._item_pattern(owner)
+        )
         if before:
             self._set_call(statement, call.func, arguments)
         return before
@@ -331,7 +335,7 @@ class Rewriting:
         if stand_in is None:
             return []
         function, named = self._constant(stand_in.__name__, stand_in)
-        kind, before = self._constant("dual", self.dual)
+        kind, before = self._constant("carrier", self.carrier)
         number_class = [call.func] if self._is_class(call.func) else []
         self._set_call(statement, function, [kind, *owner, *call.args, *number_class])
         return [named, before]
@@ -364,7 +368,9 @@ class Rewriting:
 
     def _own_method(self, statement):
         """Replace methods of jitclasses, which may be given what carries derivatives."""
-        function, arguments = classes.replaced_call(self.activity, statement, self.carriers.twin_of)
+        function, arguments = classes.replaced_call(
+            self.activity, statement, self.active_versions.twin_of
+        )
         if function is None:
             return []
         self.registered = True
@@ -383,8 +389,8 @@ class Rewriting:
     def _replaced_object(self, statement, function):
         """Let what stands for a function stand for its carrier."""
         if callable(function) and hashable(function):
-            self.carriers.note(function)
-        carrier = self._carrier(function)
+            self.active_versions.note(function)
+        carrier = self._active_version(function)
         if isinstance(function, Dispatcher) and statement.target.name in self.inactive_callees:
             carrier = function
         if carrier is not function:
@@ -393,11 +399,11 @@ class Rewriting:
             self.registered = True
         return []
 
-    def _carrier(self, function):
+    def _active_version(self, function):
         """Return what to use instead of an object: in kernels, only compiled functions change."""
         if cuda_device.in_kernel() and not isinstance(function, Dispatcher):
             return function
-        return self.carriers.of(self.state.typingctx, function, self.dual)
+        return self.active_versions.of(self.state.typingctx, function, self.carrier)
 
     def _replaced_getattr(self, statement):
         """Replace functions of modules, and attributes that Numba refuses for arrays of duals."""
@@ -412,60 +418,8 @@ class Rewriting:
         self._set(statement, self.nodes.Expr.call(func, [value.value], (), self.loc))
         return [named]
 
-    def _printed(self, statement):
-        """Print numbers without their derivatives."""
-        statement.args, before = self._all_shown(statement.args)
-        return [*before, statement]
 
-    def _raised(self, statement):
-        """Let an exception carry numbers without their derivatives."""
-        shown, before = self._all_shown(statement.exc_args or ())
-        statement.exc_args = tuple(shown)
-        return [*before, statement]
-
-    def _all_shown(self, values):
-        shown, before = [], []
-        for value in values:
-            result, added = self._shown(value)
-            shown.append(result)
-            before += added
-        return shown, before
-
-    def _shown(self, var):
-        """Return a variable for a value without derivatives, and the statements before it."""
-        if not isinstance(var, self.nodes.Var) or not self.activity.is_active(var.name):
-            return var, []
-        func, named = self._constant("shown", activation.shown)
-        call = self.nodes.Expr.call(func, [var], (), self.loc)
-        result = self._defined("$shown.result", call)
-        return result, [named, self.nodes.Assign(call, result, self.loc)]
-
-    # Statements
-
-    def _constant(self, name, value):
-        """Return a new variable for an object, and the statement that assigns it."""
-        constant = self.nodes.Global(name, value, self.loc)
-        variable = self._defined(f"${name}", constant)
-        return variable, self.nodes.Assign(constant, variable, self.loc)
-
-    def _defined(self, name, value):
-        variable = self.block.scope.redefine(name, self.loc)
-        self.activity.ir._definitions[variable.name] = [value]
-        return variable
-
-    def _set_call(self, statement, func, arguments):
-        call = statement.value
-        changed = self.nodes.Expr.call(func, arguments, call.kws, call.loc, call.vararg)
-        self._set(statement, changed)
-
-    def _set(self, statement, value):
-        """Let a statement assign another value."""
-        definitions = self.activity.ir._definitions[statement.target.name]
-        definitions[:] = [value if item is statement.value else item for item in definitions]
-        statement.value = value
-
-
-def called_without(activity):
+def callees_without_derivatives(activity):
     """Return the variables for functions that are only called, and never with what is active.
 
     They stay the functions themselves. Where a function calls itself Numba would look for such a

@@ -75,7 +75,7 @@ def flat(value: Any) -> Any:
 def differences(f: Any, make: Any) -> tuple[Any, Any]:
     """Return the Jacobian by the first argument, and how far two steps agree at each entry.
 
-    An entry is nan where no two steps agree: a kink or a jump is too near.
+    An entry is nan where no two steps agree: a kink, a jump or an exception is too near.
     """
     x = make()[0]
     base, columns, gaps = flat(f(*make())), [], []
@@ -87,11 +87,12 @@ def differences(f: Any, make: Any) -> tuple[Any, Any]:
                 if c:
                     moved = make()
                     moved[0][place] += j * h
-                    total += c * flat(f(*moved))
+                    value, raised = outcome_of_call(f, moved)
+                    total += c * flat(value) if raised is None else np.nan
             estimates.append(total / h)
         best, gap = np.full(base.shape, np.nan), np.full(base.shape, LARGEST_GAP)
         for a, b in pairwise(estimates):
-            d = np.abs(a - b) / (1.0 + np.abs(a))
+            d = np.nan_to_num(np.abs(a - b) / (1.0 + np.abs(a)), nan=np.inf)
             best, gap = np.where(d < gap, a, best), np.minimum(d, gap)
         columns.append(best)
         gaps.append(gap)
@@ -106,10 +107,11 @@ def outcome_of_call(f: Any, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
         return None, error
 
 
-def value_in_python(text: str) -> Any:
-    """Return the value of a program that Python runs: Numba's can be wrong with parallel=True."""
+def is_pythons(value: Any, text: str) -> bool:
+    """Tell whether a program has the same value in Python: Numba miscompiles some programs."""
     space = load(text, plain=True)
-    return space["f"](*space["arguments"]())
+    in_python, raised = outcome_of_call(space["f"], space["arguments"]())
+    return raised is None and same_numbers(value, in_python, 1e-9)
 
 
 def same_numbers(a: Any, b: Any, tolerance: float) -> bool:
@@ -136,7 +138,7 @@ def checked(text: str, way: str) -> Outcome:
     # a sum of threads, products by BLAS and reassociated operations round in their own order
     exact = not re.search("fastmath|prange|parallel=True", text)
     single = isinstance(value, int | float)
-    if single and not (plain or same_numbers(value, value_in_python(text), 1e-9)):
+    if single and not (plain or is_pythons(value, text)):
         return Outcome("invalid", "Numba's value is another than Python's", way)
     transform = (numgrad.value_and_grad if single else numgrad.jacobian)(f, jit=not plain)
     given = make()

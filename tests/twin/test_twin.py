@@ -129,7 +129,7 @@ def test_callee_that_writes_to_its_argument():
 
 
 def test_callee_named_through_a_module():
-    import tests.transforms.functions as module
+    import tests.twin.functions as module
 
     @njit
     def f(x):

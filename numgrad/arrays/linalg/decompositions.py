@@ -47,10 +47,10 @@ from numgrad.arrays.linalg.matrices import (
     subtract,
     values,
 )
-from numgrad.arrays.linalg.products import singular_values
+from numgrad.arrays.linalg.norms import singular_values
 from numgrad.arrays.linalg.quotients import divide, tolerance_of
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
-from numgrad.numbers.dual.type import is_dual, real_of
+from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit
 
 
@@ -397,7 +397,7 @@ def steps_to_other_columns(count, others, u, u0, others0, number):
 @overload_apart(singular_values)
 def _singular_values(a):
     """Return the singular values alone, of a matrix with derivatives or without."""
-    if not is_dual(a.dtype):
+    if not is_carrier(a.dtype):
         return lambda a: np.linalg.svd(a, 0)[1]
     if more_steps(a.dtype):
         return lambda a: np.linalg.svd(a, 0)[1]

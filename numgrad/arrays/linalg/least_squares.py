@@ -1,10 +1,9 @@
 """Pseudo-inverses, least squares, norms of matrices and condition numbers of matrices of duals."""
 
 import numpy as np
-from numba import types
 
-from numgrad.arrays.definitions import are_arrays, common, is_given
-from numgrad.arrays.linalg.equations import trace_of_product
+from numgrad.arrays.definitions import are_arrays, common
+from numgrad.arrays.linalg.determinants import trace_of_product
 from numgrad.arrays.linalg.matrices import (
     add,
     adjoint,
@@ -19,9 +18,9 @@ from numgrad.arrays.linalg.matrices import (
     subtract,
     values,
 )
-from numgrad.arrays.linalg.products import singular_values
+from numgrad.arrays.linalg.norms import singular_values
 from numgrad.arrays.outlined import apart, define_apart
-from numgrad.numbers.dual.type import number_of, real_of
+from numgrad.numbers.carrier import number_of, real_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -148,36 +147,3 @@ def sums_of_squares(numbers, real):
         for k in range(rows.shape[1]):
             result[k] += np.real(rows[i, k] * np.conj(rows[i, k]))
     return result
-
-
-# Numbers that tell of a matrix
-
-
-@define_apart(np.linalg.cond)
-def _cond(x, p=None):
-    if not are_matrices(x):
-        return None
-    if not is_given(p):
-        return lambda x, p=None: ratio_of_singular_values(x, 2)
-    if not isinstance(p, types.Number):
-        return None
-
-    def cond(x, p=None):
-        if abs(p) == 2:
-            return ratio_of_singular_values(x, p)
-        return np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)
-
-    return cond
-
-
-@internal_njit
-def ratio_of_singular_values(x, order):
-    sizes = singular_values(x)
-    return sizes[0] / sizes[-1] if order > 0 else sizes[-1] / sizes[0]
-
-
-@define_apart(np.linalg.matrix_rank)
-def _matrix_rank(A, tol=None):  # noqa: N803
-    if not are_arrays(A) or A.ndim not in (1, 2):
-        return None
-    return lambda A, tol=None: np.linalg.matrix_rank(values(A), tol)  # noqa: N803

@@ -6,11 +6,10 @@ from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
 from numgrad.arrays.definitions import are_arrays
-from numgrad.arrays.linalg.products import rows_of_numbers
+from numgrad.arrays.linalg.blas import rows_of_numbers
 from numgrad.arrays.outlined import apart, overload_apart
-from numgrad.numbers.conversions import primal_of
-from numgrad.numbers.dual.parts import depth_of, set_primal
-from numgrad.numbers.dual.type import is_complex, is_dual, number_of
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
+from numgrad.numbers.conversions import primal_of, set_primal
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
@@ -30,7 +29,7 @@ def are_matrices(*kinds):
 
 def more_steps(number):
     """Return how many steps follow the first."""
-    return depth_of(number) - 1
+    return number.order - 1 if is_carrier(number) else 0
 
 
 def precision_of(number):
@@ -48,7 +47,7 @@ def values(array):
 @overload_apart(values)
 def _values(array):
     """Return the numbers without derivatives, in C order; the memory may be the array's own."""
-    if not is_dual(array.dtype):
+    if not is_carrier(array.dtype):
         return lambda array: np.ascontiguousarray(array)
     number = number_of(array.dtype)
 
@@ -172,7 +171,7 @@ def rows_of(array):
 @overload(rows_of, strict=False)
 def _rows_of(array):
     """Return an array of numbers or duals as rows of numbers, one a row of the array."""
-    if is_dual(array.dtype):
+    if is_carrier(array.dtype):
         return lambda array: rows_of_numbers(array)
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))
@@ -189,7 +188,7 @@ def _columns_of(array):
 
     Those are of numbers where the factors are real; a complex factor needs both parts of a number.
     """
-    if not (is_dual(array.dtype) and is_complex(number_of(array.dtype))):
+    if not (is_carrier(array.dtype) and is_complex(number_of(array.dtype))):
         return lambda array: rows_of(array)
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))

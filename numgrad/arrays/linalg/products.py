@@ -8,35 +8,20 @@ import operator
 
 import numpy as np
 from numba import types
-from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from numgrad.arrays.definitions import are_arrays, common, define, is_given
+from numgrad.arrays.definitions import are_arrays, common, define
+from numgrad.arrays.linalg.blas import check_lengths, is_for_blas, with_blas, with_blas_from_right
+from numgrad.arrays.linalg.matrices import are_matrices, dot, lifted
+from numgrad.arrays.outlined import define_apart
+from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted
-from numgrad.numbers.dual.lowering import call
-from numgrad.numbers.dual.type import (
-    complex_of_parts,
-    complex_parts,
-    is_careful,
-    is_complex,
-    is_dual,
-    number_of,
-    real_of,
-)
-from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
 
 def check(kinds):
     """Return whether arguments are vectors and matrices."""
     return are_arrays(*kinds) and all(kind.ndim in (1, 2) for kind in kinds)
-
-
-@internal_njit
-def check_lengths(a, b):
-    if a != b:
-        raise ValueError("incompatible array sizes for a product")
 
 
 # Products, by the number of dimensions of their arguments
@@ -101,157 +86,6 @@ def matrix_by_matrix(zero, a, b, out):
 LOOPS = {(2, 1): matrix_by_vector, (1, 2): vector_by_matrix, (2, 2): matrix_by_matrix}
 
 
-# A dual lies in memory as floats, its value and its partials, so an array of them is a matrix of
-# floats; a matrix of floats times that one is the product of values and all partials. A complex
-# dual is the same twice, for its two parts: with A = R + I i, A b = R b + I (i b) is the product
-# of floats [R I] with b above i b.
-
-LARGE = 256  # numbers, from where on BLAS is worth its call
-
-
-def is_for_blas(plain, duals, number):
-    """Return whether BLAS can multiply a matrix of plain numbers and duals in rows."""
-    if is_careful(number):
-        return False
-    is_plain = plain.ndim == 2 and plain.layout in "CF" and plain.dtype == number_of(number)
-    return is_plain and duals.dtype == number
-
-
-@intrinsic
-def rows_of_numbers(typingctx, duals):
-    """Return the memory of an array of duals as rows of floats."""
-    numbers = types.Array(number_of(real_of(duals.dtype)), 2, "C")
-
-    def codegen(context, builder, sig, arguments):
-        source = context.make_array(duals)(context, builder, arguments[0])
-        result = context.make_array(numbers)(context, builder)
-        data_type = context.get_data_type(numbers.dtype)
-        size = context.get_constant(types.intp, context.get_abi_sizeof(data_type))
-        rows, *columns = cgutils.unpack_tuple(builder, source.shape, duals.ndim)
-        width = builder.sdiv(source.itemsize, size)
-        for count in columns:
-            width = builder.mul(width, count)
-        context.populate_array(
-            result,
-            data=builder.bitcast(source.data, data_type.as_pointer()),
-            shape=[rows, width],
-            strides=[builder.mul(width, size), size],
-            itemsize=size,
-            meminfo=source.meminfo,
-            parent=source.parent,
-        )
-        return impl_ret_borrowed(context, builder, numbers, result._getvalue())
-
-    return numbers(duals), codegen
-
-
-def in_floats(matrix):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(in_floats, strict=False)
-def _in_floats(matrix):
-    """Return a matrix as one of floats: the real parts, and beside them the imaginary parts."""
-    if not is_complex(matrix.dtype):
-        return lambda matrix: matrix
-    number = matrix.dtype.underlying_float
-
-    def side_by_side(matrix):
-        rows, columns = matrix.shape
-        result = np.empty((rows, 2 * columns), number)
-        for i in range(rows):
-            for k in range(columns):
-                result[i, k] = matrix[i, k].real
-                result[i, columns + k] = matrix[i, k].imag
-        return result
-
-    return side_by_side
-
-
-def to_multiply(duals):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(to_multiply, strict=False)
-def _to_multiply(duals):
-    """Return what a matrix of floats is multiplied by: duals, and below them duals times i."""
-    if not is_complex(number_of(duals.dtype)):
-        return lambda duals: rows_of_numbers(duals)
-    stack = stacked_numbers if duals.ndim == 1 else stacked_rows
-    number = duals.dtype
-    return lambda duals: rows_of_numbers(stack(duals, number))
-
-
-@internal_njit
-def stacked_numbers(duals, number):
-    count = duals.size
-    result = np.empty(2 * count, number)
-    for k in range(count):
-        result[k] = duals[k]
-        result[count + k] = times_i(duals[k])
-    return result
-
-
-@internal_njit
-def stacked_rows(duals, number):
-    rows, columns = duals.shape
-    result = np.empty((2 * rows, columns), number)
-    for i in range(rows):
-        for j in range(columns):
-            result[i, j] = duals[i, j]
-            result[rows + i, j] = times_i(duals[i, j])
-    return result
-
-
-@intrinsic
-def times_i(typingctx, number):
-    """Return a complex number times i: its parts change places, and one its sign."""
-
-    def codegen(context, builder, sig, arguments):
-        real, imag = complex_parts(builder, number, arguments[0])
-        kind = real_of(number)
-        _, negative = call(context, builder, operator.neg, [kind], [imag])
-        return complex_of_parts(builder, number, [negative, real])
-
-    return number(number), codegen
-
-
-def with_blas(loop):
-    """Return the product of a matrix of floats and duals: by a loop, or by BLAS if it is large."""
-
-    def multiply(zero, a, b, out):
-        if a.size < LARGE:
-            return loop(zero, a, b, out)
-        check_lengths(a.shape[1], b.shape[0])
-        np.dot(in_floats(a), to_multiply(np.ascontiguousarray(b)), rows_of_numbers(out))
-        return out
-
-    return internal_njit(multiply)
-
-
-def with_blas_from_right(loop, ndim):
-    """Return the product of duals and a matrix of floats: each row is a product from the left."""
-
-    def multiply_vector(zero, a, b, out):
-        if b.size < LARGE:
-            return loop(zero, a, b, out)
-        check_lengths(a.size, b.shape[0])
-        np.dot(in_floats(b.T), to_multiply(np.ascontiguousarray(a)), rows_of_numbers(out))
-        return out
-
-    def multiply_matrix(zero, a, b, out):
-        if b.size < LARGE:
-            return loop(zero, a, b, out)
-        check_lengths(a.shape[1], b.shape[0])
-        check_lengths(a.shape[0], out.shape[0])
-        matrix, rows = in_floats(b.T), np.ascontiguousarray(a)
-        for i in range(a.shape[0]):
-            np.dot(matrix, to_multiply(rows[i]), rows_of_numbers(out[i]))
-        return out
-
-    return internal_njit(multiply_vector if ndim == 1 else multiply_matrix)
-
-
 def shape_of_product(a, b):
     raise NotImplementedError("compiled code only")
 
@@ -297,7 +131,7 @@ def _dot(a, b):
 
 @define(np.dot)
 def _dot_into(a, b, out):
-    if not check((a, b)) or not are_arrays(out) or not is_dual(out.dtype):
+    if not check((a, b)) or not are_arrays(out) or not is_carrier(out.dtype):
         return None
     number, loop = common(a, b), LOOPS.get((a.ndim, b.ndim))
     if loop is None:
@@ -368,120 +202,41 @@ def cross(zero, a, b, out):
     return out
 
 
-@internal_njit
-def trace(zero, a, offset):
-    result = zero
-    row, column = max(-offset, 0), max(offset, 0)
-    for k in range(min(a.shape[0] - row, a.shape[1] - column)):
-        result += a[row + k, column + k]
-    return result
+# Powers
 
 
-@define(np.trace)
-def _trace(a, offset=0):
-    if not are_arrays(a) or a.ndim != 2:
+@define_apart(np.linalg.matrix_power)
+def _matrix_power(a, n):
+    if not are_matrices(a) or not isinstance(n, types.Integer):
         return None
     number = a.dtype
-    return lambda a, offset=0: trace(converted(0.0, number), a, offset)
+
+    def matrix_power(a, n):
+        if a.shape[0] != a.shape[1]:
+            raise ValueError("input must be a square array")
+        factor = lifted(np.linalg.inv(a) if n < 0 else a, number)
+        result = np.zeros(a.shape, number)
+        for k in range(a.shape[0]):
+            result[k, k] = 1
+        exponent, is_one = abs(n), True
+        while exponent > 0:
+            if exponent % 2 == 1:
+                result = factor if is_one else dot(result, factor)
+                is_one = False
+            exponent //= 2
+            if exponent > 0:
+                factor = dot(factor, factor)
+        return result
+
+    return matrix_power
 
 
-# Norms. At the origin every slope is 0.
+# Products of all pairs. Numba's own stores them in an array of what the first argument holds.
 
 
-@internal_njit
-def length(zero, line):
-    """Return the Euclidean norm: by hypot where squares overflow, or vanish."""
-    result = zero
-    for k in range(line.size):
-        size = np.abs(line[k])
-        result += size * size
-    if np.isfinite(result) and result > 1e-280:
-        return np.sqrt(result)
-    result = zero
-    for k in range(line.size):
-        result = np.hypot(result, np.abs(line[k]))
-    return result
-
-
-@internal_njit
-def extreme_size(zero, line, sign):
-    """Return the largest absolute value, or the smallest if the sign is negative; or nan."""
-    result = zero + np.abs(line[0])
-    for k in range(1, line.size):
-        size = np.abs(line[k])
-        if sign * size > sign * result or np.isnan(size):
-            result = zero + size
-    return result
-
-
-@internal_njit
-def sum_of_sizes(zero, line):
-    result = zero
-    for k in range(line.size):
-        result += np.abs(line[k])
-    return result
-
-
-@internal_njit
-def sum_of_powers(zero, line, order):
-    result = zero
-    for k in range(line.size):
-        result += np.abs(line[k]) ** order
-    return result
-
-
-@internal_njit
-def vector_norm(zero, line, order):
-    if line.size == 0:
-        return zero
-    if order == 2:
-        return length(zero, line)
-    if order == 1:
-        return sum_of_sizes(zero, line)
-    if np.isinf(order):
-        return extreme_size(zero, line, np.sign(order))
-    if order == 0:
-        return zero + np.count_nonzero(line)
-    return sum_of_powers(zero, line, order) ** (1.0 / order)
-
-
-@internal_njit
-def extreme_sum(zero, rows, sign):
-    """Return the largest sum of absolute values in a row, or the smallest; or nan."""
-    result = sum_of_sizes(zero, rows[0])
-    for k in range(1, len(rows)):
-        size = sum_of_sizes(zero, rows[k])
-        if sign * size > sign * result or np.isnan(size):
-            result = size
-    return result
-
-
-@internal_njit
-def matrix_norm(zero, matrix, order):
-    if matrix.size == 0:
-        return zero
-    if np.isinf(order):
-        return extreme_sum(zero, matrix, np.sign(order))
-    if abs(order) == 1:
-        return extreme_sum(zero, matrix.T, order)
-    if abs(order) == 2:
-        return singular_values(matrix)[0 if order > 0 else -1]
-    raise ValueError("Invalid norm order for matrices.")
-
-
-def singular_values(matrix):
-    """Stand for what is among the decompositions."""
-    raise NotImplementedError("compiled code only")
-
-
-@define(np.linalg.norm)
-def _norm(x, ord=None):
-    if not check((x,)):
+@define(np.kron)
+def _kron(a, b):
+    if not are_arrays(a, b) or a.dtype == b.dtype:
         return None
-    number = x.dtype
-    if not is_given(ord):
-        return lambda x, ord=None: length(np.real(converted(0.0, number)), line_of(x))
-    if not isinstance(ord, types.Number):
-        return None
-    norm = vector_norm if x.ndim == 1 else matrix_norm
-    return lambda x, ord=None: norm(np.real(converted(0.0, number)), x, ord)
+    number = common(a, b)
+    return lambda a, b: np.kron(lifted(a, number), lifted(b, number))

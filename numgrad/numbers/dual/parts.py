@@ -8,16 +8,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numgrad.calls.entries import floating, is_active
-from numgrad.numbers.dual.type import (
-    complex_parts,
-    has_vector,
-    int32,
-    is_complex,
-    is_dual,
-    open_dual,
-    real_of,
+from numgrad.numbers.carrier import (
+    floating,
+    is_active,
 )
+from numgrad.numbers.dual.layout import PARTIALS, has_vector, open_dual, store_in
 
 
 @intrinsic
@@ -28,7 +23,7 @@ def value_at(typingctx, dual, number):
         return number(types.TypeRef(dual), number), lambda *arguments: arguments[3][1]
 
     def codegen(context, builder, sig, arguments):
-        return open_dual(context, builder, number, arguments[1])[0]
+        return number.value_of(builder, arguments[1])
 
     return number.value(types.TypeRef(dual), number), codegen
 
@@ -74,37 +69,3 @@ def write_partial(context, builder, dual, pointer, lane, number):
     """Store one partial of a dual in memory while code is emitted."""
     path = [PARTIALS] + ([lane] if dual.count > 1 else [])
     store_in(context, builder, dual, pointer, path, dual.value, number)
-
-
-@intrinsic
-def set_primal(typingctx, duals, position, value):
-    """Set the number without derivatives of a dual in an array; its derivatives stay."""
-    array, dual = duals, duals.dtype
-
-    def codegen(context, builder, sig, arguments):
-        line, position, value = arguments
-        data = context.make_array(array)(context, builder, line).data
-        number = context.cast(builder, value, sig.args[2], dual.number)
-        path = [VALUE] * depth_of(dual)
-        store_in(context, builder, dual, builder.gep(data, [position]), path, dual.number, number)
-        return context.get_dummy_value()
-
-    return types.void(duals, types.intp, value), codegen
-
-
-VALUE, PARTIALS = int32(0), int32(1)  # where they lie in a real dual
-
-
-def depth_of(kind):
-    """Return how often duals are nested in a type."""
-    return 1 + depth_of(kind.value) if is_dual(kind) else 0
-
-
-def store_in(context, builder, dual, pointer, path, kind, number):
-    """Store a number inside of a dual in memory, on the path that leads there in a real dual."""
-    if not is_complex(dual.number):
-        context.pack_value(builder, kind, number, cgutils.gep(builder, pointer, 0, *path))
-        return
-    for half, each in enumerate(complex_parts(builder, kind, number)):
-        place = cgutils.gep(builder, pointer, 0, half, *path)
-        context.pack_value(builder, real_of(kind), each, place)

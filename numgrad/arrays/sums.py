@@ -1,0 +1,201 @@
+"""Sums, products, differences."""
+
+import numpy as np
+from numba import types
+from numba.np import arraymath
+
+from numgrad.arrays.creation import elements_of
+from numgrad.arrays.definitions import (
+    are_arrays,
+    check_axis,
+    constant,
+    define,
+    is_given,
+    is_real,
+    is_whole,
+    of_number,
+)
+from numgrad.arrays.manipulation import alone, flattened
+from numgrad.arrays.sorting import values_of
+from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.conversions import converted
+from numgrad.numbers.layouts import line_of
+from numgrad.targets.options import internal_njit
+
+# Sums and products
+
+
+@internal_njit
+def total(a):
+    line = line_of(a)
+    result = constant(a, 0.0)
+    for k in range(line.size):
+        result += line[k]
+    return result
+
+
+@internal_njit
+def product(a):
+    line = line_of(a)
+    result = constant(a, 1.0)
+    for k in range(line.size):
+        result *= line[k]
+    return result
+
+
+@define(np.sum, arraymath.array_sum)
+def _sum(a, axis=None, dtype=None):
+    if is_given(dtype):
+        return of_other_numbers(np.sum, a, dtype)
+    if is_carrier(a):
+        return lambda a, axis=None, dtype=None: a
+    if not are_arrays(a) or not is_whole(a, axis):
+        return None  # Numba's own sums along an axis take duals
+    if not is_given(axis):
+        return lambda a, axis=None, dtype=None: total(a)
+
+    def along(a, axis=None, dtype=None):
+        check_axis(axis, 1)
+        return total(a)
+
+    return along
+
+
+def of_other_numbers(function, a, dtype):
+    """Return what reduces numbers after each has become one of another type, as Numba has it."""
+    if not (is_carrier(a) or (are_arrays(a) and is_carrier(a.dtype))):
+        return None
+    number = elements_of(types.TypeRef(a.dtype if are_arrays(a) else a), dtype, None)
+    if not is_carrier(number):  # whole numbers have no derivatives
+        return lambda a, axis=None, dtype=None: function(values_of(a), axis, dtype)
+    if is_carrier(a):
+        return lambda a, axis=None, dtype=None: converted(a, number)
+    return lambda a, axis=None, dtype=None: function(in_type(a, number), axis)
+
+
+@internal_njit
+def in_type(a, number):
+    result = np.empty(a.shape, number)
+    for index, each in np.ndenumerate(a):
+        result[index] = converted(each, number)
+    return result
+
+
+@define(np.prod, arraymath.array_prod)
+def _prod(a):
+    return of_number(a) or ((lambda a: product(a)) if are_arrays(a) else None)
+
+
+# Sums and products of all elements so far
+
+
+@internal_njit
+def running_total(a):
+    line = a.ravel()
+    result, so_far = np.empty_like(line), constant(a, 0.0)
+    for k in range(line.size):
+        so_far += line[k]
+        result[k] = so_far
+    return result
+
+
+@internal_njit
+def running_product(a):
+    line = a.ravel()
+    result, so_far = np.empty_like(line), constant(a, 1.0)
+    for k in range(line.size):
+        so_far *= line[k]
+        result[k] = so_far
+    return result
+
+
+@define(np.cumsum, arraymath.array_cumsum)
+def _cumsum(a, axis=None, dtype=None):
+    if is_given(dtype):
+        return of_other_numbers(np.cumsum, a, dtype)
+    if is_carrier(a):
+        return lambda a, axis=None, dtype=None: a
+    if not are_arrays(a) or not is_whole(a, axis):
+        return None
+    if not is_given(axis):
+        return lambda a, axis=None, dtype=None: running_total(a)
+
+    def along(a, axis=None, dtype=None):
+        check_axis(axis, 1)
+        return running_total(a)
+
+    return along
+
+
+@define(np.cumprod, arraymath.array_cumprod)
+def _cumprod(a):
+    return (lambda a: running_product(a)) if are_arrays(a) else None
+
+
+@define(np.ediff1d)
+def _ediff1d(ary, to_end=None, to_begin=None):
+    if not are_arrays(ary):
+        return None
+    number = ary.dtype
+    before, after = (
+        nothing if not is_given(kind) else flattened if are_arrays(kind) else alone
+        for kind in (to_begin, to_end)
+    )
+
+    def differences(ary, to_end=None, to_begin=None):
+        line = ary.ravel()
+        between = line[1:] - line[:-1]
+        return np.concatenate((before(to_begin, number), between, after(to_end, number)))
+
+    return differences
+
+
+@internal_njit
+def nothing(value, number):
+    return np.empty(0, number)
+
+
+# Those that pass over nan
+
+
+def define_running(function, running, neutral):
+    @define(function)
+    def typed(a):
+        if not is_real(a):
+            return None
+
+        def accumulated(a):
+            line = a.copy().reshape(-1)
+            for k in range(line.size):
+                if np.isnan(line[k]):
+                    line[k] = neutral
+            return running(line)
+
+        return accumulated
+
+
+define_running(np.nancumsum, np.cumsum, 0.0)
+
+
+define_running(np.nancumprod, np.cumprod, 1.0)
+
+
+# Those that pass over nan
+
+
+@internal_njit
+def without_nan(a):
+    line = a.ravel()
+    return line[~np.isnan(line)]
+
+
+def define_without_nan(function, reduction):
+    @define(function)
+    def typed(a):
+        return (lambda a: reduction(without_nan(a))) if is_real(a) else None
+
+
+define_without_nan(np.nansum, np.sum)
+
+
+define_without_nan(np.nanprod, np.prod)

@@ -1,0 +1,65 @@
+"""Seeds: the partials with which inputs go in."""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from numgrad.numbers.dual.layout import has_vector, make_dual, pack
+from numgrad.numbers.dual.lowering import spread
+
+
+@intrinsic
+def seeded(typingctx, dual, number, lane):
+    """Return a number with 1 as the partial of a lane, if there is such a lane."""
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, number, lane = arguments
+        value = context.cast(builder, number, sig.args[1], dual.value)
+        lane = context.cast(builder, lane, sig.args[2], types.int64)
+        if has_vector(dual):
+            lanes = ir.Constant(ir.VectorType(lane.type, dual.count), list(range(dual.count)))
+            hit = builder.icmp_signed("==", lanes, spread(builder, lane, dual.count))
+            number_kind = context.get_value_type(dual.value)
+            partials = builder.uitofp(hit, ir.VectorType(number_kind, dual.count))
+        else:
+            one = context.cast(builder, ir.Constant(ir.IntType(64), 1), types.int64, dual.value)
+            zero = context.get_constant_null(dual.value)
+            partials = pack(
+                builder,
+                dual,
+                [
+                    builder.select(
+                        builder.icmp_signed("==", lane, ir.Constant(lane.type, k)), one, zero
+                    )
+                    for k in range(dual.count)
+                ],
+            )
+        return make_dual(context, builder, dual, value, partials)
+
+    return dual(types.TypeRef(dual), number, lane), codegen
+
+
+@intrinsic
+def with_tangent(typingctx, dual, number, tangent):
+    """Return a number with a tangent as its only partial."""
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, number, tangent = arguments
+        value = context.cast(builder, number, sig.args[1], dual.value)
+        partials = context.cast(builder, tangent, sig.args[2], dual.value)
+        return make_dual(context, builder, dual, value, partials)
+
+    return dual(types.TypeRef(dual), number, tangent), codegen
+
+
+@intrinsic
+def lane_count(typingctx, dual):
+    """Return how many partials a dual type has."""
+    count = dual.instance_type.count
+
+    def codegen(context, builder, sig, arguments):
+        return context.get_constant(types.intp, count)
+
+    return types.intp(types.TypeRef(dual.instance_type)), codegen

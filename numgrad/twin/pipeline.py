@@ -1,0 +1,177 @@
+"""Numba's pipeline for twins: the passes that make one of a function, and those that check it."""
+
+from typing import Any
+from uuid import uuid4
+
+from numba import types
+from numba.core import ir
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
+from numba.core.typed_passes import NopythonTypeInference
+from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+
+from numgrad.caching.contents import Contents
+from numgrad.caching.known import NoDigestError
+from numgrad.numbers.carrier import highest, without_derivatives
+from numgrad.twin import classes
+from numgrad.twin.activity import Activity
+from numgrad.twin.aliases import divided_memory
+from numgrad.twin.errors import located
+from numgrad.twin.inference import front_end, inferred_in_pass
+from numgrad.twin.plain import compile_callees_first
+from numgrad.twin.rewriting import Rewriting
+
+
+def calls_itself(function):
+    """Return whether a function calls itself, or another one that does in the end."""
+    contents = Contents()
+    try:
+        callees = contents.part(function).children
+        return any(part.thing is function for each in callees for part in contents.parts(each))
+    except NoDigestError:  # what it calls can't be followed
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CarryDerivatives(FunctionPass):
+    """Replace what a function calls and allocates by what carries derivatives."""
+
+    _name = "numgrad_carry_derivatives"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        carry_derivatives(state, state.pipeline.active_versions)
+        return True
+
+
+def carry_derivatives(state, active_versions):
+    """Make a twin of a function that is being compiled."""
+    # The number is part of the name of the machine code, and the linker takes what has one name
+    # for one: it must differ from the numbers in other processes, whose code a cache holds.
+    state.func_id.unique_id = uuid4().hex
+    kinds = tuple(map(without_derivatives, state.args))
+    activity = Activity(inferred_in_pass(state, kinds))
+    activity.activate(state.args)
+    is_recursive = calls_itself(state.func_id.func)
+    rewriting = Rewriting(state, activity, highest(state.args), active_versions, is_recursive)
+    rewriting.run()
+    state.metadata["numgrad_activity"] = activity
+    if rewriting.registered:  # Numba takes in what is registered only when asked to
+        state.typingctx.refresh()
+        state.targetctx.refresh()
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckMemory(AnalysisPass):
+    """Raise where memory that should be the same has been typed with and without derivatives.
+
+    It can't happen if all that came before is right: a last look, since the derivative would be
+    wrong in silence.
+    """
+
+    _name = "numgrad_check_memory"
+
+    def __init__(self):
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state):
+        activity = state.metadata.pop("numgrad_activity")
+        found = divided_memory(activity.shapes, state.typemap)
+        if found is not None:
+            loc = activity.loc_of(found)
+            raise located(state.func_id.func_name, loc.filename, loc.line, DIVIDED, COPY_IT)
+        return False
+
+
+DIVIDED = "This memory holds numbers without derivatives, and may be that of others that have some."
+
+
+COPY_IT = (
+    "Make a copy of one of the two arrays that may share memory, or allocate it in the function."
+)
+
+
+_assumed: dict[int, Any] = {}  # by the numbers of functions: the types others took them to return
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckRecursion(AnalysisPass):
+    """Raise where a function returns something else than what those that it calls were told.
+
+    A function that is called while it is still being typed is taken to return what its branches
+    return that have types already. Numba doesn't look back, and the machine code of the two would
+    pass each other's results in different registers.
+    """
+
+    _name = "numgrad_check_recursion"
+
+    def __init__(self):
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state):
+        for call, signature in state.calltypes.items():
+            kind = state.typemap.get(call.func.name) if is_call(call) else None
+            if isinstance(kind, types.RecursiveCall):
+                number = kind.get_overloads(signature.args).uid
+                _assumed.setdefault(number, set()).add(signature.return_type)
+        assumed = _assumed.pop(state.func_id.unique_id, set())
+        if any(kind != state.return_type for kind in assumed):
+            loc = state.func_ir.loc
+            raise located(
+                state.func_id.func_name,
+                loc.filename,
+                loc.line,
+                f"It calls itself through others, which take it to return {assumed.pop()}, but "
+                f"returns {state.return_type}.",
+                "Let all branches return numbers that depend on the same arguments.",
+            )
+        return False
+
+
+def is_call(thing):
+    return isinstance(thing, ir.Expr) and thing.op == "call"
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class UnrollOnPrimals(FunctionPass):
+    """Unroll loops over tuples of several types by the types without derivatives.
+
+    Numba infers types for it before any variable holds duals.
+    """
+
+    _name = "numgrad_unroll_on_primals"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        kinds = state.args
+        state.args = tuple(map(without_derivatives, kinds))
+        try:
+            with front_end(state.flags):
+                return LiteralUnroll().run_pass(state)
+        finally:
+            state.args = kinds
+
+
+class TwinCompiler(CompilerBase):
+    """Numba's pipeline with passes more."""
+
+    active_versions: Any = None  # what to use instead of what a function calls
+
+    def define_pipelines(self):
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        manager.passes = [
+            (UnrollOnPrimals, "unroll on primals") if each[0] is LiteralUnroll else each
+            for each in manager.passes
+        ]
+        last = ReconstructSSA if self.state.flags.enable_ssa else UnrollOnPrimals
+        compile_callees_first(manager)
+        manager.add_pass_after(CarryDerivatives, last)
+        manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
+        manager.add_pass_after(CheckMemory, NopythonTypeInference)
+        manager.add_pass_after(CheckRecursion, NopythonTypeInference)
+        manager.finalize()
+        return [manager]

@@ -1,0 +1,104 @@
+"""Python functions and ufuncs as functions that Numba compiles."""
+
+import inspect
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numba
+from numba.core import ir
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.dispatcher import _FunctionCompiler
+from numba.core.untyped_passes import FixupArgs
+
+from numgrad.arrays import (
+    containers,  # noqa: F401
+    creation,  # noqa: F401
+    views,  # noqa: F401
+)
+from numgrad.calls.elementwise import has_array
+from numgrad.rules.registry import TABLE
+from numgrad.twin import callees
+from numgrad.twin.source import Body, function_of
+
+_plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
+
+
+UFUNCS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by the functions of one element
+
+
+_elements: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # these, by their ufuncs
+
+
+def function_of_element(ufunc):
+    """Return a ufunc of Numba's as a function of one element; given arrays it is the ufunc."""
+    if ufunc not in _elements:
+        function = numba.njit(
+            ufunc._dispatcher.py_func, pipeline_class=PlainCompiler, **callees.OF_UFUNCS
+        )
+        function._compiler = ElementCompiler(function, ufunc, Compiler)
+        UFUNCS[_elements.setdefault(ufunc, function)] = ufunc
+    if ufunc in TABLE:
+        TABLE[_elements[ufunc]] = TABLE[ufunc]
+    return _elements[ufunc]
+
+
+class ElementCompiler(_FunctionCompiler):
+    """Numba's compiler of a function of one element, and of the ufunc that it makes."""
+
+    def __init__(self, function, ufunc, pipeline):
+        options = function.targetoptions
+        super().__init__(function.py_func, function.targetdescr, options, {}, pipeline)
+        names = ", ".join(inspect.signature(function.py_func).parameters)
+        body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
+        self.on_arrays = function_of(function.py_func.__name__, names, body)
+
+    def _get_implementation(self, args, kws):
+        return self.on_arrays if has_array(args) else self.py_func
+
+
+def plain(function):
+    """Return a Python function as one that Numba will compile: the same one each time."""
+    if function not in _plain:
+        _plain.setdefault(function, numba.njit(function, pipeline_class=PlainCompiler))
+    if function in TABLE:
+        TABLE[_plain[function]] = TABLE[function]
+    return _plain[function]
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CompileCallees(FunctionPass):
+    """Compile the plain functions that a plain function calls, which Numba alone doesn't."""
+
+    _name = "numgrad_compile_callees"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        changed = False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                value = statement.value
+                if isinstance(value, ir.Global | ir.FreeVar) and callees.is_plain(
+                    state.typingctx, value.value
+                ):
+                    value.value = plain(value.value)
+                    changed = True
+        return changed
+
+
+def compile_callees_first(manager):
+    """Let plain callees be compiled, but where Numba compiles the rest of a function again."""
+    if any(each[0] is FixupArgs for each in manager.passes):
+        manager.add_pass_after(CompileCallees, FixupArgs)
+
+
+class PlainCompiler(CompilerBase):
+    """Numba's pipeline with one pass more."""
+
+    def define_pipelines(self):
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        compile_callees_first(manager)
+        manager.finalize()
+        return [manager]

@@ -1,0 +1,64 @@
+"""The statements that a function is made of, and new ones among them."""
+
+from numgrad.arrays import activation
+
+
+class Statements:
+    """The statements of one function: what is made, what is set, what leaves it as text."""
+
+    def __init__(self, activity):
+        self.activity = activity
+        self.nodes = activity.nodes
+        self.block = self.loc = None  # where the rewriting is
+
+    def _constant(self, name, value):
+        """Return a new variable for an object, and the statement that assigns it."""
+        constant = self.nodes.Global(name, value, self.loc)
+        variable = self._defined(f"${name}", constant)
+        return variable, self.nodes.Assign(constant, variable, self.loc)
+
+    def _defined(self, name, value):
+        variable = self.block.scope.redefine(name, self.loc)
+        self.activity.ir._definitions[variable.name] = [value]
+        return variable
+
+    def _set_call(self, statement, func, arguments):
+        call = statement.value
+        changed = self.nodes.Expr.call(func, arguments, call.kws, call.loc, call.vararg)
+        self._set(statement, changed)
+
+    def _set(self, statement, value):
+        """Let a statement assign another value."""
+        definitions = self.activity.ir._definitions[statement.target.name]
+        definitions[:] = [value if item is statement.value else item for item in definitions]
+        statement.value = value
+
+    # Text has no derivatives
+
+    def _printed(self, statement):
+        """Print numbers without their derivatives."""
+        statement.args, before = self._all_shown(statement.args)
+        return [*before, statement]
+
+    def _raised(self, statement):
+        """Let an exception carry numbers without their derivatives."""
+        shown, before = self._all_shown(statement.exc_args or ())
+        statement.exc_args = tuple(shown)
+        return [*before, statement]
+
+    def _all_shown(self, values):
+        shown, before = [], []
+        for value in values:
+            result, added = self._shown(value)
+            shown.append(result)
+            before += added
+        return shown, before
+
+    def _shown(self, var):
+        """Return a variable for a value without derivatives, and the statements before it."""
+        if not isinstance(var, self.nodes.Var) or not self.activity.is_active(var.name):
+            return var, []
+        func, named = self._constant("shown", activation.shown)
+        call = self.nodes.Expr.call(func, [var], (), self.loc)
+        result = self._defined("$shown.result", call)
+        return result, [named, self.nodes.Assign(call, result, self.loc)]

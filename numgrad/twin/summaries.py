@@ -1,0 +1,22 @@
+"""What a call of a function does to its caller, asked before anything is compiled."""
+
+from numgrad.twin.activity import STARRED, Activity, is_written
+
+
+def arguments_written(function, kinds):
+    """Return the positions of the arguments that a function may write to, of whatever types."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    if summary is None:
+        return frozenset(range(len(kinds)))
+    shapes = list(summary.arguments)
+    if len(folded) <= len(kinds) and folded and isinstance(folded[-1], STARRED):
+        shapes += shapes.pop()
+    return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
+
+
+def draws_randomly(function, kinds):
+    """Return whether a function draws from generators of random numbers that all share."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    return summary is None or summary.draws

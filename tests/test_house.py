@@ -1,0 +1,128 @@
+"""Who imports whom: the picture on the manual's page "How it works" is kept."""
+
+import ast
+import re
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import numgrad
+
+PACKAGE = Path(numgrad.__file__).parent
+DRAWING = PACKAGE.parent / "docs" / "drawings" / "house.svg"
+LONGEST = 450  # lines of a file: one that outgrows this is two subjects
+
+pytestmark = pytest.mark.skipif(not DRAWING.exists(), reason="the manual isn't there")
+
+
+@cache
+def rooms():
+    """Return the rooms from the lowest to the highest in the drawing, fields and targets apart."""
+    text = r'<text x="\d+" y="(\d+)" [^>]*font-weight="bold">([^<]*)</text>'
+    boxes = sorted((-int(y), name) for y, name in re.findall(text, DRAWING.read_text("utf-8")))
+    tower = [name for _, name in boxes if name not in ("fields", "targets")]
+    assert ", " in tower[-1]  # the files at the top
+    return tower[:-1]
+
+
+def may_import(room):
+    """Return the rooms that one may import besides itself."""
+    if room in ("rules", "targets"):
+        return set()
+    if room == "fields":
+        return {"targets"}
+    return {"targets", *rooms()[: rooms().index(room)]}
+
+
+@cache
+def modules():
+    """Return the file of each module by its dotted name."""
+    paths = PACKAGE.rglob("*.py")
+    return {
+        ".".join(["numgrad", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(
+            ".__init__"
+        ): path
+        for path in paths
+    }
+
+
+def imported(path):
+    """Return the modules of numgrad that a file imports, inside of functions too."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules() else node.module for name in names}
+    return found & set(modules())
+
+
+@cache
+def arrows():
+    return {name: imported(path) for name, path in modules().items()}
+
+
+def room_of(module):
+    """Return the folder that a module lies in; None: it is one of the top."""
+    parts = module.split(".")
+    room = parts[1] if len(parts) > 1 else None
+    return room if (PACKAGE / (room or "")).is_dir() and room != "examples" else None
+
+
+def test_every_folder_is_in_the_drawing():
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"examples"}
+    assert folders == {"fields", "targets", *rooms()}
+
+
+@pytest.mark.parametrize("room", ["fields", "targets", *(rooms() if DRAWING.exists() else ())])
+def test_imports_point_down(room):
+    upward = [
+        f"{module} imports {other}"
+        for module, others in arrows().items()
+        for other in others
+        if room_of(module) == room and room_of(other) not in {room, *may_import(room)}
+    ]
+    assert upward == []
+
+
+def test_the_table_needs_nothing_but_numpy():
+    for module, path in modules().items():
+        if room_of(module) == "rules":
+            assert not re.search(r"^(import|from) (numba|llvmlite)", path.read_text(), re.MULTILINE)
+
+
+def test_no_circles():
+    try:
+        TopologicalSorter(arrows()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_the_tests_of_these_see_what_they_look_for(monkeypatch):
+    within = {"numgrad.rules.table": {"numgrad.twin.twin"}, "numgrad.twin.twin": set()}
+    monkeypatch.setitem(globals(), "arrows", lambda: within)
+    with pytest.raises(AssertionError, match=r"numgrad.rules.table imports numgrad.twin.twin"):
+        test_imports_point_down("rules")
+    within["numgrad.twin.twin"].add("numgrad.rules.table")
+    with pytest.raises(pytest.fail.Exception, match="a circle of imports"):
+        test_no_circles()
+
+
+def test_no_file_is_two_subjects():
+    lengths = {
+        module: len(path.read_text("utf-8").splitlines()) for module, path in modules().items()
+    }
+    assert {module: length for module, length in lengths.items() if length > LONGEST} == {}
