@@ -14,12 +14,14 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from numgrad.arrays.loading import load
 from numgrad.numbers.dual.number import Dual, find
 from numgrad.tracer.elements import Elements, computed, is_array, is_dual, objects, values_of
 from numgrad.tracer.leaves import type_of
 from numgrad.tracer.rebuilt import rebuilt
+from numgrad.twin.errors import DifferentiationError
 
 # What looks at values alone.
 OF_VALUES = frozenset(
@@ -30,6 +32,12 @@ OF_VALUES = frozenset(
     result_type searchsorted shape size
     """.split()
 )
+
+
+# What a body raises for arguments that NumPy takes, and it does not.
+NOT_TAKEN = (AttributeError, IndexError, NotImplementedError, TypeError, ValueError)
+# Those that return views in NumPy, as its own code does.
+OF_VIEWS = (np.trim_zeros,)
 
 
 class NoBodyError(LookupError):
@@ -51,7 +59,7 @@ def known() -> tuple[dict[Any, Any], dict[Any, Any]]:
 
 def has_body(function: Any) -> bool:
     """Tell whether compiled code defines one of NumPy's functions."""
-    return function in known()[0]
+    return function in known()[0] and function not in OF_VIEWS
 
 
 def run(function: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -71,9 +79,9 @@ def _result_of(body: Callable[[], Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
             return body()
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, DifferentiationError):
         raise
-    except ValueError as error:  # NumPy takes what the body does not
+    except NOT_TAKEN as error:
         raise NoBodyError from error
 
 
@@ -121,7 +129,10 @@ def _bound_body(
 
 @lru_cache(maxsize=256)
 def _chosen(typed: Any, kinds: tuple[tuple[str, Any], ...]) -> Any:
-    body = typed(**dict(kinds))
+    try:
+        body = typed(**dict(kinds))
+    except NumbaError:
+        return None
     return None if body is None else in_python(body, {})
 
 
