@@ -29,9 +29,8 @@ def clip(a: Elements, a_min: Any = None, a_max: Any = None, **bounds: Any) -> El
     return computed(np.clip, a, bounds.get("min", a_min), bounds.get("max", a_max))
 
 
-def arange(start: Any, stop: Any, step: Any = 1.0) -> Elements:
-    """Return the numbers from start on, in steps, before stop."""
-    count = len(np.arange(values_of(start), values_of(stop), values_of(step)))
+def arange(start: Any, step: Any, count: int) -> Elements:
+    """Return so many numbers from start on, in steps."""
     results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(count)]
     return np.fromiter(results, object, count)
 
