@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.numbers.dual.number import Dual
 from numgrad.tracer import fourier, linear_algebra, pieces, statistics, ufuncs
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
@@ -158,11 +159,15 @@ def _rounded_alike(result: Any, like: Any) -> Any:
     if isinstance(result, list | tuple):
         parts = [_rounded_alike(each, value) for each, value in zip(result, like, strict=True)]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if not isinstance(result, Traced):
+        return result
+    dtype = np.asarray(like).dtype
+    result = result if result.dtype == dtype else result.astype(dtype)
     if isinstance(result, TracedNumber):
         return TracedNumber(valued(result.elements, like), result.node, result.is_python)
-    if isinstance(result, TracedArray) and not np.array_equal(result.values, like, equal_nan=True):
-        return TracedArray.of(valued(result.elements, like), result.node, result.dtype)
-    return result
+    if np.array_equal(result.values, like, equal_nan=True):
+        return result  # which may be a view
+    return TracedArray.of(valued(result.elements, like), result.node, dtype)
 
 
 @lru_cache(maxsize=256)
@@ -273,13 +278,16 @@ def _in_form(elements: Any, like: Any, inside: Any, name: str, arguments: Any) -
         pairs = zip(elements, like, strict=True)
         parts = [_in_form(each, value, inside, name, arguments) for each, value in pairs]
         return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
-    if np.asarray(like).dtype.kind not in "fc":
+    dtype = np.asarray(like).dtype
+    if dtype.kind not in "fc":
         return like
+    if is_array(elements) or isinstance(elements, Dual):
+        elements = cast(elements, dtype)
     if not is_array(elements) or np.shape(like) != elements.shape:
         return traced(valued(whole(elements, inside), like), name, arguments)
     result = np.empty_like(like, object, subok=False)
     result[...] = valued(objects(elements), like)
-    return traced(result, name, arguments, like.dtype)
+    return traced(result, name, arguments, dtype)
 
 
 def _check_same(elements: Any, like: Any, name: str) -> None:

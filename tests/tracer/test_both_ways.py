@@ -88,7 +88,7 @@ MATRICES = [(matrices.function, matrices.LINES), (of_complex, COMPLEX)]
 @pytest.mark.parametrize(
     ("make", "lines"),
     [
-        *((make, lines[2::5]) for make, lines in MATRICES),
+        *((make, lines[2::7]) for make, lines in MATRICES),
         *(pytest.param(*each, marks=pytest.mark.thorough) for each in MATRICES),
     ],
     ids=["real", "complex", "all-real", "all-complex"],
@@ -353,10 +353,18 @@ def test_what_has_no_result_or_no_derivative(which):
 def test_single_precision_stays():
     def f(x):
         single = np.linalg.solve(x, x[0]), np.linalg.pinv(x), np.linalg.svd(x)[1], np.var(x, 0)
-        return (*single, np.median(x, axis=0), np.gradient(x[0]), np.fft.irfft(x[0]), np.pad(x, 1))
+        more = np.median(x, axis=0), np.gradient(x[0]), np.fft.irfft(x[0]), np.pad(x, 1)
+        return (*single, *more, np.linspace(x[0], 2.0, 3), np.pad(x, 1, "linear_ramp"))
 
     for result in numgrad.jacobian(f, jit=False)(matrices.point().astype(np.float32)):
         assert result.dtype == np.float32
+
+
+def test_double_precision_where_numpy_has_it():
+    x = matrices.point().astype(np.float32)
+    value, tangent = numgrad.jvp(np.cov, (x,), (x,), jit=False)
+    assert_array_equal(value, np.cov(x))
+    assert_allclose(tangent, 2.0 * value, rtol=1e-6)
 
 
 def test_stacks_without_matrices():
