@@ -18,7 +18,7 @@ from numgrad.tracer import fourier, linear_algebra, pieces, statistics, ufuncs
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
-from numgrad.tracer.elements import cast, is_array, objects, values_of
+from numgrad.tracer.elements import cast, dtype_of, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
@@ -137,9 +137,18 @@ def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) 
 def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Compute a function by the body that compiled code has of it."""
     like = _value_by(function, arguments, keywords)
-    inside = [inside_of(argument) for argument in arguments]
+    inside = [_as_precise(inside_of(argument), like) for argument in arguments]
     elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
     return _in_form(elements, like, inside, function.__name__, arguments)
+
+
+def _as_precise(elements: Any, like: Any) -> Any:
+    """Return elements in the precision of the result, where NumPy computes in a higher one."""
+    if not (is_array(elements) and elements.dtype == object and hasattr(like, "dtype")):
+        return elements
+    dtype, wanted = dtype_of(elements), like.dtype
+    is_higher = dtype.kind == wanted.kind and dtype.itemsize < wanted.itemsize
+    return cast(elements, wanted) if is_higher else elements
 
 
 def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -162,7 +171,8 @@ def _rounded_alike(result: Any, like: Any) -> Any:
     if not isinstance(result, Traced):
         return result
     dtype = np.asarray(like).dtype
-    result = result if result.dtype == dtype else result.astype(dtype)
+    if result.dtype != dtype:
+        result = traced(cast(result.elements, dtype), "astype", (result, dtype))
     if isinstance(result, TracedNumber):
         return TracedNumber(valued(result.elements, like), result.node, result.is_python)
     if np.array_equal(result.values, like, equal_nan=True):
