@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from numgrad.fields.gradient import gradient
+    from numgrad.fields.operators.gradient import gradient
     from numgrad.numbers.dual.number import Dual
     from numgrad.plotting import plot, plot_gradient
     from numgrad.rules.registry import rule
@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 _NAMES_IN = {
     "numgrad.numbers.dual.number": ["Dual"],
     "numgrad.rules.registry": ["rule"],
-    "numgrad.fields.gradient": ["gradient"],
+    "numgrad.fields.operators.gradient": ["gradient"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
     "numgrad.transforms.checks": ["check_grad"],

@@ -19,7 +19,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 import numgrad
-from numgrad.fields import kernels_cpu
+from numgrad.fields.kernels import cpu
 from numgrad.targets import cuda_device
 
 DISTRIBUTION = "numba-numgrad"
@@ -109,7 +109,7 @@ def _openmp_vendor() -> str:
 
 def cache_folder() -> str:
     """Return where compiled kernels are kept."""
-    kernels = [value for value in vars(kernels_cpu).values() if isinstance(value, Dispatcher)]
+    kernels = [value for value in vars(cpu).values() if isinstance(value, Dispatcher)]
     folders = sorted({kernel.stats.cache_path for kernel in kernels if kernel.stats.cache_path})
     if not folders:
         return "none is writable: every process compiles its kernels anew (see NUMBA_CACHE_DIR)"

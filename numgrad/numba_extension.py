@@ -1,7 +1,7 @@
 """What Numba is told of numgrad: through the entry point ``numba_extensions``, and for kernels."""
 
 from numgrad.arrays import loading
-from numgrad.fields import in_numba as fields
+from numgrad.fields.compiled import registration as fields
 from numgrad.targets import cuda_compiler
 
 

@@ -134,7 +134,7 @@ def plot_gradient(f: Any, *varargs: Any, arrows: int = 20, ax: Any = None, **key
     >>> y, x = np.mgrid[-2:2:50j, -3:3:70j]
     >>> axes = numgrad.plot_gradient(np.exp(-x**2 - y**2), 4 / 49, 6 / 69)  # doctest: +SKIP
     """
-    from numgrad.fields.gradient import gradient
+    from numgrad.fields.operators.gradient import gradient
 
     field = np.asarray(f)
     if field.ndim != 2:

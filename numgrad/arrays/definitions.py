@@ -10,7 +10,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.numbers.carrier import is_carrier, number_of
+from numgrad.numbers.carrier import is_carrier, is_none, number_of
 from numgrad.targets.options import INTERNAL, internal_njit
 
 BODIES: dict[
@@ -108,7 +108,7 @@ def are_arrays(*kinds):
 
 def is_given(kind):
     """Return whether an argument that may be left out is there."""
-    return not (kind is None or isinstance(kind, types.NoneType | types.Omitted))
+    return not is_none(kind)
 
 
 def item(kind):

@@ -10,14 +10,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def contiguous_in_one_order(samples: Array, results: Sequence[Array]) -> bool:
-    """Return whether all arrays are contiguous in C order or all in Fortran order."""
+    """Tell if all arrays are contiguous in C order or all in Fortran order."""
     if samples.flags.c_contiguous:
         return all([result.flags.c_contiguous for result in results])  # noqa: C419 - faster
     return samples.flags.f_contiguous and all([result.flags.f_contiguous for result in results])  # noqa: C419
 
 
 def flat_order(results: Sequence[Array]) -> list[int]:
-    """Return the dimensions from the slowest to the fastest: those of a contiguous result."""
+    """Give the dimensions from the slowest to the fastest: those of a contiguous result."""
     for result in results:
         order = sorted(range(result.ndim), key=lambda d: -abs(result.strides[d]))
         if is_flat(result, order):
@@ -36,17 +36,17 @@ def flat_strides(shape: tuple[int, ...], order: list[int]) -> list[int]:
 
 
 def is_flat(array: Array, order: list[int]) -> bool:
-    """Return whether an array lies in memory contiguously in the flat order."""
+    """Tell if an array lies in memory contiguously in the flat order."""
     return array.transpose(order).flags.c_contiguous
 
 
 def steps(array: Array) -> list[int]:
-    """Return the strides of an array in elements."""
+    """Give the strides of an array in elements."""
     return [stride // array.itemsize for stride in array.strides]
 
 
 def memory_of(array: Array) -> tuple[Array, int]:
-    """Return the memory that the elements of an array span, and where in it the first one lies.
+    """Give the memory that the elements of an array span, and where in it the first one lies.
 
     The memory is a contiguous one-dimensional view; all strides must be whole elements.
     """

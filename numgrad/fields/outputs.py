@@ -15,7 +15,7 @@ OVERLAP_WORK = 10_000
 def checked_outputs(
     out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], count: int, inputs: Iterable[Any]
 ) -> tuple[Array, ...]:
-    """Return the caller's arrays as a tuple, one an axis, if the results fit into them.
+    """Give the caller's arrays as a tuple, one an axis, if the results fit into them.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numgrad.fields import tables
+from numgrad.fields.kernels.coefficients import uniform_coefficients
 from numgrad.fields.layout import Array
-from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
+from numgrad.fields.stencils import NUMPYS, Scheme
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 INTEGERS = frozenset(np.dtype(code) for code in "bBhHiIlLqQ")
@@ -39,7 +39,7 @@ class Coordinates:
     values: Array
     precision: np.dtype[Any]
     weights_dtype: np.dtype[Any]  # in which the weights are computed: that of the coordinates
-    row: tuple[Any, ...] = (0.0,) * tables.SPACING_COLUMNS  # filled in when they are measured
+    row: tuple[Any, ...]  # filled in when they are measured
 
 
 Spacing = UniformSpacing | Coordinates
@@ -53,11 +53,11 @@ class Plan:
     result_dtype: np.dtype[Any]
     axes: tuple[int, ...]
     spacings: Sequence[Spacing]
-    edge_order: int
+    scheme: Scheme
 
 
 def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Plan | None:
-    """Return the plan for a call, or None where NumPy must answer."""
+    """Give the plan for a call, or None where NumPy must answer."""
     samples = plain_array(f)
     if samples is None:
         return None
@@ -72,27 +72,28 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
         axes = checked_axes.__wrapped__(axis, samples.shape, edge_order)
     if axes is None:
         return None
+    scheme = NUMPYS[int(edge_order)]
     if varargs:
-        spacings = all_spacings(varargs, samples, axes, edge_order == 2)
+        spacings = all_spacings(varargs, samples, axes, scheme)
         if spacings is None:
             return None
     else:
-        spacings = [UNIT_SPACING[dtype.char in "fF"]] * len(axes)
-    return Plan(samples, result_dtype(dtype), axes, spacings, int(edge_order))
+        spacings = [unit_spacing(scheme, real_precision(dtype))] * len(axes)
+    return Plan(samples, result_dtype(dtype), axes, spacings, scheme)
 
 
 def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of the derivatives of samples of a dtype."""
+    """Give the dtype of the derivatives of samples of a dtype."""
     return DOUBLE if dtype.kind in "iu" else dtype
 
 
 def real_precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of a real number as precise as samples of a dtype."""
+    """Give the dtype of a real number as precise as samples of a dtype."""
     return SINGLE if dtype.char in "fF" else DOUBLE
 
 
 def plain_array(argument: Any) -> Array | None:
-    """Return an argument as an array, unless it is of a class with a mind of its own."""
+    """Give an argument as an array, unless it is of a class with a mind of its own."""
     if type(argument) is np.ndarray:
         return argument
     if hasattr(argument, "__array_function__"):
@@ -103,7 +104,7 @@ def plain_array(argument: Any) -> Array | None:
 
 @lru_cache(maxsize=256)
 def checked_axes(axis: Any, shape: tuple[int, ...], edge_order: Any) -> tuple[int, ...] | None:
-    """Return the axes as numbers from 0 up, or None where NumPy would complain."""
+    """Give the axes as numbers from 0 up, or None where NumPy would complain."""
     if edge_order not in (1, 2):
         return None
     try:
@@ -116,34 +117,34 @@ def checked_axes(axis: Any, shape: tuple[int, ...], edge_order: Any) -> tuple[in
 
 
 def all_spacings(
-    varargs: tuple[Any, ...], samples: Array, axes: tuple[int, ...], second_order: bool
+    varargs: tuple[Any, ...], samples: Array, axes: tuple[int, ...], scheme: Scheme
 ) -> list[Spacing] | None:
-    """Return the spacing of each axis, or None where NumPy must answer."""
+    """Give the spacing of each axis, or None where NumPy must answer."""
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
         varargs *= len(axes)
     if len(varargs) != len(axes):
         return None
     spacings: list[Spacing] = []
     for argument, axis in zip(varargs, axes, strict=True):
-        spacing = spacing_of(argument, samples, samples.shape[axis], second_order)
+        spacing = spacing_of(argument, samples, samples.shape[axis], scheme)
         if spacing is None:
             return None
         spacings.append(spacing)
     return spacings
 
 
-def spacing_of(argument: Any, samples: Array, length: int, second_order: bool) -> Spacing | None:
-    """Return the spacing of one axis, or None where NumPy must answer."""
+def spacing_of(argument: Any, samples: Array, length: int, scheme: Scheme) -> Spacing | None:
+    """Give the spacing of one axis, or None where NumPy must answer."""
     own = real_precision(samples.dtype)
     if type(argument) is float or type(argument) is int:
-        row = uniform_row(argument, second_order)
+        row = uniform_row(argument, scheme)
         # a Python number takes the precision of the samples (NEP 50)
         return None if row is None else UniformSpacing(row, own, own)
     array = plain_array(argument)
     if array is None:
         return None
     if array.ndim == 0:
-        return scalar_spacing(array[()], samples, own, second_order)
+        return scalar_spacing(array[()], samples, own, scheme)
     dtype = array.dtype
     if array.shape != (length,) or dtype.newbyteorder("=") not in COORDINATES:
         return None
@@ -151,36 +152,37 @@ def spacing_of(argument: Any, samples: Array, length: int, second_order: bool) -
     if dtype != weights_dtype or not array.flags.carray:
         array = np.require(array, weights_dtype, ("C", "A"))
     precision = SINGLE if own == weights_dtype == SINGLE else DOUBLE
-    return Coordinates(array, precision, weights_dtype)
+    return Coordinates(array, precision, weights_dtype, (0.0,) * scheme.columns[-1])
 
 
 def scalar_spacing(
-    h: Any, samples: Array, own: np.dtype[Any], second_order: bool
+    h: Any, samples: Array, own: np.dtype[Any], scheme: Scheme
 ) -> UniformSpacing | None:
-    """Return the spacing of a NumPy number, which has a precision of its own."""
+    """Give the spacing of a NumPy number, which has a precision of its own."""
     if not isinstance(h, np.generic) or h.dtype not in SCALAR_SPACINGS:
         return None
     with np.errstate(all="ignore"):
-        row = uniform_row(h, second_order)
+        row = uniform_row(h, scheme)
         precision = np.result_type(own, np.multiply(2.0, h).dtype)
     if row is None:
         return None
     if samples.dtype.kind == "c" and np.result_type(own, h.dtype) != precision:
         return None  # small integers: NumPy divides the interior and the edges in two precisions
-    return UniformSpacing(row, precision, precision)
+    return UniformSpacing(tuple(map(float, row)), precision, precision)
 
 
-def uniform_row(h: Any, second_order: bool) -> tuple[float, ...] | None:
-    """Return the row of the table of spacings, or None where NumPy would complain."""
+def uniform_row(h: Any, scheme: Scheme) -> tuple[Any, ...] | None:
+    """Compute the row of the table of spacings, or give None where NumPy would complain."""
     try:
-        if not second_order:
-            return (float(h), float(2.0 * h), float(h), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        first = [float(weight / h) for weight in UNIFORM_FIRST_WEIGHTS]
-        last = [float(weight / h) for weight in UNIFORM_LAST_WEIGHTS]
-        return (float(h), float(2.0 * h), float(h), *first, *last)
+        row: tuple[Any, ...] = uniform_coefficients(scheme)(h)
     except ArithmeticError:
         return None
+    return row
 
 
-UNIT_ROW = (1.0, 2.0, 1.0, *UNIFORM_FIRST_WEIGHTS, *UNIFORM_LAST_WEIGHTS)
-UNIT_SPACING = (UniformSpacing(UNIT_ROW, DOUBLE, DOUBLE), UniformSpacing(UNIT_ROW, SINGLE, SINGLE))
+@lru_cache
+def unit_spacing(scheme: Scheme, precision: np.dtype[Any]) -> UniformSpacing:
+    """Make the spacing of an axis for which none is given."""
+    row = uniform_row(1.0, scheme)
+    assert row is not None
+    return UniformSpacing(row, precision, precision)

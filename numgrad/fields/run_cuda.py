@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.fields import kernels_cpu, tables
-from numgrad.fields.kernels_cpu import TABLE_POINTS
-from numgrad.fields.kernels_cuda import (
+from numgrad.fields.kernels import tables
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
+from numgrad.fields.kernels.cuda import (
     MEASURED,
     MOST_POSITIONS,
     TABULATED,
@@ -33,9 +33,9 @@ from numgrad.fields.layout import (
 )
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.plan import Coordinates, Plan, Spacing, make_plan
+from numgrad.fields.stencils import Scheme
 from numgrad.targets import cuda_arrays, cuda_device
 
-HALO = 2  # rows beside a part of an array that its derivatives may need
 MEMORY_SHARE = 0.8  # of what is free, at most
 STREAM = 0  # for arrays of the host, which wait for their results anyway
 
@@ -51,7 +51,7 @@ class Ready:
 def gradient_on_device(
     f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any, stream: Any
 ) -> Any:
-    """Return the gradient of an array that lies on the GPU, as arrays of the same library."""
+    """Give the gradient of an array that lies on the GPU, as arrays of the same library."""
     cuda_device.ready()
     samples = cuda_arrays.shadow_of(f)
     plan = _plan(samples, varargs, axis, edge_order)
@@ -74,7 +74,7 @@ def gradient_on_device(
 
 
 def _plan(samples: Array, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> Plan:
-    """Return the plan for samples on the GPU, or raise NumPy's error."""
+    """Give the plan for samples on the GPU, or raise NumPy's error."""
     stand_ins = tuple(
         np.zeros(argument.shape, cuda_arrays.shadow_of(argument).dtype)
         if cuda_arrays.is_on_device(argument)
@@ -100,7 +100,7 @@ def _plan(samples: Array, varargs: tuple[Any, ...], axis: Any, edge_order: Any) 
 
 
 def _checked(out: Any, plan: Plan, inputs: Sequence[Array]) -> list[Array]:
-    """Return the shadows of the caller's arrays if the results fit into them."""
+    """Give the shadows of the caller's arrays if the results fit into them."""
     arrays = out if isinstance(out, tuple) else (out,)
     for array in arrays:
         if not cuda_arrays.is_on_device(array):
@@ -123,45 +123,45 @@ def _check_strides(samples: Array, results: Sequence[Array]) -> None:
 
 
 def _on_device(plan: Plan, varargs: tuple[Any, ...], stream: Any) -> list[Ready]:
-    """Return the spacing of every axis of a plan for samples on the GPU."""
+    """Give the spacing of every axis of a plan for samples on the GPU."""
     given = varargs * len(plan.axes) if len(varargs) == 1 else varargs
     return [
-        _measured(given[k], spacing, stream)
+        _measured(plan.scheme, given[k], spacing, stream)
         if given and cuda_arrays.is_on_device(given[k])
-        else _from_host(spacing, stream)
+        else _from_host(plan.scheme, spacing, stream)
         for k, spacing in enumerate(plan.spacings)
     ]
 
 
-def _measured(x: Any, spacing: Spacing, stream: Any) -> Ready:
-    """Return the spacing of coordinates on the GPU, measured there."""
+def _measured(scheme: Scheme, x: Any, spacing: Spacing, stream: Any) -> Ready:
+    """Give the spacing of coordinates on the GPU, measured there."""
     shadow = cuda_arrays.shadow_of(x)
     if not isinstance(spacing, Coordinates):
         raise TypeError("a spacing without dimensions must be a number, not an array on a GPU")
     if not (shadow.flags.c_contiguous and shadow.flags.aligned and shadow.dtype.isnative):
         raise ValueError("coordinates on a GPU must be contiguous and aligned; pass a copy")
     points = cuda_arrays.array_at(shadow, x)
-    entries = 3 * (shadow.size - 2) if shadow.size <= TABLE_POINTS else 0
-    row = cuda_arrays.empty(tables.SPACING_COLUMNS, spacing.precision, stream)
+    entries = scheme.entries(shadow.size) if shadow.size <= TABLE_POINTS else 0
+    row = cuda_arrays.empty(scheme.columns[-1], spacing.precision, stream)
     varies = cuda_arrays.empty(1, np.dtype(np.int32), stream)
     table = cuda_arrays.empty(entries, spacing.precision, stream)
     for kernel, count in zip(
-        measuring_kernels(spacing.weights_dtype), (1, shadow.size, 1), strict=True
+        measuring_kernels(scheme, spacing.weights_dtype), (1, shadow.size, 1), strict=True
     ):
         kernel.launch(count, stream, points, row, varies, table)
     return Ready(MEASURED, (row, varies, points, table))
 
 
-def _from_host(spacing: Spacing, stream: Any) -> Ready:
-    """Return a spacing that the host knows: what is the same everywhere goes with the launch."""
+def _from_host(scheme: Scheme, spacing: Spacing, stream: Any) -> Ready:
+    """Give a spacing that the host knows: what is the same everywhere goes with the launch."""
     number = spacing.precision.type
     if not isinstance(spacing, Coordinates):
         return Ready(UNIFORM, (tuple(map(number, spacing.row)),))
     points = len(spacing.values)
     axis = np.zeros(tables.AXIS_COLUMNS, np.int64)
-    rows = np.zeros((1, tables.SPACING_COLUMNS), spacing.precision)
-    table = np.empty(3 * (points - 2) if points <= TABLE_POINTS else 0, spacing.precision)
-    kernels_cpu.measure(spacing.values, 0, axis, rows, table)
+    rows = np.zeros((1, scheme.columns[-1]), spacing.precision)
+    table = np.empty(scheme.entries(points) if points <= TABLE_POINTS else 0, spacing.precision)
+    measuring(scheme, spacing.weights_dtype)(spacing.values, 0, axis, rows, table)
     row = tuple(rows[0])
     if axis[tables.UNIFORM]:
         return Ready(UNIFORM, (row,))
@@ -188,7 +188,7 @@ class Dimensions:
 
 
 def dimensions_of(arrays: Sequence[Array], order: list[int], axes: tuple[int, ...]) -> Dimensions:
-    """Return the dimensions of some arrays; those that aren't axes are joined where they can be."""
+    """Give the dimensions of some arrays; those that aren't axes are joined where they can be."""
     columns = [steps(array) for array in arrays]
     lengths: list[int] = []
     rows: list[list[int]] = []
@@ -256,7 +256,7 @@ def _launch(
     """Derive a part in as few launches as numbers of 31 bits allow."""
     count, row = len(dimensions.lengths), dimensions.row
     kinds = tuple(spacing.kind for spacing in spacings)
-    kernel = gradient_kernel(dimensions.axes, kinds, plan.edge_order, strided, count)
+    kernel = gradient_kernel(dimensions.axes, kinds, plan.scheme, strided, count)
     table = tuple((length, *reciprocal(length)) for length in dimensions.lengths)
     all_steps = [tuple(column) for column in dimensions.steps]
     values = tuple(spacing.values for spacing in spacings)
@@ -286,14 +286,14 @@ def run(plan: Plan, results: Sequence[Array]) -> None:
     native = samples.dtype.newbyteorder("=")
     flat_samples = np.ascontiguousarray(samples.transpose(order), native).ravel()
     dimensions = _as_if_flat(samples.shape, order, plan)
-    spacings = [_from_host(spacing, STREAM) for spacing in plan.spacings]
+    spacings = [_from_host(plan.scheme, spacing, STREAM) for spacing in plan.spacings]
     flat_results = [
         result.transpose(order).reshape(-1)
         if result.dtype.isnative and result.transpose(order).flags.c_contiguous
         else np.empty(samples.size, plan.result_dtype.newbyteorder("="))
         for result in results
     ]
-    for start, stop in _parts(dimensions, flat_samples, flat_results):
+    for start, stop in _parts(dimensions, flat_samples, flat_results, plan.scheme.reach):
         _derive_part(plan, dimensions, flat_samples, flat_results, start, stop, spacings)
     shape = [samples.shape[d] for d in order]
     for result, flat in zip(results, flat_results, strict=True):
@@ -302,7 +302,7 @@ def run(plan: Plan, results: Sequence[Array]) -> None:
 
 
 def _as_if_flat(shape: tuple[int, ...], order: list[int], plan: Plan) -> Dimensions:
-    """Return the dimensions of samples and results that all lie in the flat order."""
+    """Give the dimensions of samples and results that all lie in the flat order."""
     strides = np.array(flat_strides(shape, order)) * plan.result_dtype.itemsize
     pattern = np.lib.stride_tricks.as_strided(
         np.empty(1, plan.result_dtype), shape, tuple(strides.tolist())
@@ -311,13 +311,13 @@ def _as_if_flat(shape: tuple[int, ...], order: list[int], plan: Plan) -> Dimensi
 
 
 def _parts(
-    dimensions: Dimensions, samples: Array, results: Sequence[Array]
+    dimensions: Dimensions, samples: Array, results: Sequence[Array], halo: int
 ) -> list[tuple[int, int]]:
-    """Return the parts of dimension 0 that fit into the device's memory one at a time."""
+    """Give the parts of dimension 0 that fit into the device's memory one at a time."""
     length, row = dimensions.lengths[0], dimensions.row
     row_bytes = row * (samples.itemsize + sum(result.itemsize for result in results))
-    free = min(cuda_arrays.free_bytes() * MEMORY_SHARE, row_bytes * (length + 2.0 * HALO))
-    places = max(1, int(free // row_bytes) - 2 * HALO)
+    free = min(cuda_arrays.free_bytes() * MEMORY_SHARE, row_bytes * (length + 2.0 * halo))
+    places = max(1, int(free // row_bytes) - 2 * halo)
     return [(start, min(start + places, length)) for start in range(0, length, places)]
 
 
@@ -331,8 +331,8 @@ def _derive_part(
     spacings: Sequence[Ready],
 ) -> None:
     """Copy a part with its halo to the GPU, derive it, and copy its results back."""
-    row = dimensions.row
-    low, high = max(0, start - HALO), min(dimensions.lengths[0], stop + HALO)
+    row, halo = dimensions.row, plan.scheme.reach
+    low, high = max(0, start - halo), min(dimensions.lengths[0], stop + halo)
     lines = [cuda_arrays.to_device(samples[low * row : high * row], STREAM)]
     lines += [cuda_arrays.empty((stop - start) * row, result.dtype, STREAM) for result in results]
     part = Part(start, stop, (start - low) * row, [0] * len(results))

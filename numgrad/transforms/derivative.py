@@ -14,6 +14,7 @@ from numgrad.drivers.structure import argument, leaves, mapped, source_of, struc
 from numgrad.drivers.tables import tables_of
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
+from numgrad.transforms.callables import Mapped
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 from numgrad.transforms.vmap import (
@@ -222,7 +223,7 @@ def derivative(
     argnums: int | tuple[int, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
     jit: bool = True,
-) -> Callable[..., Any]:
+) -> Mapped:
     """Return the function that computes the derivative of a function of numbers.
 
     Parameters

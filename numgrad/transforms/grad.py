@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from numgrad.transforms.callables import Derived, P, R
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 
@@ -23,8 +24,8 @@ class ValueAndGrad(Grad):
 
 
 def grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
-) -> Callable[..., Any]:
+    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Derived[P, Any]:
     """Return the function that computes the gradient of a real-valued function.
 
     Parameters
@@ -100,8 +101,8 @@ def grad(
 
 
 def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
-) -> Callable[..., Any]:
+    f: Callable[P, R], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Derived[P, tuple[R, Any]]:
     """Return the function that computes a real-valued function and its gradient.
 
     Parameters

@@ -13,6 +13,7 @@ from numgrad.drivers.structure import leaves, structure_of
 from numgrad.drivers.widths import FEWEST
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
+from numgrad.transforms.callables import Derived, P
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
@@ -108,8 +109,8 @@ class Hessian(Jacobian):
 
 
 def hessian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
-) -> Callable[..., Any]:
+    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+) -> Derived[P, Any]:
     """Return the function that computes the second derivatives of a function.
 
     Parameters

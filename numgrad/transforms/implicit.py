@@ -19,6 +19,7 @@ from numgrad.numbers.carrier import carrier_in, highest, is_carrier, is_complex,
 from numgrad.numbers.conversions import set_primal
 from numgrad.rules.registry import primal
 from numgrad.targets.options import INTERNAL, internal_njit
+from numgrad.transforms.callables import P, R
 from numgrad.transforms.jacobian import jacobian
 from numgrad.transforms.made import made, register
 from numgrad.twin.callees import DRIVERS
@@ -347,7 +348,7 @@ def bring_pivot(matrix, rows, k):
             rows[k, j], rows[pivot, j] = rows[pivot, j], rows[k, j]
 
 
-def implicit_root(solve: Callable[..., Any], residual: Callable[..., Any]) -> Callable[..., Any]:
+def implicit_root(solve: Callable[P, R], residual: Callable[..., Any]) -> Callable[P, R]:
     """Return a solver that is differentiated by the equation it solves, not step by step.
 
     Where an iteration stops, its derivatives need not have arrived: one that starts at the answer,

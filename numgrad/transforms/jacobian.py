@@ -16,6 +16,7 @@ from numgrad.numbers.carrier import number_of
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
+from numgrad.transforms.callables import Derived, P
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 
@@ -195,11 +196,11 @@ def checked_argnums(argnums):
 
 
 def jacobian(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | tuple[int, ...] = 0,
     out_argnum: int | None = None,
     jit: bool = True,
-) -> Callable[..., Any]:
+) -> Derived[P, Any]:
     """Return the function that computes the derivatives of all outputs by all inputs.
 
     Parameters

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numba import types
@@ -17,6 +17,7 @@ from numgrad.drivers.transform import MAKERS, Transform, constant_of, original_o
 from numgrad.numbers.dual import parts
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
+from numgrad.transforms.callables import R
 from numgrad.transforms.grad import grad
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.twin.source import Body, function_of
@@ -265,12 +266,12 @@ def tangent_of(f):
 
 
 def jvp(
-    f: Callable[..., Any],
+    f: Callable[..., R],
     primals: tuple[Any, ...],
     tangents: tuple[Any, ...],
     out: Any = None,
     jit: bool = True,
-) -> Any:
+) -> tuple[R, Any]:
     """Return the value of a function and its derivative along a direction.
 
     Parameters
@@ -324,8 +325,10 @@ def jvp(
         if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
             raise TypeError(NO_DIRECTION)
         result = tracer().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
-        return stored_by_tracer(out, result)
-    return called(jvp_of(f), primals, tangents, out)
+        result = stored_by_tracer(out, result)
+    else:
+        result = called(jvp_of(f), primals, tangents, out)
+    return cast("tuple[R, Any]", result)
 
 
 def called(transform, primals, tangents, out):

@@ -10,6 +10,7 @@ from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
+from numgrad.transforms.callables import Mapped
 from numgrad.transforms.made import made, register
 
 # Numbers in and out of all items, above which the items are shared among threads.
@@ -110,7 +111,7 @@ def vmap(
     in_axes: int | tuple[int | None, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
     jit: bool = True,
-) -> Callable[..., Any]:
+) -> Mapped:
     """Return the function that applies a function to every item of arrays.
 
     Parameters

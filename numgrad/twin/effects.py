@@ -151,7 +151,7 @@ METHODS = {
 
 # Functions of numgrad's own for compiled code, whose results are new: an output is given by name
 FRESH_HERE = {
-    ("numgrad.fields.gradient", "gradient"),
+    ("numgrad.fields.operators.gradient", "gradient"),
     ("numgrad.numbers.dual.number", "Dual"),
     ("numgrad.arrays.activation", "shown"),
 }

@@ -1,19 +1,13 @@
-"""The formulas, against exact arithmetic: each is exact for polynomials of second degree."""
+"""The stencils, against exact arithmetic: each is exact for polynomials of second degree."""
 
 import random
 from fractions import Fraction
 
-import numpy as np
 import pytest
-from numba import njit
 
-from numgrad.fields import stencils
+from numgrad.fields.stencils import AT_FIRST, AT_SECOND, AT_THIRD, CENTRAL, NUMPYS, Scheme, Stencil
 
-WEIGHTS = {  # the formula, and where it derives: at the first, second or last of three points
-    "interior": (1, stencils.interior_weights.py_func),
-    "first": (0, lambda h1, h2: stencils.weights_at_first.py_func(h1, h2, 2)),
-    "last": (2, lambda h1, h2: stencils.weights_at_last.py_func(h1, h2, 2)),
-}
+THREE_POINTS = {"first": AT_FIRST, "second": AT_SECOND, "third": AT_THIRD}
 
 
 @pytest.fixture(params=range(20))
@@ -25,45 +19,45 @@ def points(request):
     return [start, start + sign * h1, start + sign * (h1 + h2)]
 
 
+def derivative(weights, points, degree):
+    return sum(weight * x**degree for weight, x in zip(weights, points, strict=True))
+
+
 @pytest.mark.parametrize("degree", [0, 1, 2])
-@pytest.mark.parametrize("where", WEIGHTS)
+@pytest.mark.parametrize("where", THREE_POINTS)
 def test_weights_are_exact_for_quadratics(points, where, degree):
-    at, formula = WEIGHTS[where]
-    weights = formula(points[1] - points[0], points[2] - points[1])
-    derivative = sum(weight * x**degree for weight, x in zip(weights, points, strict=True))
-    exact = degree * points[at] ** (degree - 1) if degree else 0
-    assert derivative == exact
+    stencil = THREE_POINTS[where]
+    at = points[stencil.offsets.index(0)]
+    exact = degree * at ** (degree - 1) if degree else 0
+    assert derivative(stencil.weigh(points), points, degree) == exact
 
 
-def test_uniform_weights_are_those_of_equal_distances():
-    h = Fraction(3, 7)
-    assert stencils.weights_at_first.py_func(h, h, 2) == tuple(
-        Fraction(weight) / h for weight in stencils.UNIFORM_FIRST_WEIGHTS
-    )
-    assert stencils.weights_at_last.py_func(h, h, 2) == tuple(
-        Fraction(weight) / h for weight in stencils.UNIFORM_LAST_WEIGHTS
-    )
+@pytest.mark.parametrize("where", THREE_POINTS)
+def test_weights_at_distance_1_are_those_of_its_coordinates(where):
+    stencil = THREE_POINTS[where]
+    assert stencil.weigh(tuple(map(Fraction, stencil.offsets))) == stencil.weights
 
 
-def test_interior_weights_on_uniform_distances_are_the_central_difference():
-    h = Fraction(3, 7)
-    assert stencils.interior_weights.py_func(h, h) == (-1 / (2 * h), 0, 1 / (2 * h))
+@pytest.mark.parametrize("edge_order", NUMPYS)
+def test_weights_at_distance_1_are_exact_up_to_the_order_of_accuracy(edge_order):
+    for stencil in NUMPYS[edge_order].places:
+        order = 2 if stencil is CENTRAL else edge_order
+        for degree in range(order + 1):
+            assert derivative(stencil.weights, stencil.offsets, degree) == (degree == 1)
 
 
-@pytest.mark.parametrize("weight", [2.0, -0.5, 0.0, np.inf, np.nan])
-@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
-def test_complex_numbers_are_scaled_as_numpy_scales_them(dtype, weight):
-    parts = [0.0, -1.5, 3.25, np.inf, np.nan]
-    numbers = np.array([complex(u, v) for u in parts for v in parts], dtype)
-    weight = numbers.real.dtype.type(weight)
-    quotient = njit(error_model="numpy")(lambda number, h: stencils.quotient(number, h))
-    product = njit(error_model="numpy")(lambda h, number: stencils.product(h, number))
-    with np.errstate(all="ignore"):
-        expected = [numbers / weight, weight * numbers]
-    actual = [[quotient(number, weight) for number in numbers]]
-    actual += [[product(weight, number) for number in numbers]]
-    for ours, theirs in zip(actual, expected, strict=True):
-        for part in ("real", "imag"):
-            np.testing.assert_array_equal(
-                getattr(np.array(ours, dtype), part), getattr(theirs, part)
-            )
+def test_what_a_scheme_tells_the_kernels():
+    first, second = NUMPYS[1], NUMPYS[2]
+    assert (first.columns, first.reach, first.fewest) == ((0, 1, 2, 3), 1, 2)
+    assert (second.columns, second.reach, second.fewest) == ((0, 3, 4, 7), 2, 3)
+    assert first.entries(10) == second.entries(10) == 24
+
+
+def test_a_scheme_that_the_loops_cannot_follow():
+    wide = Stencil((-2, -1, 1, 2), (1 / 12, -2 / 3, 2 / 3, -1 / 12))
+    with pytest.raises(ValueError, match="reaches out of the axis"):
+        Scheme("wide", (AT_FIRST,), wide, AT_SECOND, (AT_THIRD,))
+    with pytest.raises(ValueError, match="one size and kind"):
+        Scheme("mixed", NUMPYS[1].first, CENTRAL, AT_SECOND, (AT_THIRD,))
+    with pytest.raises(ValueError, match="two points"):
+        Scheme("three", (AT_FIRST,), Stencil((-1, 0, 1), (), None, True), AT_SECOND, (AT_THIRD,))

@@ -310,7 +310,7 @@ def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
         patch.setattr(cuda_arrays, "ready", lambda: cuda)
         patch.setattr(cuda_device, "ready", lambda: cuda)
         patch.setattr(cuda_compiler, "ready", lambda: cuda)
-        patch.setattr("numgrad.fields.gradient.ready", lambda: cuda)
+        patch.setattr("numgrad.fields.operators.gradient.ready", lambda: cuda)
         patch.setattr(cuda_arrays, "array_at", lambda shadow, owner: shadow)
         patch.setattr(cuda_arrays, "to_device", lambda array, stream: array.copy().view(Line))
         patch.setattr(

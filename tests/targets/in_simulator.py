@@ -15,8 +15,8 @@ from numba import cuda, njit
 import numgrad
 from numgrad.fields import run_cuda
 from numgrad.targets import cuda_arrays, cuda_device
+from tests.fields.operators.test_gradient import STRIDED, theirs
 from tests.fields.reference import assert_same
-from tests.fields.test_gradient import STRIDED, theirs
 from tests.test_readme import README, blocks
 
 numpy_tests = pytest.importorskip("numpy.lib.tests.test_function_base")

@@ -15,7 +15,7 @@ from numgrad.targets import cache, options
 PACKAGE = Path(numgrad.__file__).parent
 SMALLEST_KERNEL = """
 import numpy as np
-from numgrad.fields.kernels_cpu import locate
+from numgrad.fields.kernels.cpu import locate
 row, array = np.zeros(1, np.int64), np.zeros(3, np.uint8)
 locate(array, row, 0)
 assert row[0] == array.ctypes.data
@@ -54,7 +54,7 @@ def copy(tmp_path):
 def test_the_second_process_compiles_nothing(copy):
     first, second = (run_program(copy, GRADIENT, NUMBA_DEBUG_CACHE="1") for _ in range(2))
     assert "data saved" in first
-    assert str(copy / "numgrad" / "fields" / "__pycache__") in first
+    assert str(copy / "numgrad" / "fields" / "kernels" / "__pycache__") in first
     assert "data loaded" in second
     assert "saved" not in second
 
@@ -85,7 +85,7 @@ def test_a_read_only_package_without_a_home(copy):
 
 def test_no_home(copy):
     printed = run_program(copy, SMALLEST_KERNEL, HOME="/nonexistent", XDG_CACHE_HOME="/nonexistent")
-    assert printed == f"{copy / 'numgrad' / 'fields' / '__pycache__'}\n"
+    assert printed == f"{copy / 'numgrad' / 'fields' / 'kernels' / '__pycache__'}\n"
 
 
 def sample(x):
@@ -138,12 +138,12 @@ def test_an_edited_stencil_is_compiled_anew(copy):
     expected = [1.0, 2.0, 4.0, 6.0, 8.0, 9.0]
     for _ in range(2):
         assert run_program(copy, printed) == f"{expected}\n"
-    stencils = copy / "numgrad" / "fields" / "stencils.py"
-    source = stencils.read_text("utf-8")
-    quotient = "return quotient(value(right) - value(left), spacing)"
-    edited = source.replace(quotient, f"{quotient} + 1.0")
+    formulas = copy / "numgrad" / "fields" / "kernels" / "formulas.py"
+    source = formulas.read_text("utf-8")
+    quotient = 'return f"quotient('
+    edited = source.replace(quotient, 'return f"1.0 + quotient(')
     assert edited != source
-    stencils.write_text(edited, "utf-8")
+    formulas.write_text(edited, "utf-8")
     assert run_program(copy, printed) == f"{[each + 1.0 for each in expected]}\n"
 
 

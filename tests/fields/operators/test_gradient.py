@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 import numgrad
-from numgrad.fields import run
-from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
-from numgrad.targets import choose
+from numgrad.fields.kernels.lanes import HAS_NON_TEMPORAL_STORES
 from tests.fields.reference import assert_same, naive_gradient, outcome
 
 try:
@@ -92,31 +90,6 @@ def test_equal_to_plain_python(generator, shape, spacing, edge_order):
 
 
 # Every path through the kernels
-
-
-@pytest.fixture
-def path(monkeypatch):
-    """Return a function that forces how small arrays are derived."""
-
-    def force(*, streamed=False, parallel=False, tabulated=True, blocks=False, march=False):
-        if streamed or march:
-            # less than any array here; marching starts at an eighth of the cache
-            monkeypatch.setattr(choose, "cache_bytes", lambda: 64)
-        monkeypatch.setattr(run, "PARALLEL_RESULTS", 0)  # no short cut for few samples
-        if parallel:
-            monkeypatch.setattr(choose, "PARALLEL_RESULTS", 0)
-        if not tabulated:
-            monkeypatch.setattr(run, "TABLE_POINTS", 0)
-        if blocks:
-            monkeypatch.setattr(run, "BLOCK_BYTES", 256)
-            monkeypatch.setattr(run, "DIRECT_BLOCK_BYTES", 1024)
-        run._contiguous_pass.cache_clear()
-        run._few_pass.cache_clear()
-
-    yield force
-    monkeypatch.undo()
-    run._contiguous_pass.cache_clear()
-    run._few_pass.cache_clear()
 
 
 def real_dtype(dtype):

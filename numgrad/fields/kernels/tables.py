@@ -1,7 +1,8 @@
 """The tables in which a plan is handed to the kernels: what stands in which column.
 
 ``field``: one row of integers for the whole call. ``axes``: one row of integers an axis.
-``spacings``: one row of numbers an axis, in the precision that the derivatives are computed in.
+``spacings``: one row of numbers an axis, in the precision that the derivatives are computed in: the
+coefficients of its stencils, whose columns are those of the scheme.
 ``dimensions``: one row of integers a dimension, in the order of the results in memory, where
 samples or results are not contiguous.
 """
@@ -13,15 +14,14 @@ SAMPLES_ORIGIN = 2  # where in it the sample of the first result lies
 GATHERED = 3  # whether the samples lie in another order than the results
 SIZE = 4  # results an axis
 BLOCK = 5  # results a block
-EDGE_ORDER = 6
-STREAMED = 7  # whether results are stored past the cache
-MARCH = 8  # the row of the axis down which blocks follow each other; -1: they follow memory
-AXES = 9  # address of the table of axes
-SPACINGS = 10  # address of the table of spacings
-AXIS_COUNT = 11
-DIMENSIONS = 12  # address of the table of dimensions
-DIMENSION_COUNT = 13
-FIELD_COLUMNS = 14
+STREAMED = 6  # whether results are stored past the cache
+MARCH = 7  # the row of the axis down which blocks follow each other; -1: they follow memory
+AXES = 8  # address of the table of axes
+SPACINGS = 9  # address of the table of spacings
+AXIS_COUNT = 10
+DIMENSIONS = 11  # address of the table of dimensions
+DIMENSION_COUNT = 12
+FIELD_COLUMNS = 13
 
 # axes
 LENGTH = 0  # points
@@ -34,14 +34,6 @@ RESULT_SPAN = 6
 RESULT_ORIGIN = 7
 SCATTERED = 8  # whether this result lies in another order than the flat one
 AXIS_COLUMNS = 9
-
-# spacings: first the divisors at each place of an axis, in the order of memory
-FIRST_SPACING = 0
-TWICE_SPACING = 1
-LAST_SPACING = 2
-FIRST_WEIGHTS = 3  # three columns
-LAST_WEIGHTS = 6  # three columns
-SPACING_COLUMNS = 9
 
 # dimensions
 DIMENSION_LENGTH = 0

@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 
 @intrinsic
 def array_at(typingctx, address, size, dtype):
-    """Return the one-dimensional array of ``size`` elements at ``address``, of a dtype."""
+    """Give the one-dimensional array of ``size`` elements at ``address``, of a dtype."""
     array_type = types.Array(dtype.dtype, 1, "C")
 
     def codegen(context, builder, signature, arguments):

@@ -40,7 +40,7 @@ class LanesModel(models.PrimitiveModel):
 
 
 def _convert(builder, lanes, value, dtype):
-    """Return lanes in another precision."""
+    """Give lanes in another precision."""
     if lanes.dtype == dtype:
         return value
     number = ir.DoubleType() if dtype == types.float64 else ir.FloatType()
@@ -79,12 +79,12 @@ _define(operator.neg, "fneg", 1)
 
 
 def lane_count(results):
-    """Return how many results fill one line of the cache."""
+    """Count how many results fill one line of the cache."""
     return LINE_BYTES * 8 // results.dtype.bitwidth
 
 
 def _element(context, builder, array_type, array, position, count):
-    """Return a pointer to the element at a position, the first of ``count`` in use."""
+    """Give a pointer to the element at a position, the first of ``count`` in use."""
     array = context.make_array(array_type)(context, builder, array)
     if context.enable_boundscheck:
         length = builder.extract_value(array.shape, 0)
@@ -103,7 +103,7 @@ def _store_past_cache(builder, value, pointer, alignment):
 
 @intrinsic
 def load_lanes(typingctx, samples, position, results):
-    """Return the samples from a position on, for as many results as fill a line."""
+    """Give the samples from a position on, for as many results as fill a line."""
     count = lane_count(results)
     whole = isinstance(samples.dtype, types.Integer)
     lanes = Lanes(types.float64 if whole else samples.dtype, count)
@@ -124,7 +124,7 @@ def load_lanes(typingctx, samples, position, results):
 
 @intrinsic
 def spread(typingctx, number, results):
-    """Return the same number in every lane."""
+    """Give the same number in every lane."""
     lanes = Lanes(number, lane_count(results))
 
     def codegen(context, builder, signature, arguments):
@@ -173,7 +173,7 @@ def stream_number(typingctx, results, position, number):
 
 @intrinsic
 def lanes_in_line(typingctx, results):
-    """Return how many results fill one line of the cache."""
+    """Count how many results fill one line of the cache."""
 
     def codegen(context, builder, signature, arguments):
         return context.get_constant(types.intp, lane_count(results))
@@ -183,7 +183,7 @@ def lanes_in_line(typingctx, results):
 
 @intrinsic
 def is_line_start(typingctx, results, position):
-    """Return whether a line of the cache starts with the result at a position."""
+    """Tell if a line of the cache starts with the result at a position."""
 
     def codegen(context, builder, signature, arguments):
         array = context.make_array(signature.args[0])(context, builder, arguments[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numgrad.fields import lanes, runs
+from numgrad.fields.kernels import lanes, runs
 
 GUARD = -1
 

@@ -153,9 +153,9 @@ def gradient(
 @cache
 def _compiled() -> ModuleType:
     """Load what needs numba, which takes a while, when the first gradient is asked for."""
-    from numgrad.fields import run
+    from numgrad.fields import run_cpu
 
-    return run
+    return run_cpu
 
 
 @cache
@@ -167,7 +167,7 @@ def _on_cuda() -> ModuleType:
 
 
 def _by_numpy(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Any:
-    """Return NumPy's answer, or raise its error."""
+    """Give NumPy's answer, or raise its error."""
     answer = np.gradient(f, *varargs, axis=axis, edge_order=edge_order)
     if out is None:
         return answer

@@ -1,6 +1,6 @@
 """What the types of a call inside compiled code tell of its gradient, while the caller is compiled.
 
-It is for ``compiled_run`` what ``plan`` is for ``run``; here the errors are Numba's.
+It is for ``compiled.gradient`` what ``plan`` is for ``run_cpu``; here the errors are Numba's.
 """
 
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ def is_none(argument):
 
 
 def constant(argument, name):
-    """Return the value of an argument that must be known while compiling."""
+    """Give the value of an argument that must be known while compiling."""
     if isinstance(argument, types.Omitted):
         return argument.value
     if isinstance(argument, types.Literal):
@@ -88,7 +88,7 @@ def constant_axes(argument, rank):
 
 
 def spacing_kinds(given, count, samples_dtype):
-    """Return the kind of the spacing of each axis."""
+    """Give the kind of the spacing of each axis."""
     own = real_precision(samples_dtype)
     if not given:
         return [Kind(None, False, own, own)] * count

@@ -12,7 +12,7 @@ import pytest
 from numba.core.errors import TypingError
 
 import numgrad
-from numgrad.fields.in_numba import register
+from numgrad.fields.compiled.registration import register
 from numgrad.targets import stamps
 
 register()  # as the entry point does where the package is installed

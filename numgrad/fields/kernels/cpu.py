@@ -1,4 +1,4 @@
-"""The loops of ``gradient`` on the CPU, serial and parallel.
+"""The loops over a field on the CPU, serial and parallel.
 
 The results are seen flat, in the order in which they lie in memory. Along an axis of ``length``
 points whose neighbours lie ``stride`` elements apart, a result stands at the flat position
@@ -15,35 +15,37 @@ from functools import cache
 import numpy as np
 from numba import prange, types
 
-from numgrad.fields import runs, tables
-from numgrad.fields.addresses import array_at, call_at
-from numgrad.fields.lanes import fence
-from numgrad.fields.runs import index
-from numgrad.fields.stencils import (
-    UNIFORM_FIRST_WEIGHTS,
-    UNIFORM_LAST_WEIGHTS,
-    interior_weights,
-    weights_at_first,
-    weights_at_last,
+from numgrad.fields.kernels import tables
+from numgrad.fields.kernels.addresses import array_at, call_at
+from numgrad.fields.kernels.coefficients import (
+    edge_choice,
+    inner_coefficients,
+    inner_weights,
+    offsets_of,
+    tabulated_weights,
 )
-from numgrad.fields.strided import gather_neighbours, scatter
+from numgrad.fields.kernels.lanes import fence
+from numgrad.fields.kernels.runs import (
+    CONSTANT,
+    TABULATED,
+    WEIGHED,
+    positions_of,
+    run_of,
+    stream_copy,
+)
+from numgrad.fields.kernels.strided import gather_neighbours, scatter
+from numgrad.fields.kernels.unrolled import named
 from numgrad.targets.cache import callback, kernel, parallel_kernel
 from numgrad.targets.options import formula, internal_njit
 
 table_dtype = np.dtype(np.int64)
 
 BLOCK_BYTES = 1 << 14  # results that stay in the first-level cache until they are copied on
-TABLE_POINTS = 1 << 13  # longest axis whose weights are tabulated
-REACH = 2  # neighbours on each side that a formula may use: as many as the order of the edges
-
-
-# the places on an axis, in the order of memory
-FIRST_EDGE, INTERIOR, LAST_EDGE = range(3)
 
 
 @formula
 def block_range(number, field, axes):
-    """Return where the flat range of a block starts and stops.
+    """Where the flat range of a block starts and stops.
 
     Along an axis whose neighbours lie too far apart for the cache to keep them, blocks follow each
     other down that axis, so that a block finds its neighbours' samples there.
@@ -61,51 +63,79 @@ def block_range(number, field, axes):
     return row + inner * block, row + min(inner * block + block, stride)
 
 
-@formula
-def place_range(place, base, slab, stride, start, stop):
-    """Return which flat positions of a block lie at a place of the outer slab from ``base`` on."""
-    low, high = base, base + stride
-    if place == INTERIOR:
-        low, high = high, base + slab - stride
-    elif place == LAST_EDGE:
-        low, high = base + slab - stride, base + slab
-    return max(start, low), min(stop, high)
+@cache
+def edge_derivation(scheme, streamed):
+    """Make the function that derives a block at the edges of a slab from ``base`` on."""
+    derive = run_of(scheme.edges[0], CONSTANT, streamed)
+    choose, positions_at = edge_choice(scheme, formula), positions_of(len(scheme.edges[0].offsets))
+    first, edges = len(scheme.first), len(scheme.edges)
+
+    def derive_edges(samples, origin, step, results, shift, start, stop, base, slab, stride, row):
+        for edge in range(edges):
+            low = base + edge * stride
+            if edge >= first:
+                low = base + slab - (edges - edge) * stride
+            low, high = max(start, low), min(stop, low + stride)
+            if low < high:
+                at, count, left = low - shift, high - low, low - origin
+                offsets, weights = choose(edge, row)
+                positions = positions_at(offsets, left, step)
+                derive(samples, positions, results, at, count, weights)
+
+    return formula(derive_edges)
 
 
-def block_derivation(streamed, varying):
-    """Return the function that derives a block along one axis, into the cache or past it.
+@cache
+def varying_interior(scheme, streamed):
+    """Make the function that derives a block at the interior of an axis with coordinates."""
+    stencil = scheme.varying
+    offsets, first = offsets_of(stencil), len(scheme.first)
+    by_table, by_points = run_of(stencil, TABULATED, streamed), run_of(stencil, WEIGHED, streamed)
+    by_constants = run_of(stencil, CONSTANT, streamed)
+    positions_at, columns = positions_of(len(offsets)), tuple(map(np.int64, range(len(offsets))))
+    weights_from, weigh = tabulated_weights(scheme, formula), inner_weights(scheme, formula)
+
+    def derive(samples, left, step, results, at, low, high, base, stride, inside, x, table):
+        i, n = (low - base) // stride, high - low
+        tabulated = table.size > 0
+        if stride == 1:
+            positions = positions_at(offsets, left, step)
+            if tabulated:
+                places = positions_at(columns, i - first, inside)
+                by_table(samples, positions, results, at, n, (table, places))
+            else:
+                by_points(samples, positions, results, at, n, (x, positions_at(offsets, i, 1)))
+            return
+        while low < high:
+            n = min(high, base + (i + 1) * stride) - low
+            if tabulated:
+                weights = weights_from(table, i - first, inside)
+            else:
+                weights = weigh(x, i)
+            positions = positions_at(offsets, left, step)
+            by_constants(samples, positions, results, at, n, weights)
+            left, at, low, i = left + n, at + n, low + n, i + 1
+
+    return formula(derive)
+
+
+@cache
+def block_derivation(scheme, streamed, varying):
+    """Make the function that derives a block along one axis, into the cache or past it.
 
     It knows axes with coordinates only if ``varying``.
     """
-    quotients = runs.stream_quotients if streamed else runs.quotients
-    sums = runs.stream_sums if streamed else runs.sums
-    tabulated_sums = runs.stream_tabulated_sums if streamed else runs.tabulated_sums
-    weighed_sums = runs.stream_weighed_sums if streamed else runs.weighed_sums
     at_once = not streamed
+    uniform_stencil = scheme.uniform
+    derive_inside = run_of(uniform_stencil, CONSTANT, streamed)
+    derive_edges = edge_derivation(scheme, streamed)
+    derive_varying = varying_interior(scheme, streamed)
+    offsets = offsets_of(uniform_stencil)
+    before, after = max(0, -offsets[0]), max(0, offsets[-1])
+    first, edges, last = len(scheme.first), len(scheme.edges), len(scheme.last)
+    width, entries_a_point = scheme.columns[-1], len(scheme.varying.offsets)
+    coefficients, positions_at = inner_coefficients(scheme, formula), positions_of(len(offsets))
 
-    @formula
-    def derive_varying_interior(
-        samples, left, step, results, at, low, high, base, stride, inside, coordinates, table
-    ):
-        i = (low - base) // stride - 1
-        tabulated = table.size > 0
-        if stride == 1:
-            if tabulated:
-                tabulated_sums(samples, left, step, results, at, high - low, table, i, inside)
-            else:
-                weighed_sums(samples, left, step, results, at, high - low, coordinates, i)
-            return
-        while low < high:
-            count = min(high, base + (i + 2) * stride) - low
-            if tabulated:
-                a, b, c = table[i], table[i + inside], table[i + 2 * inside]
-            else:
-                x = coordinates[i + 1]
-                a, b, c = interior_weights(x - coordinates[i], coordinates[i + 2] - x)
-            sums(samples, left, step, results, at, count, a, b, c)
-            left, at, low, i = left + count, at + count, low + count, i + 1
-
-    @formula
     def derive_block(
         samples,
         origin,
@@ -126,41 +156,34 @@ def block_derivation(streamed, varying):
         The sample at position p is ``samples[p - origin]``, its next neighbour along the axis lies
         ``step`` further; the result at position p is ``results[p - shift]``.
         """
-        edge_order = field[tables.EDGE_ORDER]
         length, stride = axes[axis + tables.LENGTH], axes[axis + tables.STRIDE]
         slab = length * stride
         uniform = not varying or axes[axis + tables.UNIFORM] != 0
+        row = spacings[spacing : spacing + width]
+        inner = coefficients(row)
         if uniform and at_once:
             # the whole block, as if it had no edges: they are overwritten below
-            low, high = max(start, stride), min(stop, field[tables.SIZE] - stride)
+            low, high = max(start, before * stride), min(stop, field[tables.SIZE] - after * stride)
             if low < high:
-                left, h = low - origin - step, spacings[spacing + INTERIOR]
-                quotients(samples, left, left + 2 * step, results, low - shift, high - low, h)
+                left, at, count = low - origin, low - shift, high - low
+                positions = positions_at(offsets, left, step)
+                derive_inside(samples, positions, results, at, count, inner)
         for base in range(start - start % slab, stop, slab):
-            for place in range(3):
-                interior = place == INTERIOR
-                low, high = place_range(place, base, slab, stride, start, stop)
-                if low >= high or (interior and uniform and at_once):
-                    continue
-                back, width = 1, 2
-                if not interior:
-                    back, width = place // LAST_EDGE * edge_order, edge_order
-                at, count, left = low - shift, high - low, low - origin - back * step
-                by_quotient = uniform if interior else edge_order == 1
-                if by_quotient:
-                    right, h = left + width * step, spacings[spacing + place]
-                    quotients(samples, left, right, results, at, count, h)
-                elif not interior:
-                    w = spacing + tables.FIRST_WEIGHTS
-                    if place == LAST_EDGE:
-                        w = spacing + tables.LAST_WEIGHTS
-                    a, b, c = spacings[w], spacings[w + 1], spacings[w + 2]
-                    sums(samples, left, step, results, at, count, a, b, c)
+            derive_edges(
+                samples, origin, step, results, shift, start, stop, base, slab, stride, row
+            )
+            low, high = max(start, base + first * stride), min(stop, base + slab - last * stride)
+            at, count, left = low - shift, high - low, low - origin
+            if low < high and not (uniform and at_once):
+                if uniform:
+                    positions = positions_at(offsets, left, step)
+                    derive_inside(samples, positions, results, at, count, inner)
                 elif varying:
-                    points, entries = axes[axis + tables.COORDINATES], 3 * (length - 2)
+                    inside = length - edges
+                    entries = entries_a_point * inside
                     if axes[axis + tables.WEIGHTS] == 0:
                         entries = 0
-                    derive_varying_interior(
+                    derive_varying(
                         samples,
                         left,
                         step,
@@ -170,26 +193,34 @@ def block_derivation(streamed, varying):
                         high,
                         base,
                         stride,
-                        length - 2,
-                        array_at(points, length, coordinates_dtype),
+                        inside,
+                        array_at(axes[axis + tables.COORDINATES], length, coordinates_dtype),
                         array_at(axes[axis + tables.WEIGHTS], entries, spacings.dtype),
                     )
 
-    return derive_block
+    return formula(derive_block)
 
 
 @cache
 def derivation(
-    samples_dtype, results_dtype, coordinates_dtype, spacings_dtype, varying, strided, direct
+    scheme,
+    samples_dtype,
+    results_dtype,
+    coordinates_dtype,
+    spacings_dtype,
+    varying,
+    strided,
+    direct,
 ):
-    """Return the function that derives a range of blocks along every axis.
+    """Make the function that derives a range of blocks along every axis by a scheme.
 
     It is compiled for the dtypes given; for axes with coordinates only if ``varying``; for samples
     and results in memory of any order only if ``strided``, otherwise for all of them contiguous in
     the same order. If ``direct``, each result goes straight past the cache; otherwise into the
     cache, or through a buffer past it.
     """
-    derive_block = block_derivation(direct, varying)
+    derive_block = block_derivation(scheme, direct, varying)
+    width, reach = scheme.columns[-1], scheme.reach
     number_dtype = np.dtype(results_dtype.char.lower())
     numbers = results_dtype.itemsize // number_dtype.itemsize
 
@@ -197,7 +228,7 @@ def derivation(
         field = array_at(address, tables.FIELD_COLUMNS, table_dtype)
         count, block = field[tables.AXIS_COUNT], field[tables.BLOCK]
         axes = array_at(field[tables.AXES], count * tables.AXIS_COLUMNS, table_dtype)
-        spacings = array_at(field[tables.SPACINGS], count * tables.SPACING_COLUMNS, spacings_dtype)
+        spacings = array_at(field[tables.SPACINGS], count * width, spacings_dtype)
         memory = array_at(field[tables.SAMPLES], field[tables.SAMPLES_SPAN], samples_dtype)
         samples, origin = memory, 0
         streamed = field[tables.STREAMED] != 0
@@ -209,11 +240,11 @@ def derivation(
                 field[tables.DIMENSIONS], field[tables.DIMENSION_COUNT] * columns, table_dtype
             ).reshape((field[tables.DIMENSION_COUNT], columns))
             point = np.empty(len(dimensions), np.int64)
-            window = np.empty((2 * REACH + 1) * block, samples_dtype)
+            window = np.empty((2 * reach + 1) * block, samples_dtype)
         for number in range(begin, end):
             start, stop = block_range(number, field, axes)
             for k in range(count):
-                axis, spacing = k * tables.AXIS_COLUMNS, k * tables.SPACING_COLUMNS
+                axis, spacing = k * tables.AXIS_COLUMNS, k * width
                 step = axes[axis + tables.STRIDE]
                 if strided and field[tables.GATHERED] != 0:
                     samples = window
@@ -227,7 +258,7 @@ def derivation(
                         stop,
                         step,
                         field[tables.SIZE],
-                        field[tables.EDGE_ORDER],
+                        reach,
                         window,
                     )
                 span = axes[axis + tables.RESULT_SPAN]
@@ -264,7 +295,7 @@ def derivation(
                             stop,
                         )
                 if not direct and streamed and not scattered:
-                    runs.stream_copy(
+                    stream_copy(
                         array_at(buffer.ctypes.data, block * numbers, number_dtype),
                         array_at(axes[axis + tables.RESULT], span * numbers, number_dtype),
                         start * numbers,
@@ -277,19 +308,19 @@ def derivation(
     codes = "".join(
         dtype.char for dtype in (samples_dtype, results_dtype, coordinates_dtype, spacings_dtype)
     )
-    derive.__name__ = derive.__qualname__ = f"derive_{codes}_{varying:d}{strided:d}{direct:d}"
-    return derive
+    flags = f"{varying:d}{strided:d}{direct:d}"
+    return named(derive, "derive", scheme.name, codes, flags)
 
 
 @cache
 def compiled_derivation(*key):
-    """Return a derivation compiled when first asked for; kept, and its machine code with it."""
+    """Compile a derivation when first asked for; keep it, and its machine code with it."""
     return callback(types.void(types.int64, types.int64, types.int64), derivation(*key))
 
 
 @internal_njit
 def count_blocks(field, axes):
-    """Return how many blocks there are."""
+    """How many blocks there are."""
     size, block, march = field[tables.SIZE], field[tables.BLOCK], field[tables.MARCH]
     if march < 0:
         return (size + block - 1) // block
@@ -337,49 +368,3 @@ def launch_in_parallel(function, field, axes, spacings, dimensions, threads):
 def locate(array, row, column):
     """Write down the address of an array of bytes."""
     row[column] = array.ctypes.data
-
-
-@internal_njit
-def is_uniform(coordinates):
-    """Return whether all differences of neighbours are equal."""
-    spacing = coordinates[1] - coordinates[0]
-    one, chunk, count = index(1), index(1024), index(len(coordinates) - 1)
-    for start in range(index(0), count, chunk):
-        others = 0
-        for i in range(start, min(start + chunk, count)):
-            others += coordinates[i + one] - coordinates[i] != spacing
-        if others > 0:
-            return False
-    return True
-
-
-@kernel
-def measure(coordinates, row, axes, spacings, table):
-    """Fill in the rows of an axis and its spacings; tabulate the weights if there is a table."""
-    number = coordinates.dtype.type
-    two, n = number(2), len(coordinates)
-    axis, spacing = row * tables.AXIS_COLUMNS, spacings[row]
-    uniform = is_uniform(coordinates)
-    axes[axis + tables.UNIFORM] = uniform
-    axes[axis + tables.COORDINATES] = coordinates.ctypes.data
-    h_first, h_last = coordinates[1] - coordinates[0], coordinates[n - 1] - coordinates[n - 2]
-    spacing[tables.TWICE_SPACING] = two * h_first
-    spacing[tables.FIRST_SPACING], spacing[tables.LAST_SPACING] = h_first, h_last
-    first = spacing[tables.FIRST_WEIGHTS : tables.FIRST_WEIGHTS + 3]
-    last = spacing[tables.LAST_WEIGHTS : tables.LAST_WEIGHTS + 3]
-    if uniform:
-        for j in range(3):
-            first[j] = number(UNIFORM_FIRST_WEIGHTS[j]) / h_first
-            last[j] = number(UNIFORM_LAST_WEIGHTS[j]) / h_first
-    elif n > 2:
-        h = coordinates[2] - coordinates[1]
-        first[0], first[1], first[2] = weights_at_first(h_first, h, two)
-        h = coordinates[n - 2] - coordinates[n - 3]
-        last[0], last[1], last[2] = weights_at_last(h, h_last, two)
-    if len(table) > 0 and not uniform:
-        axes[axis + tables.WEIGHTS] = table.ctypes.data
-        for i in range(n - 2):
-            x, inside = coordinates[i + 1], n - 2
-            table[i], table[inside + i], table[2 * inside + i] = interior_weights(
-                x - coordinates[i], coordinates[i + 2] - x
-            )

@@ -1,7 +1,7 @@
 """The function that Numba compiles for a gradient inside compiled code.
 
-It does with what only the values tell what ``run`` does for a call from Python. The kernels are the
-same.
+It does with what only the values tell what ``run_cpu`` does for a call from Python. The kernels are
+the same.
 """
 
 from functools import cache, reduce
@@ -13,8 +13,7 @@ from numba.core.errors import NumbaTypeError, NumbaValueError
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
-from numgrad.fields import tables
-from numgrad.fields.compiled_plan import (
+from numgrad.fields.compiled.plan import (
     common_order,
     constant,
     constant_axes,
@@ -23,16 +22,14 @@ from numgrad.fields.compiled_plan import (
     samples_dtype_of,
     spacing_kinds,
 )
-from numgrad.fields.kernels_cpu import (
-    BLOCK_BYTES,
-    TABLE_POINTS,
-    count_blocks,
-    derivation,
-    measure,
-)
-from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
+from numgrad.fields.kernels import tables
+from numgrad.fields.kernels.coefficients import uniform_filling
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
+from numgrad.fields.kernels.cpu import BLOCK_BYTES, count_blocks, derivation
+from numgrad.fields.kernels.lanes import HAS_NON_TEMPORAL_STORES
+from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.plan import result_dtype
-from numgrad.fields.stencils import UNIFORM_FIRST_WEIGHTS, UNIFORM_LAST_WEIGHTS
+from numgrad.fields.stencils import NUMPYS
 from numgrad.targets.choose import most_cached_bytes
 from numgrad.targets.options import formula, internal_njit
 from numgrad.targets.stamps import PackageStamp, mark
@@ -41,16 +38,16 @@ made_by_numgrad = mark(PackageStamp())
 
 
 def implementation(f, spacings, axis, edge_order, out, target):
-    """Return the function ``(f, spacings, out)`` that computes the gradient for these types."""
+    """Make the function ``(f, spacings, out)`` that computes the gradient for these types."""
     if constant(target, "target") not in ("auto", "cpu"):
         raise NumbaValueError(
             "gradient in compiled code runs on the CPU: target is 'auto' or 'cpu'"
         )
     samples_dtype = samples_dtype_of(f)
-    edge_order = constant_edge_order(edge_order)
+    scheme = NUMPYS[constant_edge_order(edge_order)]
     axes = constant_axes(axis, f.ndim)
     if not axes:
-        return formula(_named(lambda f, spacings, out: (), "no_axes"))
+        return formula(named(lambda f, spacings, out: (), "no_axes"))
     given = [spacing for spacing in spacings if not is_none(spacing)]
     kinds = spacing_kinds(given, len(axes), samples_dtype)
     results_dtype = result_dtype(samples_dtype)
@@ -64,7 +61,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
             samples_dtype,
             results_dtype,
             [(k, axes[k], kinds[k]) for k in members],
-            edge_order,
+            scheme,
             f,
             out,
             order,
@@ -72,7 +69,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
         for members in passes.values()
     ]
     derive_all = reduce(_in_turn, steps)
-    check = _shape_check(axes, edge_order)
+    check = _shape_check(axes, scheme.fewest)
     single = len(axes) == 1
 
     def gradient(f, spacings, out):
@@ -89,33 +86,23 @@ def implementation(f, spacings, axis, edge_order, out, target):
     return formula(gradient_of_one_axis) if single else gradient_of_all
 
 
-def _named(function, *parts):
-    """Give a function a name of its own, which becomes the name of its machine code.
-
-    Machine code of the same name in two caches on disk would be taken for the same.
-    """
-    name = "_".join(str(part) for part in parts)
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-def _shape_check(axes, edge_order):
+def _shape_check(axes, fewest):
     def check(f):
         for axis in axes:
-            if f.shape[axis] < edge_order + 1:
+            if f.shape[axis] < fewest:
                 raise ValueError(
                     "Shape of array too small to calculate a numerical gradient, "
                     "at least (edge_order + 1) elements are required."
                 )
 
-    return formula(_named(check, "check", *axes, edge_order))
+    return formula(named(check, "check", *axes, fewest))
 
 
 def _outputs(out, f, dtype, count):
-    """Return the function ``(f, out)`` that gives the results' arrays as a tuple."""
+    """Make the function ``(f, out)`` that gives the results' arrays as a tuple."""
     if is_none(out):
         name = dtype.char
-        allocate = formula(_named(lambda f, out: (np.empty_like(f, dtype),), "allocate", name, 1))
+        allocate = formula(named(lambda f, out: (np.empty_like(f, dtype),), "allocate", name, 1))
         for k in range(2, count + 1):
             allocate = _allocate_one_more(allocate, dtype, k)
         return allocate
@@ -130,20 +117,20 @@ def _outputs(out, f, dtype, count):
         if not array.mutable or not array.aligned:
             raise NumbaTypeError(f"gradient: out must be writable and aligned, not {array}")
     if not isinstance(out, types.BaseTuple):
-        return formula(_named(lambda f, out: _checked(f, (out,)), "one_output"))
-    return formula(_named(lambda f, out: _checked(f, out), "outputs"))
+        return formula(named(lambda f, out: _checked(f, (out,)), "one_output"))
+    return formula(named(lambda f, out: _checked(f, out), "outputs"))
 
 
 def _allocate_one_more(allocate, dtype, count):
     def allocate_one_more(f, out):
         return (np.empty_like(f, dtype),) + allocate(f, out)  # noqa: RUF005 - Numba knows no other
 
-    return formula(_named(allocate_one_more, "allocate", dtype.char, count))
+    return formula(named(allocate_one_more, "allocate", dtype.char, count))
 
 
 @internal_njit
 def _memory_of(array):
-    """Return the first byte of the memory of an array and the first one after it."""
+    """Give the first byte of the memory of an array and the first one after it."""
     low = high = 0
     for d in range(array.ndim):
         span = (array.shape[d] - 1) * array.strides[d]
@@ -164,7 +151,7 @@ def _check_apart(array, result):
 
 @internal_njit
 def _checked(f, results):
-    """Return the caller's arrays if the results fit into them."""
+    """Give the caller's arrays if the results fit into them."""
     for k in range(len(results)):
         if results[k].shape != f.shape:
             raise ValueError("gradient: out must have the shape of f")
@@ -175,7 +162,7 @@ def _checked(f, results):
 
 
 def _lengths_and_strides(axes, order):
-    """Return the function that writes the lengths and the strides of some axes."""
+    """Make the function that writes the lengths and the strides of some axes."""
 
     def fill(f, table):
         for row in range(len(axes)):
@@ -187,17 +174,7 @@ def _lengths_and_strides(axes, order):
             table[at + tables.LENGTH], table[at + tables.STRIDE] = f.shape[axis], stride
             table[at + tables.UNIFORM] = 1
 
-    return formula(_named(fill, "lengths_and_strides", *axes, order))
-
-
-@internal_njit
-def _fill_uniform(h, row):
-    """Fill in the spacings of a uniform axis from one number."""
-    row[tables.TWICE_SPACING] = h + h
-    row[tables.FIRST_SPACING] = row[tables.LAST_SPACING] = h
-    for j in range(3):
-        row[tables.FIRST_WEIGHTS + j] = UNIFORM_FIRST_WEIGHTS[j] / h
-        row[tables.LAST_WEIGHTS + j] = UNIFORM_LAST_WEIGHTS[j] / h
+    return formula(named(fill, "lengths_and_strides", *axes, order))
 
 
 def _coordinates(values, room):
@@ -206,7 +183,7 @@ def _coordinates(values, room):
 
 @overload(_coordinates)
 def _contiguous_coordinates(values, room):
-    """Return coordinates as they are if the kernels can read them, otherwise a copy in ``room``."""
+    """Give coordinates as they are if the kernels can read them, otherwise a copy in ``room``."""
     if values.layout == "C" and values.dtype == room.dtype and values.aligned:
         return lambda values, room: values
 
@@ -218,19 +195,21 @@ def _contiguous_coordinates(values, room):
     return convert
 
 
-def _fill_spacing(row, axis, kind, checked):
-    """Return the function that fills in the spacing of one axis."""
-    slot = kind.slot
-    name = "fill_spacing", row, axis, slot, kind.coordinates, checked
+def _fill_spacing(row, axis, kind, scheme, checked):
+    """Make the function that fills in the spacing of one axis."""
+    slot, edges, width = kind.slot, len(scheme.edges), len(scheme.varying.offsets)
+    fill = uniform_filling(scheme, np.float64, formula)
+    measure = measuring(scheme, kind.weights_dtype) if kind.coordinates else None
+    name = "fill_spacing", scheme.name, row, axis, slot, kind.coordinates, checked
 
     def unit(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(1.0, numbers[row])
+        fill(1.0, numbers[row])
 
     def scalar(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(spacings[slot], numbers[row])
+        fill(np.float64(spacings[slot]), numbers[row])
 
     def zero_dimensional(f, spacings, results, table, numbers, coordinates, weights):
-        _fill_uniform(spacings[slot][()], numbers[row])
+        fill(np.float64(spacings[slot][()]), numbers[row])
 
     def varying(f, spacings, results, table, numbers, coordinates, weights):
         values = spacings[slot]
@@ -246,8 +225,8 @@ def _fill_spacing(row, axis, kind, checked):
         for earlier in range(row):
             length = table[earlier * tables.AXIS_COLUMNS + tables.LENGTH]
             before += length
-            before_tabulated += 3 * (length - 2) if length <= TABLE_POINTS else 0
-        entries = 3 * (points - 2) if points <= TABLE_POINTS else 0
+            before_tabulated += width * (length - edges) if length <= TABLE_POINTS else 0
+        entries = width * (points - edges) if points <= TABLE_POINTS else 0
         measure(
             _coordinates(values, coordinates[before : before + points]),
             row,
@@ -257,14 +236,14 @@ def _fill_spacing(row, axis, kind, checked):
         )
 
     if slot is None:
-        return formula(_named(unit, *name))
+        return formula(named(unit, *name))
     if kind.coordinates:
-        return formula(_named(varying, *name))
-    return formula(_named(scalar, *name))
+        return formula(named(varying, *name))
+    return formula(named(scalar, *name))
 
 
 def _chain(first, second):
-    """Return the function that calls both with the same arguments."""
+    """Make the function that calls both with the same arguments."""
 
     def both(f, spacings, results, table, numbers, coordinates, weights):
         first(f, spacings, results, table, numbers, coordinates, weights)
@@ -274,7 +253,7 @@ def _chain(first, second):
 
 
 def _in_turn(first, second):
-    """Return the function that makes two passes."""
+    """Make the function that makes two passes."""
 
     def both(f, spacings, results):
         first(f, spacings, results)
@@ -283,8 +262,8 @@ def _in_turn(first, second):
     return formula(both)
 
 
-def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
-    """Return the function that derives along some axes in one pass over the samples."""
+def _pass(samples_dtype, results_dtype, members, scheme, f, out, order):
+    """Make the function that derives along some axes in one pass over the samples."""
     count = len(members)
     places = tuple(k for k, _, _ in members)
     kind = members[0][2]
@@ -292,12 +271,14 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
     checked, strided, gathered = not is_none(out), order == "A", f.layout != "C"
     fill_axes = _lengths_and_strides(tuple(axis for _, axis, _ in members), order)
     fill_spacings = [
-        _fill_spacing(row, axis, kind, checked) for row, (_, axis, kind) in enumerate(members)
+        _fill_spacing(row, axis, kind, scheme, checked)
+        for row, (_, axis, kind) in enumerate(members)
     ]
     fill_all = reduce(_chain, fill_spacings)
     varying = any(kind.coordinates for _, _, kind in members)
     dtypes = samples_dtype, results_dtype, weights_dtype, precision
-    derive = _derivation(*dtypes, varying, strided)
+    derive = _derivation(scheme, *dtypes, varying, strided)
+    columns, edges, width = scheme.columns[-1], len(scheme.edges), len(scheme.varying.offsets)
     itemsize = results_dtype.itemsize
     most_cached = most_cached_bytes() if HAS_NON_TEMPORAL_STORES else np.iinfo(np.int64).max
 
@@ -321,18 +302,18 @@ def _pass(samples_dtype, results_dtype, members, edge_order, f, out, order):
 
     def derive_pass(f, spacings, results):
         table = np.zeros(count * tables.AXIS_COLUMNS, np.int64)
-        numbers = np.zeros((count, tables.SPACING_COLUMNS), precision)
+        numbers = np.zeros((count, columns), precision)
         fill_axes(f, table)
         points = entries = 0
         for row in range(count):
             length = table[row * tables.AXIS_COLUMNS + tables.LENGTH]
             points += length
-            entries += 3 * (length - 2) if length <= TABLE_POINTS else 0
+            entries += width * (length - edges) if length <= TABLE_POINTS else 0
         coordinates, weights = np.empty(points, weights_dtype), np.empty(entries, precision)
         fill_all(f, spacings, results, table, numbers, coordinates, weights)
         field = np.zeros(tables.FIELD_COLUMNS, np.int64)
         field[tables.SIZE], field[tables.BLOCK] = f.size, min(f.size, BLOCK_BYTES // itemsize)
-        field[tables.GATHERED], field[tables.EDGE_ORDER] = gathered, edge_order
+        field[tables.GATHERED] = gathered
         field[tables.STREAMED] = f.size * count * itemsize > most_cached
         field[tables.MARCH], field[tables.AXIS_COUNT] = -1, count
         dimensions = np.empty((f.ndim if strided else 0, tables.RESULT_STEP + count), np.int64)

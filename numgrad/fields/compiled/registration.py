@@ -18,7 +18,7 @@ def register() -> None:
     _registered = True
     import numpy as np
 
-    from numgrad.fields.gradient import gradient
+    from numgrad.fields.operators.gradient import gradient
 
     _teach(gradient, with_out=True)
     _teach(np.gradient, with_out=False)
@@ -45,8 +45,8 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
         out=None,
         target="auto",
     ):
-        from numgrad.fields.compiled_plan import check_numpys_own
-        from numgrad.fields.compiled_run import implementation, made_by_numgrad
+        from numgrad.fields.compiled.gradient import implementation, made_by_numgrad
+        from numgrad.fields.compiled.plan import check_numpys_own
 
         if not with_out:
             check_numpys_own(out, target)

@@ -1,6 +1,6 @@
 """Between memory in any order and contiguous buffers in the order of the results."""
 
-from numgrad.fields.tables import DIMENSION_LENGTH
+from numgrad.fields.kernels.tables import DIMENSION_LENGTH
 from numgrad.targets.options import internal_njit
 
 

@@ -1,4 +1,4 @@
-"""The loops of ``gradient`` on a GPU.
+"""The loops over a field on a GPU.
 
 As on the CPU, results are seen flat, in the order in which they lie in memory. A thread takes every
 so many of the flat positions; neighbouring threads take neighbouring positions. For whatever axis,
@@ -17,29 +17,26 @@ integers slowly, and all divisors are known before: instead of dividing, it mult
 
 from functools import cache
 
-import numpy as np
-
-from numgrad.fields import tables
-from numgrad.fields.stencils import (
-    OVERLOADS,
-    UNIFORM_FIRST_WEIGHTS,
-    UNIFORM_LAST_WEIGHTS,
-    difference_quotient,
-    distance,
-    sum_between,
-    weighted_sum,
-    weights_between,
-    weights_from_first,
-    weights_from_last,
+from numgrad.fields.kernels.coefficients import (
+    edge_choice,
+    inner_coefficients,
+    inner_weights,
+    offsets_of,
+    tabulated_weights,
+    uniform_filling,
+    varying_filling,
 )
+from numgrad.fields.kernels.formulas import OVERLOADS, derivative, distance
+from numgrad.fields.kernels.unrolled import expression, index, tuple_of
 from numgrad.targets.cuda_compiler import Kernel, define, device
 from numgrad.targets.cuda_device import loaded
 
 cuda = loaded()  # as a global of this file, where the simulator looks for it
 
-index = np.uint64  # a signed place would be tested for counting from the end
 for function, typed in OVERLOADS.items():
     define(function, typed)
+
+AS_NUMBER = "number({})"  # how coordinates are read: those on a GPU may be integers
 
 MOST_POSITIONS = 1 << 31  # of one launch
 
@@ -55,7 +52,7 @@ LENGTH, MULTIPLIER, SHIFT = range(3)
 
 
 def reciprocal(divisor):
-    """Return the multiplier and the shift that divide every number below 2**31 by a divisor.
+    """Give the multiplier and the shift that divide every number below 2**31 by a divisor.
 
     For n < 2**31 and 2**(k - 1) < d <= 2**k the quotient of n and d is n * m >> (31 + k), where m
     is the least integer above 2**(31 + k) / d: T. Granlund and P. L. Montgomery, "Division by
@@ -68,7 +65,7 @@ def reciprocal(divisor):
 
 @cache
 def point_of(count):
-    """Return the function that takes a flat position apart into one place a dimension."""
+    """Make the function that takes a flat position apart into one place a dimension."""
     last = count - 1
     if count == 1:
         return device(lambda position, dimensions: (position,))
@@ -84,7 +81,7 @@ def point_of(count):
 
 @cache
 def offset_of(count, strided):
-    """Return the function that gives the place of a point in memory."""
+    """Make the function that gives the place of a point in memory."""
     last = count - 1
     if not strided:
         return device(lambda position, point, steps: position)
@@ -97,107 +94,87 @@ def offset_of(count, strided):
 
 
 @cache
-def derivation_inside(kind):
-    """Return the function that derives at a point between others."""
+def samples_at(count):
+    """Make the function ``(samples, at, step, offsets)`` that fetches a stencil's samples."""
+    items = [f"samples[index(at + offsets[{k}] * step)]" for k in range(count)]
+    return expression(device, "samples, at, step, offsets", tuple_of(items), index=index)
 
-    def by_quotient(samples, at, step, i, spacing):
-        return difference_quotient(
-            samples[index(at + step)], samples[index(at - step)], spacing[0][tables.TWICE_SPACING]
-        )
+
+@cache
+def derivation_inside(kind, scheme):
+    """Make the function that derives at a point between the edges."""
+    stencil = scheme.uniform
+    offsets, fetch = offsets_of(stencil), samples_at(len(stencil.offsets))
+    derive, coefficients = derivative(stencil), inner_coefficients(scheme, device)
+
+    def by_row(samples, at, step, i, spacing):
+        return derive(fetch(samples, at, step, offsets), coefficients(spacing[0]))
+
+    first, stencil = len(scheme.first), scheme.varying
+    width = len(stencil.offsets)
+    varying_offsets, fetch_varying = offsets_of(stencil), samples_at(width)
+    derive_varying = derivative(stencil)
+    tabulated, weigh = tabulated_weights(scheme, device), inner_weights(scheme, device, AS_NUMBER)
 
     def by_table(samples, at, step, i, spacing, table):
-        inside = table.size // 3
-        return weighted_sum(
-            table[index(i - 1)],
-            samples[index(at - step)],
-            table[index(i - 1 + inside)],
-            samples[index(at)],
-            table[index(i - 1 + 2 * inside)],
-            samples[index(at + step)],
-        )
+        weights = tabulated(table, i - first, table.size // width)
+        return derive_varying(fetch_varying(samples, at, step, varying_offsets), weights)
 
     def by_coordinates(samples, at, step, i, spacing, x):
-        return sum_between(
-            x[index(i - 1)],
-            samples[index(at - step)],
-            x[index(i)],
-            samples[index(at)],
-            x[index(i + 1)],
-            samples[index(at + step)],
-        )
+        return derive_varying(fetch_varying(samples, at, step, varying_offsets), weigh(x, i))
 
-    uniform = device(by_quotient)
-    tabulated, varying = device(by_table), device(by_coordinates)
+    uniform = device(by_row)
+    tabulated_at, varying_at = device(by_table), device(by_coordinates)
 
     def as_measured(samples, at, step, i, spacing):
         if spacing[1][0] == 0:
             return uniform(samples, at, step, i, spacing)
         if spacing[3].size > 0:
-            return tabulated(samples, at, step, i, spacing, spacing[3])
-        return varying(samples, at, step, i, spacing, spacing[2])
+            return tabulated_at(samples, at, step, i, spacing, spacing[3])
+        return varying_at(samples, at, step, i, spacing, spacing[2])
 
     return {
         UNIFORM: uniform,
         TABULATED: device(
-            lambda samples, at, step, i, spacing: tabulated(
+            lambda samples, at, step, i, spacing: tabulated_at(
                 samples, at, step, i, spacing, spacing[1]
             )
         ),
         VARYING: device(
-            lambda samples, at, step, i, spacing: varying(samples, at, step, i, spacing, spacing[1])
+            lambda samples, at, step, i, spacing: varying_at(
+                samples, at, step, i, spacing, spacing[1]
+            )
         ),
         MEASURED: device(as_measured),
     }[kind]
 
 
 @cache
-def derivation_along(kind, edge_order):
-    """Return the function that derives at a point of an axis."""
-    inside = derivation_inside(kind)
-    first_order = edge_order == 1
-    first, last = tables.FIRST_WEIGHTS, tables.LAST_WEIGHTS
+def derivation_along(kind, scheme):
+    """Make the function that derives at a point of an axis."""
+    inside, edge = derivation_inside(kind, scheme), scheme.edges[0]
+    derive_edge, fetch = derivative(edge), samples_at(len(edge.offsets))
+    choose = edge_choice(scheme, device)
+    first, last, edges = len(scheme.first), len(scheme.last), len(scheme.edges)
 
     def derive(samples, at, step, i, length, spacing):
-        row = spacing[0]
-        if 0 < i < length - 1:
+        if first <= i < length - last:
             return inside(samples, at, step, i, spacing)
-        if first_order:
-            if i == 0:
-                return difference_quotient(
-                    samples[index(at + step)], samples[index(at)], row[tables.FIRST_SPACING]
-                )
-            return difference_quotient(
-                samples[index(at)], samples[index(at - step)], row[tables.LAST_SPACING]
-            )
-        if i == 0:
-            return weighted_sum(
-                row[first],
-                samples[index(at)],
-                row[first + 1],
-                samples[index(at + step)],
-                row[first + 2],
-                samples[index(at + 2 * step)],
-            )
-        return weighted_sum(
-            row[last],
-            samples[index(at - 2 * step)],
-            row[last + 1],
-            samples[index(at - step)],
-            row[last + 2],
-            samples[index(at)],
-        )
+        number = i if i < first else i + edges - length
+        offsets, coefficients = choose(number, spacing[0])
+        return derive_edge(fetch(samples, at, step, offsets), coefficients)
 
     return device(derive)
 
 
 @cache
-def derivation_of_all(axes, kinds, edge_order, strided, count):
-    """Return the function that derives at a point along all axes.
+def derivation_of_all(axes, kinds, scheme, strided, count):
+    """Make the function that derives at a point along all axes.
 
     Each axis is a dimension; ``count`` is how many dimensions there are.
     """
     k, axis = len(axes) - 1, axes[-1]
-    derive, place = derivation_along(kinds[-1], edge_order), offset_of(count, strided)
+    derive, place = derivation_along(kinds[-1], scheme), offset_of(count, strided)
 
     def derive_last(samples, at, steps, results, position, point, first, dimensions, spacings):
         i = point[axis]
@@ -210,7 +187,7 @@ def derivation_of_all(axes, kinds, edge_order, strided, count):
 
     if k == 0:
         return device(derive_last)
-    before = derivation_of_all(axes[:-1], kinds[:-1], edge_order, strided, count)
+    before = derivation_of_all(axes[:-1], kinds[:-1], scheme, strided, count)
     derive_last = device(derive_last)
 
     def derive_all(samples, at, steps, results, position, point, first, dimensions, spacings):
@@ -221,15 +198,15 @@ def derivation_of_all(axes, kinds, edge_order, strided, count):
 
 
 @cache
-def gradient_kernel(axes, kinds, edge_order, strided, count):
-    """Return the kernel that derives along some axes.
+def gradient_kernel(axes, kinds, scheme, strided, count):
+    """Make the kernel that derives along some axes.
 
     Its samples and each of its results are memory of one dimension, the place in it of position 0,
     and the steps of all dimensions. Its positions are those of the launch: the first of them lies
     at the place ``first`` of dimension 0.
     """
     point_at, place = point_of(count), offset_of(count, strided)
-    derive = derivation_of_all(axes, kinds, edge_order, strided, count)
+    derive = derivation_of_all(axes, kinds, scheme, strided, count)
 
     def gradient(samples, results, positions, first, dimensions, spacings):
         memory, origin, steps = samples
@@ -247,50 +224,34 @@ def gradient_kernel(axes, kinds, edge_order, strided, count):
 
 
 @cache
-def measuring_kernels(dtype):
-    """Return the kernels that measure coordinates, to be launched in turn."""
-    number = dtype.type
-    two = number(2)
-    first_weights = tuple(number(weight) for weight in UNIFORM_FIRST_WEIGHTS)
-    last_weights = tuple(number(weight) for weight in UNIFORM_LAST_WEIGHTS)
-    first, last = tables.FIRST_WEIGHTS, tables.LAST_WEIGHTS
+def measuring_kernels(scheme, dtype):
+    """Make the kernels that measure coordinates, to be launched in turn."""
+    fill_uniform = uniform_filling(scheme, dtype.type, device)
+    fill_varying = varying_filling(scheme, device, AS_NUMBER)
+    weigh = inner_weights(scheme, device, AS_NUMBER)
+    first, width = len(scheme.first), len(scheme.varying.offsets)
 
     def begin(x, row, varies, table):
         if cuda.grid(1) == 0:
             varies[0] = 0
 
     def compare(x, row, varies, table):
-        inside = table.size // 3
+        inside = table.size // width
         spacing = distance(x[1], x[0])
         for i in range(cuda.grid(1), x.size - 1, cuda.gridsize(1)):
             if distance(x[i + 1], x[i]) != spacing:
                 varies[0] = 1
-            if 0 < i <= inside:
-                a, b, c = weights_between(x[i - 1], x[i], x[i + 1])
-                table[i - 1] = a
-                table[i - 1 + inside] = b
-                table[i - 1 + 2 * inside] = c
+            if first <= i < first + inside:
+                weights = weigh(x, i)
+                for j in range(width):
+                    table[i - first + j * inside] = weights[j]
 
     def finish(x, row, varies, table):
         if cuda.grid(1) > 0:
             return
-        n = x.size
-        spacing = distance(x[1], x[0])
-        row[tables.TWICE_SPACING] = two * spacing
-        row[tables.FIRST_SPACING] = spacing
-        row[tables.LAST_SPACING] = distance(x[n - 1], x[n - 2])
         if varies[0] == 0:
-            for j in range(3):
-                row[first + j] = first_weights[j] / spacing
-                row[last + j] = last_weights[j] / spacing
-        elif n > 2:
-            a, b, c = weights_from_first(x[0], x[1], x[2], two)
-            row[first] = a
-            row[first + 1] = b
-            row[first + 2] = c
-            a, b, c = weights_from_last(x[n - 3], x[n - 2], x[n - 1], two)
-            row[last] = a
-            row[last + 1] = b
-            row[last + 2] = c
+            fill_uniform(distance(x[1], x[0]), row)
+        else:
+            fill_varying(x, row)
 
     return Kernel(begin), Kernel(compare), Kernel(finish)

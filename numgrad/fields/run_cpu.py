@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from numgrad.fields import kernels_cpu, tables
-from numgrad.fields.kernels_cpu import BLOCK_BYTES, TABLE_POINTS
-from numgrad.fields.lanes import HAS_NON_TEMPORAL_STORES
+from numgrad.fields.kernels import cpu, tables
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
+from numgrad.fields.kernels.cpu import BLOCK_BYTES
+from numgrad.fields.kernels.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.layout import (
     Array,
     contiguous_in_one_order,
@@ -23,7 +24,6 @@ from numgrad.fields.layout import (
 )
 from numgrad.fields.plan import (
     SAMPLES,
-    UNIT_ROW,
     Coordinates,
     Plan,
     Spacing,
@@ -32,7 +32,9 @@ from numgrad.fields.plan import (
     real_precision,
     result_dtype,
     uniform_row,
+    unit_spacing,
 )
+from numgrad.fields.stencils import NUMPYS, Scheme
 from numgrad.targets.choose import PARALLEL_RESULTS, most_cached_bytes, stays_cached, thread_count
 
 __all__ = ["make_plan", "run", "run_few"]
@@ -73,14 +75,14 @@ def run(plan: Plan, results: Sequence[Array]) -> None:
 
 
 def _is_plain(array: Array) -> bool:
-    """Return whether an array's numbers are native, aligned and whole steps apart."""
+    """Tell if an array's numbers are native, aligned and whole steps apart."""
     if not (array.dtype.isnative and array.flags.aligned):
         return False
     return array.dtype.kind != "c" or not any(stride % array.itemsize for stride in array.strides)
 
 
 def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Array | None:
-    """Return the gradient of few samples along one uniform axis, or None if it isn't that.
+    """Give the gradient of few samples along one uniform axis, or None if it isn't that.
 
     The commonest call of all, with everything looked up that its shape determines.
     """
@@ -95,22 +97,22 @@ def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: A
     if varargs:
         if type(varargs[0]) is not float and type(varargs[0]) is not int:
             return None
-        row = uniform_row(varargs[0], edge_order == 2)
+        row = uniform_row(varargs[0], NUMPYS[edge_order])
         if row is None:
             return None
-        spacings = np.array((row,), spacings.dtype)
+        spacings = np.array([row], spacings.dtype)
     if out is None:
         result = np.empty_like(f, dtype=this.result_dtype)
     elif _is_like(out, f, this.result_dtype):
         result = out
     else:
         return None
-    kernels_cpu.launch_one(this.function, this.field, this.axes, spacings, _flat(f), _flat(result))
+    cpu.launch_one(this.function, this.field, this.axes, spacings, _flat(f), _flat(result))
     return result
 
 
 def _is_like(out: Any, f: Array, dtype: np.dtype[Any]) -> bool:
-    """Return whether an array of the caller's fits as a new one would; if not, it may still do."""
+    """Tell if an array of the caller's fits as a new one would; if not, it may still do."""
     return (
         type(out) is np.ndarray
         and out.dtype == dtype
@@ -155,48 +157,45 @@ def _derive(
     coordinates = tuple([isinstance(spacing, Coordinates) for spacing in spacings])
     if contiguous_in_one_order(samples, results):
         this = _contiguous_pass(
-            samples.shape, samples.strides, dtypes, axes, coordinates, plan.edge_order
+            samples.shape, samples.strides, dtypes, axes, coordinates, plan.scheme
         )
         memory, memories = _flat(samples), [_flat(result) for result in results]
     else:
         this, memory, memories = _strided_pass(
-            samples, results, dtypes, axes, any(coordinates), plan.edge_order
+            samples, results, dtypes, axes, any(coordinates), plan.scheme
         )
     axis_table = this.axes.copy()
     weights = [  # in use until the kernel has run
-        _measure(spacing, k, axis_table, spacing_table)
+        _measure(plan.scheme, spacing, k, axis_table, spacing_table)
         for k, spacing in enumerate(spacings)
         if isinstance(spacing, Coordinates)
     ]
     if threads == 1 and len(results) == 1 and not len(this.dimensions):
-        kernels_cpu.launch_one(
-            this.function, this.field, axis_table, spacing_table, memory, memories[0]
-        )
+        cpu.launch_one(this.function, this.field, axis_table, spacing_table, memory, memories[0])
         return
     field = this.field.copy()
-    kernels_cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
+    cpu.locate(memory.view(np.uint8), field, tables.SAMPLES)
     for k, result in enumerate(memories):
-        kernels_cpu.locate(
-            result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT
-        )
+        cpu.locate(result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT)
     arguments = this.function, field, axis_table, spacing_table, this.dimensions
     if threads == 1:
-        kernels_cpu.launch(*arguments)
+        cpu.launch(*arguments)
     else:
-        kernels_cpu.launch_in_parallel(*arguments, threads)
+        cpu.launch_in_parallel(*arguments, threads)
     del weights
 
 
-def _measure(spacing: Coordinates, k: int, axes: Array, spacings: Array) -> Array:
+def _measure(scheme: Scheme, spacing: Coordinates, k: int, axes: Array, spacings: Array) -> Array:
     """Fill in the rows of an axis; return the table of its weights."""
     points = len(spacing.values)
-    table = np.empty(3 * (points - 2) if points <= TABLE_POINTS else 0, spacing.precision)
-    kernels_cpu.measure(spacing.values, k, axes, spacings, table)
+    table = np.empty(scheme.entries(points) if points <= TABLE_POINTS else 0, spacing.precision)
+    measure = measuring(scheme, spacing.weights_dtype)
+    measure(spacing.values, k, axes, spacings, table)
     return table
 
 
 def _flat(array: Array) -> Array:
-    """Return a contiguous array as one dimension."""
+    """Give a contiguous array as one dimension."""
     return array if array.ndim == 1 else array.ravel("K")
 
 
@@ -216,7 +215,7 @@ def _few_pass(
     axis: int | None,
     edge_order: int,
 ) -> FewPass | None:
-    """Return the pass for samples of this kind along one uniform axis, if they are few."""
+    """Give the pass for samples of this kind along one uniform axis, if they are few."""
     axes = checked_axes(axis, shape, edge_order)
     if dtype not in SAMPLES or axes is None or len(axes) != 1:
         return None
@@ -224,10 +223,10 @@ def _few_pass(
         return None
     own = real_precision(dtype)
     dtypes = dtype, result_dtype(dtype), own, own
-    this = _contiguous_pass(shape, strides, dtypes, axes, (False,), edge_order)
-    return FewPass(
-        this.function, this.field, this.axes, this.dimensions, dtypes[1], np.array([UNIT_ROW], own)
-    )
+    scheme = NUMPYS[edge_order]
+    this = _contiguous_pass(shape, strides, dtypes, axes, (False,), scheme)
+    units = np.array([unit_spacing(scheme, own).row], own)
+    return FewPass(this.function, this.field, this.axes, this.dimensions, dtypes[1], units)
 
 
 def _are_contiguous(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
@@ -242,9 +241,9 @@ def _contiguous_pass(
     dtypes: tuple[np.dtype[Any], ...],
     axes: tuple[int, ...],
     coordinates: tuple[bool, ...],
-    edge_order: int,
+    scheme: Scheme,
 ) -> Pass:
-    """Return the pass for arrays that are all contiguous in the same order."""
+    """Give the pass for arrays that are all contiguous in the same order."""
     itemsize = dtypes[0].itemsize
     distances = [strides[axis] // itemsize for axis in axes]
     lengths = [shape[axis] for axis in axes]
@@ -259,7 +258,7 @@ def _contiguous_pass(
         for length, distance in zip(lengths, distances, strict=True)
     ]
     kernel = any(coordinates), False, direct
-    return _pass(dtypes, kernel, rows, NO_DIMENSIONS, (size, size, 0), False, edge_order)
+    return _pass(dtypes, kernel, rows, NO_DIMENSIONS, (size, size, 0), False, scheme)
 
 
 def _strided_pass(
@@ -268,9 +267,9 @@ def _strided_pass(
     dtypes: tuple[np.dtype[Any], ...],
     axes: tuple[int, ...],
     varying: bool,
-    edge_order: int,
+    scheme: Scheme,
 ) -> tuple[Pass, Array, list[Array]]:
-    """Return the pass for arrays of any order, and their memory; the flat order is a result's."""
+    """Give the pass for arrays of any order, and their memory; the flat order is a result's."""
     order = flat_order(results)
     distances = flat_strides(samples.shape, order)
     dimensions = np.array(dimension_rows(samples.shape, order, [samples, *results]), np.int64)
@@ -291,14 +290,14 @@ def _strided_pass(
     extent = samples.size, memory.size, origin
     gathered = not is_flat(samples, order)
     kernel = varying, True, False
-    this = _pass(dtypes, kernel, rows, dimensions, extent, gathered, edge_order)
+    this = _pass(dtypes, kernel, rows, dimensions, extent, gathered, scheme)
     return this, memory, [result_memory for result_memory, _ in memories]
 
 
 def _axis_row(
     length: int, distance: int, span: int, origin: int, *, scattered: bool
 ) -> tuple[int, ...]:
-    """Return the row of an axis, as it is before anything is known of its spacing."""
+    """Give the row of an axis, as it is before anything is known of its spacing."""
     row = [0] * tables.AXIS_COLUMNS
     row[tables.LENGTH], row[tables.STRIDE], row[tables.UNIFORM] = length, distance, True
     row[tables.RESULT_SPAN], row[tables.RESULT_ORIGIN] = span, origin
@@ -313,9 +312,9 @@ def _pass(
     dimensions: Array,
     extent: tuple[int, int, int],
     gathered: bool,
-    edge_order: int,
+    scheme: Scheme,
 ) -> Pass:
-    """Return the tables of a pass, with the choice of its kernel and of its blocks."""
+    """Give the tables of a pass, with the choice of its kernel and of its blocks."""
     size, span, origin = extent
     itemsize = dtypes[1].itemsize
     streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > most_cached_bytes()
@@ -325,15 +324,15 @@ def _pass(
     field = np.zeros(tables.FIELD_COLUMNS, np.int64)
     field[tables.SAMPLES_SPAN], field[tables.SAMPLES_ORIGIN] = span, origin
     field[tables.GATHERED], field[tables.SIZE], field[tables.BLOCK] = gathered, size, block
-    field[tables.EDGE_ORDER], field[tables.STREAMED] = edge_order, streamed
+    field[tables.STREAMED] = streamed
     field[tables.MARCH] = _march(rows, dtypes[0].itemsize, block)
     field[tables.AXIS_COUNT], field[tables.DIMENSION_COUNT] = len(rows), len(dimensions)
-    function = kernels_cpu.compiled_derivation(*dtypes, varying, strided, direct).address
+    function = cpu.compiled_derivation(scheme, *dtypes, varying, strided, direct).address
     return Pass(function, field, np.array(rows, np.int64).ravel(), dimensions)
 
 
 def _march(rows: list[tuple[int, ...]], itemsize: int, block: int) -> int:
-    """Return the axis to go down first, if its neighbours lie too far apart for the cache."""
+    """Give the axis to go down first, if its neighbours lie too far apart for the cache."""
     distance = max(row[tables.STRIDE] for row in rows)
     if distance < 2 * block or stays_cached(2 * distance * itemsize):
         return -1

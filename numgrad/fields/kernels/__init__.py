@@ -1,0 +1,1 @@
+"""The loops, CPU and CUDA, for any stencil."""
