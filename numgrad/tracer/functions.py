@@ -1,8 +1,9 @@
 """NumPy's functions of arrays, on traced ones.
 
 Most of them move elements about or add and multiply them, and so take object arrays as they are.
-What tests looks at values. What chooses, sorts, divides or takes roots is written out beside this,
-as are those that return views and those that write.
+What tests looks at values. Others have the bodies of compiled code (`bodies`), for every line or
+matrix where NumPy knows axes and stacks, and what NumPy writes in Python is run as it is
+(`sources`). Those that return views and those that write are written out beside this.
 """
 
 import inspect

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.bodies import run
+from numgrad.tracer.bodies import NoBodyError, run
 from numgrad.tracer.elements import Elements, dtype_of, is_array, objects, values_of
 from numgrad.tracer.lines import OWN, along, one, own
 
@@ -20,6 +20,15 @@ def by_line(function: Any) -> Callable[..., Elements]:
     return reduction
 
 
+def _without_nan(function: Any, line: Elements) -> Any:
+    """Compute a function that may pass over nan: compiled code has those of real numbers."""
+    try:
+        return run(function, line)
+    except NoBodyError:
+        whole = getattr(np, function.__name__.removeprefix("nan"))
+        return run(whole, line[~np.isnan(values_of(line))])
+
+
 def _spread(function: Any) -> Callable[..., Elements]:
     """Return a reduction to a mean of squares, or its root, over the number less some."""
     power = 0.5 if function in (np.std, np.nanstd) else 1.0
@@ -28,7 +37,7 @@ def _spread(function: Any) -> Callable[..., Elements]:
         a: Elements, axis: Any = None, ddof: float = 0, keepdims: bool = False
     ) -> Elements:
         def of_line(line: Elements) -> Any:
-            result = run(function, line)
+            result = _without_nan(function, line)
             if not ddof:
                 return result
             count = np.count_nonzero(~np.isnan(values_of(line)))
@@ -41,9 +50,8 @@ def _spread(function: Any) -> Callable[..., Elements]:
 
 
 _function: Any
-for _function in (np.mean, np.ptp, np.median, np.nansum, np.nanprod, np.nanmean, np.nanmax):
+for _function in (np.mean, np.ptp, np.median, np.nansum, np.nanprod, np.nanmean):
     OWN[_function.__name__] = by_line(_function)
-OWN["nanmin"] = by_line(np.nanmin)
 
 
 @own("nanmedian")
@@ -75,6 +83,21 @@ def _not_empty(a: Elements) -> Elements:
     if is_array(a) and not a.size:
         raise ValueError("zero-size array to reduction operation without an identity")
     return a
+
+
+def _but_nan(function: Any, extremum: Callable[..., Any]) -> Callable[..., Elements]:
+    """Return an extremum that passes over nan: of complex numbers in the order that NumPy has."""
+
+    def of_line(line: Elements) -> Any:
+        try:
+            return run(function, line)
+        except NoBodyError:
+            return extremum(line[~np.isnan(values_of(line))])
+
+    return lambda a, axis=None, keepdims=False: along(of_line, a, axis, keepdims)
+
+
+OWN["nanmax"], OWN["nanmin"] = _but_nan(np.nanmax, highest), _but_nan(np.nanmin, lowest)
 
 
 def _sorted(line: Elements) -> Elements:
