@@ -1,1 +1,1 @@
-"""What code that is kept on disk was made from, so that it is never stale."""
+"""Digests of what code on disk was made from, so that it is never stale."""

@@ -1,4 +1,4 @@
-"""What a compiled function is made of: digests that change when any of it changes.
+"""Digests of compiled functions, which change when anything that they are made of does.
 
 A function is described by its bytecode and constants, its defaults, and what its names stand for:
 numbers, arrays and the like by their values; functions, with the rules in force for them and the
@@ -68,7 +68,8 @@ class Contents:
 
     def digest(self, thing):
         """Return a digest of a thing and of all it is made of."""
-        digest, places, left = hashlib.sha256(), {}, [thing]
+        digest, left = hashlib.sha256(), [thing]
+        places: dict[int, int] = {}
         while left:
             thing = left.pop()
             if id(thing) in places:
@@ -182,7 +183,7 @@ class Contents:
                     yield from self._objects_in(f"{name}.{attribute}", found, attributes, inner)
 
     def _is_changed(self, thing):
-        """Return whether a thing in a known package is not what the package made it."""
+        """Whether a thing in a known package is not what the package made it."""
         if users_rule(thing) is not None or overloads_of(thing):
             return True
         code = getattr(getattr(thing, "py_func", thing), "__code__", None)
@@ -290,7 +291,7 @@ def describe_class(kind, contents, part):
 
 def overloads_of(thing):
     """Return the functions by which programs told Numba what a thing is in compiled code."""
-    for known, kind in islice(builtin_registry.globals, *_looked_at, None):
+    for known, kind in islice(builtin_registry.globals, _looked_at[0], None):
         _looked_at[0] += 1
         for template in getattr(kind, "templates", ()):
             function = getattr(template, "_overload_func", None)
@@ -300,7 +301,7 @@ def overloads_of(thing):
 
 
 def without_names():
-    """Return what compiled code may follow though no name in it leads there, and what it is for.
+    """The rules and overloads that compiled code may follow though no name in it leads there.
 
     These are the rules of users for operators and ufuncs, and the operators, methods and attributes
     that programs gave types.
@@ -331,7 +332,7 @@ def users_rule(thing):
 
 
 def is_numgrads(rule):
-    """Return whether a rule is one of numgrad's own."""
+    """Whether a rule is one of numgrad's own."""
     code = getattr(body_of(rule), "__code__", None)
     return rule.kind != "rule" or (code is not None and is_known_file(code.co_filename))
 
@@ -341,7 +342,7 @@ def body_of(rule):
 
 
 def closed_over(function):
-    """Return what the free variables of a function stand for."""
+    """The values of a function's free variables."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents

@@ -1,4 +1,4 @@
-"""What is known by its name: packages of which the version says what they are."""
+"""Packages that are known by name, as their versions say what they are."""
 
 import dis
 import hashlib
@@ -19,7 +19,8 @@ def is_known(module):
 @cache
 def names_in(code):
     """Return the global names and the attributes that a function looks up, in order."""
-    names, attributes = {}, {}
+    names: dict[str, None] = {}
+    attributes: dict[str, None] = {}
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names[instruction.argval] = None
@@ -34,7 +35,7 @@ def names_in(code):
 
 
 def text_of_code(code):
-    """Return what a function does but for its constants, whatever line it is in."""
+    """The text of a function's bytecode, without its constants and lines."""
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
     return f"code {code.co_code.hex()} {code.co_exceptiontable.hex()} {counts} {names}"
@@ -95,14 +96,14 @@ def is_known_module(name):
 
 
 def is_ours(function):
-    """Return whether Numba, numgrad or a known package wrote an overload."""
+    """Whether Numba, numgrad or a known package wrote an overload."""
     file = inspect.unwrap(function).__code__.co_filename
     return file.startswith("<numgrad ") or is_known_file(file)
 
 
 @cache
 def is_known_file(file):
-    """Return whether a file is part of Python or of a known package."""
+    """Whether a file is part of Python or of a known package."""
     (folder,) = folders_of((os.path.dirname(file),))
     path = os.path.join(folder, os.path.basename(file))
     (library,) = folders_of((sysconfig.get_path("stdlib"),))
@@ -120,7 +121,7 @@ def folders_of(paths):
 
 
 def mangled(names):
-    """Return how the names of environments of functions begin."""
+    """The beginnings of the names of functions' environments."""
     begin = [mangle_identifier(f".NumbaEnv.{module}.{name}")[:-1] for module, name in names]
     return tuple(f"_Z{name}" for name in begin)
 

@@ -1,4 +1,4 @@
-"""What keeps derivatives in Numba's caches from going stale.
+"""The stamps that keep derivatives in Numba's caches from going stale.
 
 The machine code of a derivative carries a stamp (`numgrad.targets.stamps`) with a digest of every
 function it was made from. Where Numba saves a function that the code is linked into, the stamp
@@ -33,10 +33,11 @@ from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
 
 class Memory:
-    """What is remembered of functions, weakly where Python allows it."""
+    """A memory of functions, weak where Python allows it."""
 
     def __init__(self):
-        self._weak, self._strong = WeakKeyDictionary(), {}
+        self._weak: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._strong: dict[Any, Any] = {}
 
     def setdefault(self, function, value):
         try:
@@ -126,7 +127,7 @@ def digest_of_saved(function, saved, origins):
 
 
 def lead_to(contents, parts, origins):
-    """Return whether all functions differentiated are among some parts, or defined in them."""
+    """Whether all functions differentiated are among some parts, or defined in them."""
     missing = set(origins)
     for part in parts:
         if missing:
@@ -146,18 +147,19 @@ def code_within_another(function):
     """Return the code of a function that Numba made where a program defines it in another."""
     function = getattr(function, "py_func", None)
     code = getattr(function, "__code__", None)
-    is_made = code is not None and function.__qualname__.startswith("closure.<locals>.")
-    return code if is_made and not code.co_freevars and not function.__defaults__ else None
+    if code is None or not function.__qualname__.startswith("closure.<locals>."):
+        return None
+    return None if code.co_freevars or function.__defaults__ else code
 
 
 def has_unresolved_calls(library):
-    """Return whether the machine code of a library has calls of which Numba finds the addresses."""
+    """Whether the machine code of a library has calls of which Numba finds the addresses."""
     _, _, (code, _) = library
     return RuntimeLinker.PREFIX.encode() in code
 
 
 def all_from(environments, beginnings):
-    """Return whether what is linked into a function was compiled from known functions."""
+    """Whether what is linked into a function was compiled from known functions."""
     return all(
         is_known_module(environment.globals["__name__"])
         or environment.env_name.startswith(beginnings)
@@ -178,8 +180,8 @@ def stamp_for(functions):
             origins.append(digest_of_code(code) if code else contents.digest(function))
         check_rules_unchanged(contents)
     except NoDigestError:
-        origins = None
-    return Stamp(None if origins is None else tuple(origins))
+        return Stamp(None)
+    return Stamp(tuple(origins))
 
 
 def check_unchanged(part):

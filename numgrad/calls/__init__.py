@@ -1,1 +1,1 @@
-"""How Numba calls an entry of the table on any number."""
+"""Calls of the entries of the table on any number, by Numba."""

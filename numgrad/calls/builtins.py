@@ -1,4 +1,4 @@
-"""What Python's own functions and the attributes of numbers are for duals in Numba."""
+"""Python's own functions and the attributes of numbers, for duals in Numba."""
 
 from functools import cache
 
@@ -22,7 +22,7 @@ from numgrad.numbers.conversions import primal_of
 
 @infer_getattr
 class CarrierAttribute(AttributeTemplate):
-    """What ``type`` says of a dual: the type of its number, as it does without derivatives."""
+    """The ``type`` of a dual: that of its number, as it is without derivatives."""
 
     key = Carrier
 

@@ -34,7 +34,7 @@ COUNTERPARTS = {
 
 
 def define(function, counterpart):
-    """Say what a function of a complex number is for a dual."""
+    """Define a function of a complex number for duals."""
 
     @overload(function, strict=False)
     def typed(z):
@@ -44,7 +44,7 @@ def define(function, counterpart):
 
 
 def define_predicate(function):
-    """Say what a function is that has no derivative."""
+    """Define a function that has no derivative."""
 
     @overload(function, strict=False)
     def typed(z):

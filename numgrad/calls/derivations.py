@@ -1,4 +1,4 @@
-"""How a function of the table is called with arguments of given types: its derivation."""
+"""The derivation of a function of the table: how it is called for given argument types."""
 
 import operator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from numgrad.targets.options import internal_njit
 
 @dataclass(frozen=True)
 class Derivation:
-    """How to call a function of the table with arguments of given types."""
+    """The way to call a function of the table for given argument types."""
 
     callee: Any
     argtypes: tuple[types.Type, ...]  # of the callee's arguments
@@ -46,7 +46,7 @@ class Derivation:
 
 @cache
 def derivation(typingctx, function, rule, argtypes):
-    """Find how to call a function of the table; None where that isn't for us."""
+    """Find the derivation of a function of the table, or None where it isn't for us."""
     carrier = max(filter(is_carrier, argtypes), key=lambda argtype: argtype.depth, default=None)
     if carrier is None or not all(has_place(argtype, carrier) for argtype in argtypes):
         return None
@@ -127,7 +127,7 @@ def rule_for(function, rule, argtypes):
 
 
 def has_place(argtype, carrier):
-    """Return whether an argument may stand beside a carrier."""
+    """Whether an argument may stand beside a carrier."""
     if is_active(argtype, carrier):
         return argtype.is_alike(carrier)
     return is_constant_for(carrier, argtype) or is_none(argtype)
@@ -157,7 +157,7 @@ def is_single(argtype):
 
 
 def are_single(argtypes):
-    """Return whether no argument has more than single precision."""
+    """Whether no argument has more than single precision."""
     return all(
         is_single(argtype) for argtype in argtypes if isinstance(number_of(argtype), FLOATING)
     )

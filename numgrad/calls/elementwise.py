@@ -22,69 +22,69 @@ VIEWS = (np.real, np.imag)  # which make no new array
 
 
 def is_elementwise(function):
-    """Return whether a function makes a new array of one, element by element."""
+    """Whether a function makes a new array of one, element by element."""
     module = getattr(function, "__module__", None)
     is_numpy = module in ("numpy", "_operator") and function not in VIEWS
     return isinstance(function, np.ufunc) or is_numpy
 
 
-def has_array(kinds):
-    return any(isinstance(kind, types.Array) for kind in kinds)
+def has_array(argtypes):
+    return any(isinstance(argtype, types.Array) for argtype in argtypes)
 
 
-def element(kind):
+def element(argtype):
     """Return the type of the numbers in an array; a number is its own."""
-    return kind.dtype if isinstance(kind, types.Array) else kind
+    return argtype.dtype if isinstance(argtype, types.Array) else argtype
 
 
-def array_type(typingctx, function, kinds):
+def array_type(typingctx, function, argtypes):
     """Return the type of the array that a function gives, or None where it is not for us."""
-    elements = [element(kind) for kind in kinds]
+    elements = [element(argtype) for argtype in argtypes]
     if not is_elementwise(function) or not any(map(is_carrier, elements)):
         return None
     result = return_type(typingctx, function, elements)
     if not (is_carrier(result) or isinstance(result, types.Number | types.Boolean)):
         return None
-    arrays = [kind for kind in kinds if isinstance(kind, types.Array)]
+    arrays = [argtype for argtype in argtypes if isinstance(argtype, types.Array)]
     ndim = max(array.ndim for array in arrays)
     if ndim == 0:  # as Numba has it
         return result
-    return types.Array(result, ndim, layout_of_elementwise(function, kinds))
+    return types.Array(result, ndim, layout_of_elementwise(function, argtypes))
 
 
-def without_dimensions(context, builder, kinds, arguments):
+def without_dimensions(context, builder, argtypes, arguments):
     """Return the types and the values of numbers, some of which are arrays of no dimension."""
     numbers = []
-    for kind, argument in zip(kinds, arguments, strict=True):
-        if isinstance(kind, types.Array):
-            data = context.make_array(kind)(context, builder, argument).data
-            argument = context.unpack_value(builder, kind.dtype, data)
+    for argtype, argument in zip(argtypes, arguments, strict=True):
+        if isinstance(argtype, types.Array):
+            data = context.make_array(argtype)(context, builder, argument).data
+            argument = context.unpack_value(builder, argtype.dtype, data)
         numbers.append(argument)
-    return [element(kind) for kind in kinds], numbers
+    return [element(argtype) for argtype in argtypes], numbers
 
 
 def lower_elementwise(context, builder, function, sig, arguments, out=()):
     """Emit the loop over the elements; ``out`` has the array that takes the results, if any."""
-    result, kinds = sig.return_type, sig.args
+    result, argtypes = sig.return_type, sig.args
 
     class Kernel(npyimpl._Kernel):
         def generate(self, *numbers):
-            elements = [element(kind) for kind in kinds]
+            elements = [element(argtype) for argtype in argtypes]
             each = OF_ARRAYS.get(function, function)
             returned, number = call(context, builder, each, elements, numbers)
             return context.cast(builder, number, returned, result.dtype)
 
-    ufunc = SimpleNamespace(nin=len(kinds), nout=1, nargs=len(kinds) + 1, __name__="Dual")
-    sig = result(*kinds, *(result for _ in out))
+    ufunc = SimpleNamespace(nin=len(argtypes), nout=1, nargs=len(argtypes) + 1, __name__="Dual")
+    sig = result(*argtypes, *(result for _ in out))
     return npyimpl.numpy_ufunc_kernel(context, builder, sig, [*arguments, *out], ufunc, Kernel)
 
 
 class ScalarHelper(npyimpl._ScalarHelper):
     """A number beside arrays, kept in memory as what it is in registers: a vector is not both."""
 
-    def __init__(self, context, builder, number, kind):
-        super().__init__(context, builder, number, kind)
-        self._ptr = cgutils.alloca_once(builder, context.get_value_type(kind))
+    def __init__(self, context, builder, number, argtype):
+        super().__init__(context, builder, number, argtype)
+        self._ptr = cgutils.alloca_once(builder, context.get_value_type(argtype))
 
 
 def accept_duals():
@@ -97,21 +97,21 @@ def accept_duals():
     prepare, operators = npyimpl._prepare_argument, npydecl.NumpyRulesInplaceArrayOperator
     generic = operators.generic
 
-    def prepare_argument(context, builder, argument, kind, where="input operand"):
-        if is_carrier(kind) or isinstance(kind, types.NoneType):
-            return ScalarHelper(context, builder, argument, kind)
-        return prepare(context, builder, argument, kind, where)
+    def prepare_argument(context, builder, argument, argtype, where="input operand"):
+        if is_carrier(argtype) or isinstance(argtype, types.NoneType):
+            return ScalarHelper(context, builder, argument, argtype)
+        return prepare(context, builder, argument, argtype, where)
 
-    def give_way(self, kinds, keywords):
+    def give_way(self, argtypes, keywords):
         return (
             None
-            if any(is_carrier(element(kind)) for kind in kinds)
-            else generic(self, kinds, keywords)
+            if any(is_carrier(element(argtype)) for argtype in argtypes)
+            else generic(self, argtypes, keywords)
         )
 
-    def is_contiguous(checker, context, builder, kind, value):
-        array = context.make_array(kind)(context, builder, value)
-        lengths = types.UniTuple(types.intp, kind.ndim)
+    def is_contiguous(checker, context, builder, argtype, value):
+        array = context.make_array(argtype)(context, builder, value)
+        lengths = types.UniTuple(types.intp, argtype.ndim)
         sig = signature(types.boolean, lengths, lengths, types.intp)
         given = [array.shape, array.strides, array.itemsize]
         return context.compile_internal(builder, checker, sig, given)

@@ -57,12 +57,12 @@ class Entry(AbstractTemplate):
         more = rule.kind == "predicate" or self.function in (max, min)
         return count == rule.arity or (more and count > rule.arity)
 
-    def number(self, kinds):
-        this = self.derivation(self.context, kinds)
-        return None if this is None else this.result
+    def number(self, argtypes):
+        derivation = self.derivation(self.context, argtypes)
+        return None if derivation is None else derivation.result
 
-    def array(self, kinds):
-        result, target = array_type(self.context, self.function, kinds), kinds[0]
+    def array(self, argtypes):
+        result, target = array_type(self.context, self.function, argtypes), argtypes[0]
         if result is None or not (self.in_place and isinstance(target, types.Array)):
             return result
         fits = self.context.can_convert(element(result), target.dtype) is not None
@@ -76,45 +76,47 @@ class Entry(AbstractTemplate):
         return "numgrad", cls.function, cls.in_place
 
     @classmethod
-    def derivation(cls, typingctx, kinds):
-        return derivation(typingctx, cls.function, registry.entry(cls.function), kinds)
+    def derivation(cls, typingctx, argtypes):
+        return derivation(typingctx, cls.function, registry.entry(cls.function), argtypes)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
         if not isinstance(sig.return_type, types.Array):
-            kinds, arguments = without_dimensions(context, builder, sig.args, arguments)
-            raise_as_numbers_do(context, builder, cls.function, kinds, arguments)
-            this = cls.derivation(context.typing_context, tuple(kinds))
-            return lower_derivation(context, builder, this, kinds, arguments)
+            argtypes, arguments = without_dimensions(context, builder, sig.args, arguments)
+            raise_as_numbers_do(context, builder, cls.function, argtypes, arguments)
+            derivation = cls.derivation(context.typing_context, tuple(argtypes))
+            return lower_derivation(context, builder, derivation, argtypes, arguments)
         out = arguments[:1] if cls.in_place and isinstance(sig.args[0], types.Array) else ()
         return lower_elementwise(context, builder, cls.function, sig, arguments, out)
 
 
 class StandInEntry(Entry):
-    """The signatures of what stands in the place of a compiled function that has a rule."""
+    """The signatures of the stand-in for a compiled function that has a rule."""
 
     def generic(self, arguments, keywords):
-        pysig, folded_kinds = self.function._compiler.fold_argument_types(arguments, keywords)
-        if has_array(folded_kinds) and any(is_carrier(element(kind)) for kind in folded_kinds):
+        pysig, folded_argtypes = self.function._compiler.fold_argument_types(arguments, keywords)
+        if has_array(folded_argtypes) and any(
+            is_carrier(element(argtype)) for argtype in folded_argtypes
+        ):
             raise NumbaTypeError(
                 f"the rule for {self.function.__name__} is one of numbers, not of arrays: call the "
                 "function for each number, or make it by numba.vectorize"
             )
-        this = self.derivation(self.context, folded_kinds)
-        if this is None:
+        derivation = self.derivation(self.context, folded_argtypes)
+        if derivation is None:
             return None
-        return signature(this.result, *folded_kinds).replace(pysig=pysig)
+        return signature(derivation.result, *folded_argtypes).replace(pysig=pysig)
 
     @classmethod
-    def derivation(cls, typingctx, kinds):
-        if any(map(is_carrier, kinds)):
-            return super().derivation(typingctx, kinds)
-        return plain_derivation(typingctx, cls.function, kinds, None)
+    def derivation(cls, typingctx, argtypes):
+        if any(map(is_carrier, argtypes)):
+            return super().derivation(typingctx, argtypes)
+        return plain_derivation(typingctx, cls.function, argtypes, None)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        this = cls.derivation(context.typing_context, sig.args)
-        return lower_derivation(context, builder, this, sig.args, arguments)
+        derivation = cls.derivation(context.typing_context, sig.args)
+        return lower_derivation(context, builder, derivation, sig.args, arguments)
 
 
 def register(spelling, function, base=Entry, *, in_place=False):
@@ -125,7 +127,7 @@ def register(spelling, function, base=Entry, *, in_place=False):
         "in_place": in_place,
         "prefer_literal": function in POWERS,
     }
-    template = type(f"Dual_{registry.entry(function).name}", (base,), attributes)
+    template: Any = type(f"Dual_{registry.entry(function).name}", (base,), attributes)
     builtin_registry.register_global(spelling, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 
@@ -152,9 +154,10 @@ def stand_in(dispatcher):
     def call(*arguments):
         return dispatcher(*arguments)
 
-    call.stands_for = dispatcher
-    register(call, dispatcher, StandInEntry)
-    return call
+    caller: Any = call
+    caller.stands_for = dispatcher
+    register(caller, dispatcher, StandInEntry)
+    return caller
 
 
 @cache

@@ -1,5 +1,7 @@
 """Ufuncs that write to an array of the caller's."""
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.core.typing.templates import builtin_registry, signature
@@ -11,8 +13,6 @@ from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.emitting import return_type
 from numgrad.rules import registry
 
-# Ufuncs that write to an array of the caller's
-
 
 class EntryInto(Entry):
     """The signatures of a ufunc with an output among its arguments."""
@@ -23,7 +23,7 @@ class EntryInto(Entry):
         *inputs, out = arguments
         if not isinstance(out, types.Array) or not is_carrier(out.dtype) or not out.mutable:
             return None
-        result = return_type(self.context, self.function, [element(kind) for kind in inputs])
+        result = return_type(self.context, self.function, [element(argtype) for argtype in inputs])
         if result is None or self.context.can_convert(result, out.dtype) is None:
             return None
         return signature(out, *arguments)
@@ -34,8 +34,8 @@ class EntryInto(Entry):
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        kinds = sig.args[:-1]
-        into = sig.return_type(*kinds)
+        argtypes = sig.args[:-1]
+        into = sig.return_type(*argtypes)
         *inputs, out = arguments
         return lower_elementwise(context, builder, cls.function, into, inputs, (out,))
 
@@ -43,7 +43,7 @@ class EntryInto(Entry):
 def register_into(function):
     """Teach Numba a ufunc of the table with an output."""
     attributes = {"key": staticmethod(function), "function": staticmethod(function)}
-    template = type(f"Dual_{function.__name__}_into", (EntryInto,), attributes)
+    template: Any = type(f"Dual_{function.__name__}_into", (EntryInto,), attributes)
     builtin_registry.register_global(function, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
 

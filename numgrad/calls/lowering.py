@@ -26,12 +26,12 @@ OF_ARRAYS = {
 }
 
 
-def raise_as_numbers_do(context, builder, function, kinds, arguments):
+def raise_as_numbers_do(context, builder, function, argtypes, arguments):
     """Emit the errors that an operator raises for numbers without derivatives."""
     if function not in DIVISIONS and function not in POWERS:
         return
     (x, base), (y, divisor) = (
-        number_in(context, builder, *pair) for pair in zip(kinds, arguments, strict=True)
+        number_in(context, builder, *pair) for pair in zip(argtypes, arguments, strict=True)
     )
     if isinstance(x, types.Complex) or isinstance(y, types.Complex):
         return  # their operators have one behaviour for all
@@ -47,21 +47,21 @@ def raise_as_numbers_do(context, builder, function, kinds, arguments):
 
 
 def may_be_negative(exponent):
-    """Return whether an exponent is an integer that may be less than 0."""
+    """Whether an exponent is an integer that may be less than 0."""
     if isinstance(exponent, types.IntegerLiteral):
         return exponent.literal_value < 0
     return isinstance(exponent, types.Integer) and exponent.signed
 
 
-def number_in(context, builder, kind, value):
+def number_in(context, builder, argtype, value):
     """Return the type and the value of a number without any derivatives."""
-    while is_carrier(kind):
-        value, kind = kind.value_of(builder, value), kind.value
-    return kind, value
+    while is_carrier(argtype):
+        value, argtype = argtype.value_of(builder, value), argtype.value
+    return argtype, value
 
 
 def lower_derivation(context, builder, derivation, argtypes, arguments):
-    """Emit what a function of the table gives for arguments of some types."""
+    """Emit a call of a function of the table by its derivation."""
     if derivation.by_tangents:
         return by_tangents(context, builder, derivation, arguments[0])
     if derivation.returned and derivation.carrier.is_outlined:
@@ -112,7 +112,7 @@ def by_tangents(context, builder, derivation, argument):
 
 
 def outlined(context, builder, derivation, argtypes, arguments):
-    """Emit a call of a function that is emitted once a module, for each derivation.
+    """Emit an outlined call: of a function emitted once a module, for each derivation.
 
     What a careful product asks is so much that LLVM would take minutes, where each operation of a
     function were part of it: its time grows faster than the conditions that depend on each other.
@@ -122,8 +122,8 @@ def outlined(context, builder, derivation, argtypes, arguments):
     key = id(derivation), argtypes
     if key not in functions:
         name = builder.module.get_unique_name("numgrad.outlined")
-        kind = convention.get_function_type(derivation.result, argtypes)
-        function = ir.Function(builder.module, kind, name)
+        function_type = convention.get_function_type(derivation.result, argtypes)
+        function = ir.Function(builder.module, function_type, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
         inside = ir.IRBuilder(function.append_basic_block())

@@ -161,9 +161,9 @@ def ldexp(x, n):
 
 
 def where(condition, x, y):
-    kinds = condition, x, y
-    if any(map(is_carrier, kinds)) or not all(
-        isinstance(kind, types.Number | types.Boolean) for kind in kinds
+    argtypes = condition, x, y
+    if any(map(is_carrier, argtypes)) or not all(
+        isinstance(argtype, types.Number | types.Boolean) for argtype in argtypes
     ):
         return None
     return lambda condition, x, y: x if condition else y

@@ -31,7 +31,7 @@ POINTER = type(ctypes.CFUNCTYPE(None)()).__mro__[1]
 
 
 def is_known(function):
-    """Return whether a thing is called by its address, or is a ufunc of SciPy's."""
+    """Whether a thing is called by its address, or is a ufunc of SciPy's."""
     if isinstance(function, np.ufunc):
         return is_of_scipy(function)
     return isinstance(function, types.WrapperAddressProtocol | POINTER)
@@ -43,7 +43,7 @@ def is_of_scipy(ufunc):
 
 
 def active_version_of(function):
-    """Return what follows the rule of such a function where there are duals."""
+    """The active version of such a function, which follows its rule."""
     address = None if isinstance(function, np.ufunc) else address_of(function)
     identity = id(function)  # those of ctypes have no hash
     if identity not in _active_versions:
@@ -60,41 +60,41 @@ def carrier_made_for(function, address):
 
     key = scipy_function_named(function.__name__) if address is None else function_at(address)
     attributes = {"key": staticmethod(call), "caller": caller, "function": staticmethod(key)}
-    template = type("Dual_pointer", (PointerEntry,), attributes)
+    template: Any = type("Dual_pointer", (PointerEntry,), attributes)
     builtin_registry.register_global(call, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
     return call
 
 
 class PointerEntry(Entry):
-    """The signatures of what stands in the place of a function that is called by its address."""
+    """The signatures of the stand-in for a function that is called by its address."""
 
     caller: Any  # compiled code that calls it
 
     def generic(self, arguments, keywords):
-        kinds = tuple(map(types.unliteral, arguments))
-        this = None if keywords else self.derivation(self.context, kinds)
-        return None if this is None else signature(this.result, *kinds)
+        argtypes = tuple(map(types.unliteral, arguments))
+        derivation = None if keywords else self.derivation(self.context, argtypes)
+        return None if derivation is None else signature(derivation.result, *argtypes)
 
     @classmethod
     def lowering_key(cls):
         return "numgrad", cls.caller
 
     @classmethod
-    def derivation(cls, typingctx, kinds):
-        if not any(map(is_carrier, kinds)):
-            return plain_derivation(typingctx, cls.caller, kinds, None)
+    def derivation(cls, typingctx, argtypes):
+        if not any(map(is_carrier, argtypes)):
+            return plain_derivation(typingctx, cls.caller, argtypes, None)
         if cls.function is None:
             raise NumbaTypeError(
                 "No rule is known for the function at this address, which is given numbers with "
                 "derivatives"
             )
-        return super().derivation(typingctx, kinds)
+        return super().derivation(typingctx, argtypes)
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
-        this = cls.derivation(context.typing_context, sig.args)
-        return lower_derivation(context, builder, this, sig.args, arguments)
+        derivation = cls.derivation(context.typing_context, sig.args)
+        return lower_derivation(context, builder, derivation, sig.args, arguments)
 
 
 def arity_of(function):
@@ -200,6 +200,6 @@ def register_function(function):
     def typed(*arguments):
         if any(map(is_carrier, arguments)):
             return None
-        is_complex = any(isinstance(kind, types.Complex) for kind in arguments)
+        is_complex = any(isinstance(argtype, types.Complex) for argtype in arguments)
         pointer = pointer_to(function.__name__, len(arguments), is_complex)
         return lambda *arguments: pointer(*arguments)

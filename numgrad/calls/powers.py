@@ -4,6 +4,7 @@ Their slopes are products as well, and so they are exact at 0 at every order.
 """
 
 from functools import cache
+from typing import Any
 
 from numgrad.numbers.conversions import converted_like
 
@@ -26,7 +27,7 @@ def literal_power(n):
         returned = [f"    return {product(n)}, {float(n)} * {product(n - 1)}"]
     else:
         returned = [f"    y = 1.0 / {product(-n)}", f"    return y, {float(n)} * y / x"]
-    namespace = {}
+    namespace: dict[str, Any] = {}
     exec("\n".join(["def power(x):", *squares, *returned]), namespace)
     return namespace["power"]
 

@@ -1,1 +1,1 @@
-"""What runs a twin and gathers the results."""
+"""Drivers: they run a twin and harvest the results."""

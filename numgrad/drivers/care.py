@@ -37,25 +37,25 @@ def rare(typingctx, flag):
 
 @internal_njit
 def filled(number, careful):
-    """Return a derivative, or what a careful computation found where it is nan."""
+    """A derivative, or the careful one where it is nan."""
     return careful if is_nan(number) else number
 
 
 @internal_njit
 def fill(array, careful):
-    """Put what a careful computation found in the place of each nan."""
+    """Put the careful derivatives in the place of each nan."""
     for index, number in np.ndenumerate(careful):
         array[index] = filled(array[index], number)
 
 
 @internal_njit
 def one_flag():
-    """Return what threads may set."""
+    """A flag that threads may set."""
     return np.zeros(1, np.bool_)
 
 
 def is_arithmetic(compiled):
-    """Return whether a compiled function has nothing but sums and products of floats.
+    """Whether a compiled function has nothing but sums and products of floats.
 
     Infinite numbers then come from outside alone. At a point such a function is so short that a
     caller's loop over points may be vector code, which a look at each result would prevent.
@@ -80,7 +80,7 @@ class Late:
         return Late, (self.make,)
 
     def address(self, *kinds):
-        """Return where the function is, compiled for arguments of some types; or 0 if nowhere."""
+        """The address of the function compiled for given argument types, or 0."""
         if kinds not in self.kept:
             try:
                 compiled = None if self.make is None else self._compiled(kinds)

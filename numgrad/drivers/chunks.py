@@ -1,4 +1,4 @@
-"""Inputs with their seeds, and what comes out of them.
+"""Chunks of inputs: their seeds, and the harvest.
 
 All inputs of a derivative are numbered from 0 up. A pass carries one chunk of them: the inputs
 ``start`` to ``start + count - 1`` are seeded, which means that the k-th of them has 1 as its k-th
@@ -150,19 +150,19 @@ def store_values(target, source):
 
 @internal_njit
 def kept(dual, before, number, lane):
-    """Return the partial of a lane if there is such a lane, otherwise what was there before."""
+    """The partial of a lane if there is such a lane, otherwise that of before."""
     return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
 
 
 @intrinsic
-def apart(typingctx, array, others):
-    """Return whether an array shares no memory with others, as far as their ends and steps tell."""
+def disjoint(typingctx, array, others):
+    """Whether an array shares no memory with others, as far as their ends and steps tell."""
 
     def codegen(context, builder, sig, arguments):
         ours = Region(context, builder, array, arguments[0])
         free = cgutils.true_bit
         for kind, other in zip(others, cgutils.unpack_tuple(builder, arguments[1]), strict=True):
-            free = builder.and_(free, ours.is_apart_from(Region(context, builder, kind, other)))
+            free = builder.and_(free, ours.is_disjoint_from(Region(context, builder, kind, other)))
         return free
 
     return types.boolean(array, others), codegen
@@ -189,8 +189,8 @@ class Region:
             for axis in (0, min(1, kind.ndim))
         )
 
-    def is_apart_from(self, other):
-        """Return whether no memory is shared: one ends before the other, or rows alternate."""
+    def is_disjoint_from(self, other):
+        """Whether no memory is shared: one ends before the other, or rows alternate."""
         builder = self.builder
         overlap = extents_may_overlap(self.context, builder, *self.ends, *other.ends)
         if not (self.strides and other.strides):
@@ -215,7 +215,7 @@ class Region:
 
 @intrinsic
 def in_step(typingctx, array, other):
-    """Return whether the first axes of two arrays go through the same memory side by side."""
+    """Whether the first axes of two arrays go through the same memory side by side."""
 
     def codegen(context, builder, sig, arguments):
         if (array.ndim, array.dtype) != (other.ndim, other.dtype):
@@ -241,7 +241,7 @@ def in_step(typingctx, array, other):
 @internal_njit
 def bring(place, result):
     """Store a result in the caller's array, unless it is there already."""
-    if apart(place, (result,)):
+    if disjoint(place, (result,)):
         for index, number in np.ndenumerate(result):
             place[index] = number
 
@@ -262,16 +262,16 @@ def mirrored(matrix, other, row_offset, rows, column_offset, columns, count):
 
 
 @internal_njit
-def check_apart(place, others):
+def check_disjoint(place, others):
     """Raise if the caller's arrays for two results share memory."""
-    if not apart(place, others):
+    if not disjoint(place, others):
         raise ValueError("out holds arrays that share memory")
 
 
 @internal_njit
 def check_unshared(written, others):
     """Raise if an array that the function writes to shares memory with other arguments."""
-    if not apart(written, others):
+    if not disjoint(written, others):
         raise ValueError(
             "an array that the function writes to shares memory with another argument, which a "
             "derivative can't follow: pass a copy of one"

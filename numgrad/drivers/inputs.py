@@ -45,7 +45,7 @@ def derivative_element(output, dual):
 
 
 def check_place(place, element, rank):
-    """Raise if what the caller gave to store a result in can't hold it."""
+    """Raise if the caller's array for a result can't hold it."""
     kind = place.kind
     if not place.is_array or place.element != element or kind.ndim != rank or not kind.mutable:
         raise TypeError(

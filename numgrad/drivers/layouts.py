@@ -1,7 +1,7 @@
 """Arrays of duals that lie in memory as the arrays of numbers do that they stand for.
 
-What is a view of an array and what a copy is decided by its layout: by that in Numba's type (C, F,
-or A for any) and, for A, by the strides when the program runs. So an array of duals has the layout
+Whether a function returns a view or a copy is decided by the layout: by that in Numba's type (C, F,
+or A for any) and, for A, by the strides at run time. So an array of duals has the layout
 of the array that it stands for, and goes on from one axis to the next without a gap where that one
 does. Gaps are as small as can be, whatever they were, and every element has its place, even where
 those of the original share one, as broadcast ones do.
@@ -27,7 +27,7 @@ def duals_like(array, dual):
 
 @internal_njit
 def is_within(stride, other):
-    """Return whether an axis of the stand-in is to lie within another; repeated ones are outer."""
+    """Whether an axis of the stand-in is to lie within another; repeated ones are outer."""
     return other == 0 or (stride != 0 and abs(stride) <= abs(other))
 
 
@@ -68,7 +68,7 @@ def fortran_steps(array):
 
 @internal_njit
 def extent_of(shape, steps):
-    """Return how many elements lie between the first and the last place of an array in memory."""
+    """The number of elements from the first to the last place of an array in memory."""
     extent = 1
     for axis in range(len(shape)):
         if shape[axis] == 0:
@@ -157,7 +157,7 @@ def set_partial_at(typingctx, array, position, lane, partial):
 
 @internal_njit
 def is_distinct(array):
-    """Return whether every element of an array has a place in memory of its own.
+    """Whether every element of an array has a place in memory of its own.
 
     It has if each axis, from the smallest stride up, steps beyond all that lies along those before
     it. Of the strides that are made by hand some others have distinct elements too.

@@ -12,7 +12,7 @@ from numgrad.drivers.inputs import check_place
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
 from numgrad.drivers.scratch import scratch
-from numgrad.drivers.structure import argument, leaves, mapped, source_of, structure_of
+from numgrad.drivers.structure import argument, leaves, mapped, position_of, source_of, structure_of
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.carrier import number_of
 from numgrad.numbers.dual import nans
@@ -119,8 +119,8 @@ class Mapping:
         begin = "min(count, 1)" if self.needs_item else "0"
         lines += [f"run(arguments, ({results}), ({saved}), {begin}, count)"]
         lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
-        names = iter(range(count))
-        result = source_of(mapped(lambda _: f"r{next(names)}", self.structure))
+        numbers = iter(range(count))
+        result = source_of(mapped(lambda _: f"r{next(numbers)}", self.structure))
         lines += [f"return {result if self.places is None else 'out'}"]
         names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring}
         return Body(lines, self.names | names)
@@ -138,8 +138,7 @@ class Mapping:
         ]
 
     def _axis_of(self, leaf):
-        position = int(leaf.expression.split("[")[1].rstrip("]")) - 1
-        return self.in_axes[position] % leaf.kind.ndim
+        return self.in_axes[position_of(leaf.expression)] % leaf.kind.ndim
 
     def _checks(self):
         """Return the source that raises where an item would be read from what another wrote to."""
@@ -176,13 +175,13 @@ class Mapping:
         return lines
 
     def _saving(self):
-        """Return the source that copies what a function may write and every item gets whole."""
+        """The source that saves the state that items share and may write."""
         lines = []
         self.names |= {"saved": state.saved, "put_back": state.put_back}
         for k, (expression, kind) in enumerate(self.state):
             if not state.can_be_saved(kind):
-                position = int(re.search(r"\d+", expression)[0]) - 1
-                raise TypeError(state.told_of(self.function, position, kind))
+                position = position_of(expression)
+                raise TypeError(state.unsaved_message(self.function, position, kind))
             if isinstance(kind, types.Array):
                 self.names |= {f"held{k}": kind.dtype, "in_line": chunks.in_line}
                 lines.append(
@@ -247,7 +246,7 @@ class Mapping:
 
     def _shape_of_item(self, expression):
         """Return the source of the shape of an argument, or of a part of one, as items have it."""
-        axis = self.in_axes[int(re.search(r"\d+", expression)[0]) - 1]
+        axis = self.in_axes[position_of(expression)]
         if axis is None:
             return f"{expression}.shape"
         (leaf,) = [leaf for leaf in self.mapped if leaf.expression == expression]
@@ -256,10 +255,10 @@ class Mapping:
 
     def _in_place(self, place):
         """Return the source of the array to fill: the caller's if no other item is read from it."""
-        self.names |= {"apart": chunks.apart, "in_step": chunks.in_step, "scratch": scratch}
+        self.names |= {"disjoint": chunks.disjoint, "in_step": chunks.in_step, "scratch": scratch}
         self.names[f"element_of_{place.element}"] = place.element
         tests = [
-            f"apart({place.expression}, ({leaf.expression},))"
+            f"disjoint({place.expression}, ({leaf.expression},))"
             + (f" or in_step({place.expression}, {leaf.expression})" if axis == 0 else "")
             for position, axis in enumerate(self.in_axes)
             for leaf in leaves(structure_of(argument(position), self.kinds[position]))
@@ -309,15 +308,15 @@ class Mapping:
         return numba.njit(shared, parallel=True, **INTERNAL)
 
     def _putting_back(self):
-        """Return the source that lets what items may write be as the caller left it."""
+        """The source that puts back the state that items may write."""
         return [
             f"put_back({expression}, saved[{k}])" for k, (expression, _) in enumerate(self.state)
         ]
 
     def _with_care(self, loop):
-        """Return a loop that takes down whether items have derivatives that are nan, and is told.
+        """The loop with a flag for items whose derivatives are nan, which are computed again.
 
-        So it can be vector code; what computes items again is compiled only then.
+        So it can be vector code; the careful computation is compiled only then.
         """
         numbers = [leaf.expression for leaf in self._results()]
         make = partial(careful_items, self.careful, tuple(self.kinds), tuple(self.in_axes))
@@ -337,7 +336,7 @@ class Mapping:
         ]
 
     def items_again(self):
-        """Return the body that fills in what is nan among the results of some items.
+        """The body that replaces nan among the results of some items.
 
         What items may write is left to the last of them, which is computed once more for that.
         """
@@ -368,9 +367,9 @@ def careful_items(function, kinds, in_axes):
 
 
 def shapes_of_results(function, kinds, results):
-    """Return of which inputs each result of a derivative has the shape, or None if not known.
+    """The inputs whose shapes each result of a derivative has, or None if unknown.
 
-    That is where its output is a number: then the result has the dimensions of the inputs alone.
+    Known are those of an output that is a number: it has no dimensions of its own.
     """
     transform = DRIVERS.get(function)
     inputs = None if transform is None else transform.inputs_of_results(kinds)
@@ -404,7 +403,7 @@ OWN_MATHEMATICS = re.compile(r"llvm\.(sqrt|fabs|fma|floor|ceil|trunc|rint|copysi
 
 
 def fills_arrays(function, leaves_of_result):
-    """Return whether a function is a derivative that stores all its results in arrays given."""
+    """Whether a function is a derivative that stores all its results in arrays given."""
     transform = DRIVERS.get(function)
     return (
         transform is not None
@@ -414,7 +413,7 @@ def fills_arrays(function, leaves_of_result):
 
 
 def calls_library(function, kinds):
-    """Return whether a compiled function calls a library for single numbers.
+    """Whether a compiled function calls a library for single numbers.
 
     A loop over such calls gains nothing as vector code, and loses a quarter of its speed by taking
     vectors apart for the calls and putting their results together.

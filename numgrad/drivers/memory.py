@@ -1,19 +1,22 @@
-"""What the passes of a derivative do about the caller's memory: duals for it, checks, copies."""
+"""The caller's memory in the passes of a derivative: duals for it, checks, copies."""
 
-import re
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 from numba import types
 
 from numgrad.drivers import chunks, layouts, state
 from numgrad.drivers.guarded import guarded
+from numgrad.drivers.inputs import Input
 from numgrad.drivers.randomness import (
     ALL_GENERATORS,
     keep,
     put_back_generators,
     states_size,
 )
-from numgrad.drivers.structure import argument
+from numgrad.drivers.structure import Leaf, argument, position_of
+from numgrad.numbers.dual.type import DualType
 from numgrad.numbers.layouts import as_constant
 from numgrad.targets import cuda_device
 from numgrad.twin.errors import DifferentiationError
@@ -22,8 +25,24 @@ from numgrad.twin.errors import DifferentiationError
 class CallersMemory:
     """The part of the source of passes that stands between the arguments and the function."""
 
+    # What the passes know, and how they write their source
+    function: Any  # as Numba compiles it
+    kinds: tuple[types.Type, ...]
+    inputs: list[Input]
+    seeded: list[Input]
+    state: list[tuple[str, Any]]
+    dual: DualType
+    is_watched: bool
+    call: tuple[str, str]  # the function and its arguments
+    name: Callable[[Any, str], str]
+    add: Callable[..., None]
+    working_array: Callable[[str, str], str]
+    flat: Callable[[types.Type, str], str]
+    _dual_name: Callable[[Input], str]
+    _duals_like: Callable[[Leaf, str], str]
+
     def check_unshared(self):
-        """Raise if what the function writes to one argument is read from another.
+        """Raise if an argument that the function writes has an alias among the others.
 
         What it writes to arrays of floats is seen in their duals alone. In arrays of anything else
         it is seen wherever they are, but for duals of the same memory.
@@ -61,7 +80,7 @@ class CallersMemory:
                 self.add(f"{check}({place.expression})")
 
     def save(self, more):
-        """Copy what the function may write in the caller's memory, if there is another pass.
+        """Save the state that the function may write, if there is another pass.
 
         ``more`` is the source of whether there is, or False; and there may always be a careful one.
         """
@@ -91,8 +110,8 @@ class CallersMemory:
             states = self.working_array(size, self.name(types.uint8, "element"))
             return [f"saved{k} = {states}", f"{self.name(keep, 'keep')}(saved{k})"]
         if not state.can_be_saved(kind):
-            position = int(re.search(r"\d+", expression)[0]) - 1
-            message = self.name(state.told_of(self.function, position, kind), "message")
+            position = position_of(expression)
+            message = self.name(state.unsaved_message(self.function, position, kind), "message")
             return [f"raise {self.name(DifferentiationError, 'error')}({message})"]
         if isinstance(kind, types.Array):
             line = self.working_array(f"({expression}.size,)", self.name(kind.dtype, "element"))
@@ -100,7 +119,7 @@ class CallersMemory:
         return [f"saved{k} = {self.name(state.saved, 'saved')}({expression})"]
 
     def put_back(self, indent):
-        """Let all that the function may write in the caller's memory be as it was at first."""
+        """Put back the state that the function may write."""
         for k, (expression, kind) in enumerate(self.state):
             if kind is ALL_GENERATORS:
                 put_back = self.name(put_back_generators, "put_back")

@@ -1,4 +1,4 @@
-"""What a function returns or leaves out: a value of a type, or None, told when it runs."""
+"""Optional results: a value of a type, or None, told at run time."""
 
 import numpy as np
 from numba import types
@@ -28,7 +28,7 @@ def settled(expression, kind, name):
 
 
 def has_optional(kind):
-    """Return whether a value of a type, or an item of it, may be None."""
+    """Whether a value of a type, or an item of it, may be None."""
     if isinstance(kind, types.BaseTuple):
         return any(map(has_optional, kind.types))
     return isinstance(kind, types.Optional)

@@ -1,4 +1,4 @@
-"""What Numba compiles of a function for arguments of given types, and what that returns."""
+"""The overloads that Numba compiles of a function, and their return types."""
 
 from numgrad.numbers.carrier import highest
 from numgrad.targets import cuda_compiler, cuda_device
@@ -7,7 +7,7 @@ from numgrad.twin.twin import Twin
 
 
 def return_type(function, kinds):
-    """Return the type of what a compiled function returns for arguments of given types."""
+    """The return type of a compiled function for given argument types."""
     if cuda_device.in_kernel():
         return cuda_compiler.return_type(function, kinds)
     if is_front_end():
@@ -16,7 +16,7 @@ def return_type(function, kinds):
 
 
 def overload_of(function, kinds):
-    """Return what Numba has compiled of a function for arguments of given types."""
+    """The overload that Numba has compiled of a function for given argument types."""
     function, folded = chosen(function, kinds)
     function.compile(folded)
     return function.overloads[folded]

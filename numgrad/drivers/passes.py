@@ -46,7 +46,7 @@ HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.Ran
 class Passes(CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
-    others = "None"  # what the function gets besides arguments that computes with care
+    others = "None"  # what the careful function gets besides the arguments
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
 
     def __init__(
@@ -66,7 +66,7 @@ class Passes(CallersMemory):
         self.argnums = argnums
         self.out_argnum = None if out_argnum is None else self._checked_out_argnum(out_argnum)
         self.tangents = tangents  # the types of the tangents, for a directional derivative
-        self.out = None  # the arrays of the caller's to store the results in
+        self.out: list[Leaf] | None = None  # the arrays of the caller's to store the results in
         self.names = {}
         self.lines = []
         self.twin = function if function in DRIVERS else twin_of(function)
@@ -74,7 +74,7 @@ class Passes(CallersMemory):
         transform = DRIVERS.get(function)
         self.writes_numbers = transform is not None and transform.writes_numbers
         self.alike = self._alike()
-        self.inputs = []
+        self.inputs: list[Input] = []
         self.structures = {
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }
@@ -105,7 +105,7 @@ class Passes(CallersMemory):
         return frozenset(k - leading for k in written_arguments(self.function, kinds))
 
     def _state(self):
-        """Return the sources and types of what the function may write in the caller's memory."""
+        """The state in the caller's memory that the function may write: sources and types."""
         found = [
             held
             for position in sorted(self.written)
@@ -162,7 +162,7 @@ class Passes(CallersMemory):
         return max(duals, key=lambda dual: dual.depth, default=width)
 
     def _count(self, most):
-        """Return how many partials a pass carries."""
+        """The number of partials that a pass carries."""
         if self.tangents is not None:
             return 1
         value = self._value_type()
@@ -196,7 +196,7 @@ class Passes(CallersMemory):
     # The call of the twin
 
     def _call(self):
-        """Prepare the expression that calls the twin, and find out what it returns."""
+        """Prepare the call of the twin, and infer what it returns."""
         expressions = [expression for expression, _ in self.leading]
         kinds = [kind for _, kind in self.leading]
         remaining = iter(self.inputs)
@@ -212,7 +212,7 @@ class Passes(CallersMemory):
 
     @property
     def compiled(self):
-        """What Numba has compiled of the twin."""
+        """The overload of the twin."""
         return overload_of(self.twin, self.twin_kinds)
 
     def _argument(self, position, kind, remaining):
@@ -351,7 +351,7 @@ class Passes(CallersMemory):
         self.add(f"{set_partial}({duals}, first + lane, lane, {partial})", indent=indent + 1)
 
     def lanes_of(self, each, start):
-        """Return the source of which lanes of a chunk are numbers of an array, and of which."""
+        """The source of the lanes of a chunk that are an array's, and of its first number there."""
         size, lanes = f"{each.name}_numbers.size", self.dual.count
         return (
             f"first = {start} - {each.name}_offset",
@@ -362,7 +362,7 @@ class Passes(CallersMemory):
     # Care where a derivative is nan: see `numgrad.drivers.care`
 
     def _is_watched(self, watched):
-        """Return whether to look for nan: whether what was computed can be computed again."""
+        """Whether to look for nan: whether the passes can be repeated."""
         can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
         return watched and can_repeat and not (self.dual.is_careful or cuda_device.in_kernel())
 
@@ -388,11 +388,11 @@ class Passes(CallersMemory):
             self.add(f"({numbers}) = {again}" if numbers else again, indent=2)
 
     def careful(self):
-        """Return what makes the function that computes results again, and can be pickled."""
+        """The maker of the function that computes results again, which can be pickled."""
         raise NotImplementedError
 
     def filling(self, found):
-        """Return the body that puts what was found in the place of what is nan in results."""
+        """The body that puts careful derivatives in the place of nan in results."""
         fill, filled = self.name(care.fill, "fill"), self.name(care.filled, "filled")
         numbers = ""
         for k, (name, is_array) in enumerate(found):
@@ -403,7 +403,7 @@ class Passes(CallersMemory):
         return self.body(f"({numbers})")
 
     def outputs(self):
-        """Return the structure of what is differentiated."""
+        """The structure of the outputs."""
         if self.out_argnum is None:
             self._check_returned(self.returned)
             return structure_of("value", self.returned)
@@ -413,7 +413,7 @@ class Passes(CallersMemory):
         )
 
     def _check_returned(self, kind):
-        """Raise if the function returns what may hold derivatives out of reach, such as a list."""
+        """Raise if derivatives may escape in what the function returns, such as a list."""
         if isinstance(kind, types.BaseTuple):
             for item in kind.types:
                 self._check_returned(item)
@@ -424,7 +424,7 @@ class Passes(CallersMemory):
             )
 
     def values(self):
-        """Return the source of what the function itself returns."""
+        """The source of the primal value."""
         value_at, dual = self.name(parts.value_at, "value_at"), self.name(self.dual, "dual")
 
         def value(leaf):
@@ -433,12 +433,12 @@ class Passes(CallersMemory):
         return source_of(mapped(value, self.outputs()))
 
     def if_there(self, output, result):
-        """Return the source of what belongs to an output: None where the function returned that."""
+        """The source of an output's result: None where the function returned that."""
         if output.expression not in self.optional:
             return result
         place = self.optional.index(output.expression)
         return f"{self.name(or_none, 'or_none')}({result}, there[{place}])"
 
     def body(self, result):
-        """Return what has been written, with what to return."""
+        """The body of the lines so far, with a result."""
         return Body([*self.lines, f"return {result}"], self.names)

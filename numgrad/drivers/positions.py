@@ -1,4 +1,4 @@
-"""Which arguments a derivative is taken by, and which holds the output, by their positions."""
+"""The positions of the arguments to differentiate by, and of the output."""
 
 from typing import Any
 

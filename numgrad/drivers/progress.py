@@ -1,4 +1,4 @@
-"""What is told of a compilation that takes long: one line on the terminal, once."""
+"""Progress of a compilation that takes long: one line on the terminal, once."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ _compiling = threading.local()  # a derivative compiles others on its way: the f
 
 
 def is_wanted() -> bool:
-    """Return whether to tell: on a terminal, unless the variable NUMGRAD_PROGRESS is 0.
+    """Whether to report: on a terminal, unless the variable NUMGRAD_PROGRESS is 0.
 
-    With NUMGRAD_PROGRESS=1 it is told wherever stderr leads.
+    With NUMGRAD_PROGRESS=1 it reports wherever stderr leads.
     """
     setting = os.environ.get("NUMGRAD_PROGRESS", "")
     if setting in ("0", "1"):
@@ -23,8 +23,8 @@ def is_wanted() -> bool:
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """Tell of a compilation while it lasts, if it lasts longer than a second."""
+def reported(name: str) -> Iterator[None]:
+    """Report a compilation while it lasts, if it lasts longer than a second."""
     if getattr(_compiling, "is_under_way", False) or not is_wanted():
         yield
         return

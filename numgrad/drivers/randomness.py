@@ -40,7 +40,7 @@ keep, put_back_generators = copying(to_generators=False), copying(to_generators=
 
 @intrinsic
 def states_size(typingctx):
-    """Return how many bytes the states of the generators take."""
+    """The size of the generators' states in bytes."""
 
     def codegen(context, builder, sig, arguments):
         size = len(GENERATORS) * context.get_abi_sizeof(rnd_state_t)

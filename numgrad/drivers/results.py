@@ -6,7 +6,7 @@ from functools import partial
 from numba import get_num_threads, njit, prange, types
 
 from numgrad.drivers import care, chunks
-from numgrad.drivers.inputs import check_place, derivative_element
+from numgrad.drivers.inputs import Input, check_place, derivative_element
 from numgrad.drivers.passes import Passes
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.widths import FEWEST
@@ -22,7 +22,7 @@ class Result:
 
     name: str
     output: Leaf
-    by: object  # an Input
+    by: Input
     element: types.Type
 
     @property
@@ -62,7 +62,7 @@ class JacobianPasses(Passes):
     ):
         super().__init__(function, kinds, argnums, out_argnum=out_argnum, **options)
         self.settings = {"single": single, "out_argnum": out_argnum, "derives_all": derives_all}
-        self.results = []
+        self.results: list[Result] = []
         self.single = single
         self.derives_all = derives_all  # whether a result that is no float has derivative 0
         self.structure = mapped(self._of_output, self.outputs())
@@ -108,7 +108,7 @@ class JacobianPasses(Passes):
         self.take_care(self._found())
         self.restore()
         if self.out is not None:
-            self._copy_to_out()
+            self._copy_to(self.out)
             result = "out"
         else:
             result = source_of(mapped(lambda r: self.if_there(r.output, r.name), self.structure))
@@ -140,7 +140,7 @@ class JacobianPasses(Passes):
         self.check_unshared()
         if self.out is not None and not cuda_device.in_kernel():
             self.check_out(self.out)
-            self._check_apart()
+            self._check_disjoint(self.out)
         self.prepare()
         self.add(f"start = {self.begin}")
         self.save(self._needs_more_passes() and f"{self.begin} + {self.dual.count} < total")
@@ -224,16 +224,17 @@ class JacobianPasses(Passes):
         """Return the source of the caller's array, or of another if inputs are read from it."""
         if cuda_device.in_kernel():
             return place.expression
-        apart, element = self.name(chunks.apart, "apart"), self.name(result.element, "element")
+        disjoint = self.name(chunks.disjoint, "disjoint")
+        element = self.name(result.element, "element")
         inputs = "".join(f"{e.leaf.expression}, " for e in self.inputs if e.leaf.is_array)
         other = self.working_array(result.shape(), element)
-        return f"{place.expression} if {apart}({place.expression}, ({inputs})) else {other}"
+        return f"{place.expression} if {disjoint}({place.expression}, ({inputs})) else {other}"
 
-    def _check_apart(self):
+    def _check_disjoint(self, places):
         """Raise if the results would overwrite each other."""
-        check = self.name(chunks.check_apart, "check_apart")
-        for k, place in enumerate(self.out[1:]):
-            others = "".join(f"{other.expression}, " for other in self.out[: k + 1])
+        check = self.name(chunks.check_disjoint, "check_disjoint")
+        for k, place in enumerate(places[1:]):
+            others = "".join(f"{other.expression}, " for other in places[: k + 1])
             self.add(f"{check}({place.expression}, ({others}))")
 
     def _store(self, indent, *, first):
@@ -288,8 +289,8 @@ class JacobianPasses(Passes):
         partial, dual = self.name(parts.partial_at, "partial_at"), self.name(self.dual, "dual")
         return f"{partial}({dual}, {output}, {lane})"
 
-    def _copy_to_out(self):
-        for result, place in zip(self.results, self.out, strict=True):
+    def _copy_to(self, places):
+        for result, place in zip(self.results, places, strict=True):
             if not (cuda_device.in_kernel() and self._is_in_place(place)):
                 self.add(f"{self.name(chunks.bring, 'bring')}({place.expression}, {result.name})")
 

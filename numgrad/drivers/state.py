@@ -1,4 +1,4 @@
-"""What a function may write besides numbers with derivatives, as its caller left it in each pass.
+"""The state that a function may write besides duals, put back before each pass.
 
 Arrays of floats that a function writes are arrays of duals to it, written anew for each pass. All
 else that it writes, it writes in the caller's own memory: a copy is taken before the first pass if
@@ -44,7 +44,7 @@ IMMUTABLE = (
 
 
 def is_immutable(kind):
-    """Return whether nothing can be written to a value of a type."""
+    """Whether nothing can be written to a value of a type."""
     if isinstance(kind, types.BaseTuple):
         return all(map(is_immutable, kind.types))
     if isinstance(kind, types.Optional):
@@ -59,7 +59,7 @@ def has_memory_within(element):
 
 
 def can_be_saved(kind):
-    """Return whether a value can be copied and put back."""
+    """Whether a value can be copied and put back."""
     if isinstance(kind, types.BaseTuple):
         return all(map(can_be_saved, kind.types))
     if isinstance(kind, types.Array):
@@ -77,7 +77,7 @@ def can_be_saved(kind):
 
 
 def saved(value):
-    """Return what a value holds, copied."""
+    """A copy of what a value holds."""
     raise NotImplementedError("compiled code only")
 
 
@@ -255,11 +255,11 @@ def put_back_bytes(typingctx, record, line):
     return types.void(record, line), codegen
 
 
-# What is to be saved of an argument
+# The state in an argument
 
 
 def held_in(expression, kind, *, floats=False):
-    """Return the sources and types of all that a function may write in place in an argument.
+    """The state in an argument that a function may write: sources and types.
 
     Arrays of floats are left out where the function gets arrays of duals for them.
     """
@@ -275,7 +275,7 @@ def held_in(expression, kind, *, floats=False):
 
 
 def holds_floats(kind):
-    """Return whether a type is that of arrays that a function gets as arrays of duals."""
+    """Whether a type is that of arrays that a function gets as arrays of duals."""
     return isinstance(kind, types.Array) and Leaf("", kind).is_floating
 
 
@@ -290,8 +290,8 @@ def arrays_in(expression, kind):
     return [(expression, kind)] if isinstance(kind, types.Array) else []
 
 
-def told_of(function, position, kind):
-    """Return what to tell where something written can't be put back for the next pass."""
+def unsaved_message(function, position, kind):
+    """The message where state can't be put back for the next pass."""
     return (
         f"{function.py_func.__name__} may write to its argument {position}, which must be as it "
         f"was each time that the function is called here, and a {kind} can't be copied; pass "

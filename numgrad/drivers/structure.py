@@ -1,5 +1,6 @@
 """The structure of arguments and results: numbers and arrays, in tuples to any depth."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,11 @@ def argument(position):
     They are numbered from 1: a function as the first of a tuple would make Numba warn.
     """
     return f"arguments[{position + 1}]"
+
+
+def position_of(expression):
+    """The position of the argument that an expression is a part of."""
+    return int(re.findall(r"\d+", expression)[0]) - 1
 
 
 def is_number(kind):
@@ -92,5 +98,5 @@ def rebuilt(expression, kind, replace, name):
 
 
 def is_integer(number):
-    """Return whether an argument is an integer, of Python or NumPy."""
+    """Whether an argument is an integer, of Python or NumPy."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)

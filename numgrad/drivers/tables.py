@@ -1,4 +1,4 @@
-"""Which arguments of a function are tables: those of which it takes items."""
+"""Tables among the arguments of a function: those of which it takes items."""
 
 import inspect
 from functools import cache

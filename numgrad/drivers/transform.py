@@ -1,4 +1,4 @@
-"""What all transforms share: an object that is called from Python and from compiled code.
+"""The base of all transforms: an object that is called from Python and from compiled code.
 
 A transform owns *drivers*: functions with the parameters of the user's, whose bodies the transform
 writes anew for each combination of argument types.
@@ -63,7 +63,7 @@ def compiled(function):
 
 
 def is_in_table(function):
-    """Return whether a thing is a function of the table, and not of Python's."""
+    """Whether a thing is a function of the table, and not of Python's."""
     return not inspect.isfunction(function) and hashable(function) and function in TABLE
 
 
@@ -96,7 +96,6 @@ class Transform:
     summary = "a transform"
     options = INLINED  # with which compiled code's driver is compiled
     takes_out = True  # whether drivers have a parameter ``out``, where there is room for it
-    stores_results = False  # whether it has a parameter out for all of its results
 
     def __init__(self, function, *settings):
         function = original_of(function)
@@ -110,11 +109,16 @@ class Transform:
         self.__name__ = self.__qualname__ = self.label()
         self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
 
+    @property
+    def stores_results(self):
+        """Whether it has a parameter out for all of its results."""
+        return False
+
     def inner_name(self):
         return getattr(self.original, "__name__", repr(self.original))
 
     def label(self):
-        """Return how the transform was made."""
+        """The expression that makes the transform."""
         names = list(inspect.signature(type(self).maker).parameters)[1:]
         defaults = [p.default for p in inspect.signature(type(self).maker).parameters.values()][1:]
         given = [
@@ -136,7 +140,7 @@ class Transform:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """What is shown of the parameters, ``out`` among them."""
+        """The parameters as shown, ``out`` among them."""
         header = Header(self)
         signature = inspect.Signature(self.parameters)
         return with_out(signature) if header.takes_out else signature
@@ -169,7 +173,7 @@ class Transform:
         return self._drivers.setdefault(key, driver)
 
     def hint(self, arguments):
-        """Return what the arguments of a call from Python tell of the passes to make."""
+        """A hint at the passes to make, from the arguments of a call from Python."""
         return
 
     def item_hint(self, arguments):
@@ -192,7 +196,7 @@ class Transform:
         return Header(self).split(kinds)[0]
 
     def draws(self, kinds):
-        """Return whether a call may draw random numbers."""
+        """Whether a call may draw random numbers."""
         return draws(self.function, self.passed_on(kinds))
 
     @property
@@ -202,9 +206,9 @@ class Transform:
         return inner is not None and inner.writes_numbers
 
     def positions_written(self, kinds):
-        """Return the places in a call of the driver of what it may write to: inputs, and outputs.
+        """The positions of the driver's arguments that it may write: inputs, and outputs.
 
-        The types are those of the driver's parameters, or None where they are not known.
+        The types are those of the driver's parameters, or None if unknown.
         """
         header = Header(self)
         named = header.parameters.split(", ")
@@ -217,7 +221,7 @@ class Transform:
         return {k + 1 if out and k >= out[0] else k for k in written}, out if place else []
 
     def inputs_of_results(self, kinds):
-        """Return, for each result by turns, the inputs it is a derivative by; None: not known."""
+        """The inputs that each result is a derivative by, or None if unknown."""
         return
 
     def implementation(self, kinds, out, hint):
@@ -263,7 +267,7 @@ class Driver(CPUDispatcher):
 
     def compile(self, sig):
         """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
-        with progress.told(self.label):
+        with progress.reported(self.label):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:
@@ -293,7 +297,7 @@ class DriverCompiler(_FunctionCompiler):
         return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
 
     def _compile_core(self, args, return_type):
-        """Compile the derivative, and stamp it with what it is made from."""
+        """Compile the derivative, and stamp it with its origins."""
         stamp = stamping.stamp_for(functions_in(self.transform))
         compiled = super()._compile_core(args, return_type)
         attach(stamp, compiled)

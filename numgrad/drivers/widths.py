@@ -1,4 +1,4 @@
-"""How many partials a pass carries.
+"""The width of a pass: how many partials it carries.
 
 Measured (``benchmarks/chunks.py``): a pass costs least a partial when the partials of one number
 fill four vector registers, of which a processor has 16 or 32. LLVM splits powers of two into whole
@@ -26,7 +26,7 @@ def register_bytes():
 
 
 def most_partials(value):
-    """Return how many partials of a type of value a pass carries at most."""
+    """The most partials of a type of value that a pass carries."""
     if cuda_device.in_kernel() and not is_carrier(value):
         return FEWEST  # a thread of a GPU has no vectors, and its registers are those of its block
     if is_carrier(value):
@@ -43,7 +43,7 @@ def counts_for_arrays(value):
 
 
 def count_for(value, inputs):
-    """Return how many partials to carry for so many inputs."""
+    """The number of partials to carry for so many inputs."""
     most = most_partials(value)
     if inputs >= most:
         return most

@@ -1,4 +1,4 @@
-"""Which arguments of a function may be written to, be it a user's or the driver of a transform."""
+"""The arguments that a function may write to, be it a user's or the driver of a transform."""
 
 from numba import types
 
@@ -23,14 +23,14 @@ def written_arguments(function, kinds):
 
 
 def draws(function, kinds):
-    """Return whether a function may draw random numbers from generators that all share."""
+    """Whether a function may draw random numbers from generators that all share."""
     if function in DRIVERS:
         return DRIVERS[function].draws(kinds)
     return draws_randomly(function, tuple(map(without_derivatives, kinds)))
 
 
 def has_methods(kind):
-    """Return whether a type is that of objects whose methods may change them.
+    """Whether a type is that of objects whose methods may change them.
 
     A generator of random numbers is another with each of them.
     """

@@ -43,9 +43,6 @@ class Carrier(types.Type):
     ``value`` is the type of the value, ``depth`` the place among nested derivatives.
     """
 
-    is_outlined = False  # whether calls of the table are so long that each is a function of its own
-    is_row_of_floats = False  # whether one lies in memory as floats that scale and add up with it
-
     def __init__(self, value, depth, name):
         self.value = value
         self.depth = depth
@@ -58,18 +55,28 @@ class Carrier(types.Type):
 
     @property
     def order(self):
-        """How many corrections make an approximation exact whose value is exact already.
+        """The number of corrections that make an approximation exact whose value is exact.
 
         Each makes what is carried exact to one order more: there are as many as carriers nest.
         """
         return 1 + (self.value.order if is_carrier(self.value) else 0)
+
+    @property
+    def is_outlined(self):
+        """Whether calls of the table are so long that each is a function of its own."""
+        return False
+
+    @property
+    def is_row_of_floats(self):
+        """Whether one lies in memory as floats that scale and add up with it."""
+        return False
 
     def with_value(self, value):
         """Make the type that carries the same along with another type of values."""
         raise NotImplementedError
 
     def is_alike(self, other):
-        """Tell whether another type differs in the type of its value at most."""
+        """Whether another type differs in the type of its value at most."""
         return type(other) is type(self) and other.depth == self.depth
 
     # While code is emitted
@@ -170,12 +177,12 @@ def is_carrier(argtype):
 
 
 def is_active(argtype, carrier):
-    """Tell whether a number carries something at the depth of a carrier."""
+    """Whether a number carries something at the depth of a carrier."""
     return is_carrier(argtype) and argtype.depth == carrier.depth
 
 
 def is_constant_for(carrier, other):
-    """Tell whether a number of another type has no part in what a carrier carries."""
+    """Whether a number of another type has no part in what a carrier carries."""
     return other.depth < carrier.depth if is_carrier(other) else isinstance(other, CONSTANT)
 
 
@@ -187,7 +194,7 @@ def unified_constant(typingctx, value, constant):
 
 
 def is_none(argtype):
-    """Tell whether there is nothing: a slope that doesn't exist, or an argument left out."""
+    """Whether there is nothing: a slope that doesn't exist, or an argument left out."""
     return argtype is None or isinstance(argtype, types.NoneType | types.Omitted)
 
 

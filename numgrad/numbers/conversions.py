@@ -9,9 +9,9 @@ from numgrad.rules import registry
 
 
 @intrinsic
-def converted(typingctx, number, kind):
+def converted(typingctx, number, number_class):
     """Return a number as another type."""
-    wanted = kind.instance_type
+    wanted = number_class.instance_type
 
     def codegen(context, builder, sig, arguments):
         return context.cast(builder, arguments[0], number, wanted)

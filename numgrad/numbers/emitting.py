@@ -2,13 +2,13 @@
 
 
 def signature_of(typingctx, function, argtypes):
-    """Find the signature of a function for arguments of some types; None if there is none."""
+    """Find the signature of a function for given argument types, or None."""
     callee = typingctx.resolve_value_type(function)
     return typingctx.resolve_function_type(callee, tuple(argtypes), {})
 
 
 def return_type(typingctx, function, argtypes):
-    """Find the type of what a function returns for arguments of some types, or None."""
+    """Find the return type of a function for given argument types, or None."""
     sig = signature_of(typingctx, function, argtypes)
     return None if sig is None else sig.return_type
 

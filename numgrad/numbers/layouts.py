@@ -60,14 +60,14 @@ def _line_of(array):
     return lambda array: array.ravel()
 
 
-def layout_of_elementwise(function, kinds):
+def layout_of_elementwise(function, argtypes):
     """Return the layout that Numba gives to what a function computes element by element."""
-    layouts = [kind.layout for kind in kinds if isinstance(kind, types.Array)]
-    if function is np.clip and isinstance(kinds[0], types.Array):
+    layouts = [argtype.layout for argtype in argtypes if isinstance(argtype, types.Array)]
+    if function is np.clip and isinstance(argtypes[0], types.Array):
         layouts = layouts[:1]
     if function is np.where:
-        condition, *choices = kinds
-        are_arrays = all(isinstance(kind, types.Array) for kind in choices)
+        condition, *choices = argtypes
+        are_arrays = all(isinstance(argtype, types.Array) for argtype in choices)
         first = getattr(condition, "layout", "C")
         layouts = layouts if are_arrays else [first]
         return "F" if first == "F" and set(layouts) == {"F"} else "C"

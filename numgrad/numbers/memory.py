@@ -1,4 +1,4 @@
-"""How complex carriers lie in memory."""
+"""The layout of complex carriers in memory."""
 
 from llvmlite import ir
 from numba.core import cgutils

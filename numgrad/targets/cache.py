@@ -67,7 +67,7 @@ class _PackageCache(FunctionCache):  # type: ignore[misc]
         self._name = function.__qualname__
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        """Return what tells one entry from another: the name says what a function closes over.
+        """The key of an entry: the name says what a function closes over.
 
         Numba would hash the functions that it closes over, which differ from process to process.
         """
@@ -91,7 +91,7 @@ class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]
 
 
 def _stamp(folder: Path) -> list[tuple[str, int, int]]:
-    """Return what tells whether a source in a folder, or in one within it, has changed."""
+    """The times and sizes of all sources in a folder, which tell whether one has changed."""
     found = []
     for inside, _, names in os.walk(folder):
         for name in names:

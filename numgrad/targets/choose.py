@@ -24,7 +24,7 @@ _asking = threading.RLock()
 
 
 def thread_count(results: int) -> int:
-    """Return how many of Numba's threads may derive so many results.
+    """The number of Numba's threads that may derive so many results.
 
     One, where a launch would not pay or would not be safe: Numba's workqueue aborts the process
     when two Python threads launch at once. In a child forked after its parent had launched, GNU
@@ -45,7 +45,7 @@ def thread_count(results: int) -> int:
 
 
 def _alone() -> bool:
-    """Return whether this is the main thread and no other is known.
+    """Whether this is the main thread and no other is known.
 
     A thread that wasn't started by the threading module isn't counted, but it isn't the main one.
     """
@@ -97,7 +97,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def most_cached_bytes() -> int:
-    """Return how many bytes of results to store in the cache at most, rather than past it.
+    """The most bytes of results to store in the cache, rather than past it.
 
     Measured: more than a quarter of the cache are faster stored past it, even if all would fit.
     """
@@ -105,7 +105,7 @@ def most_cached_bytes() -> int:
 
 
 def stays_cached(sample_bytes: int) -> bool:
-    """Return whether samples read once are still in the cache after so many more."""
+    """Whether samples read once are still in the cache after so many more."""
     return sample_bytes <= cache_bytes() // 8
 
 

@@ -1,4 +1,4 @@
-"""What Numba knows of numgrad: when it takes in what was registered."""
+"""Registration with Numba: when it takes in what was registered."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

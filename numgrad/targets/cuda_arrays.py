@@ -17,14 +17,14 @@ DEFAULT_STREAM = 1  # as DLPack numbers it
 
 
 def is_on_device(array: Any) -> bool:
-    """Return whether an object is an array that lies on a GPU."""
+    """Whether an object is an array that lies on a GPU."""
     if isinstance(array, np.ndarray | np.generic | int | float | complex | list | tuple):
         return False
     return getattr(array, "__cuda_ndarray__", False) or interface_of(array) is not None
 
 
 def interface_of(array: Any) -> dict[str, Any] | None:
-    """Return what an array says of its memory on a GPU, or None."""
+    """The CUDA array interface of an array, or None."""
     try:
         interface: dict[str, Any] | None = getattr(array, "__cuda_array_interface__", None)
     except TypeError:  # PyTorch of a tensor that lies elsewhere
@@ -35,13 +35,13 @@ def interface_of(array: Any) -> dict[str, Any] | None:
 
 
 def _kind_of_device(array: Any) -> int | None:
-    """Return where DLPack says that an array lies, if it says."""
+    """The kind of device that an array lies on by DLPack, or None."""
     tell = getattr(array, "__dlpack_device__", None)
     return int(tell()[0]) if callable(tell) and hasattr(array, "__dlpack__") else None
 
 
 def _interface_by_dlpack(array: Any) -> dict[str, Any]:
-    """Return what DLPack says of an array, in the words of the other interface.
+    """The CUDA array interface of an array that has DLPack's alone.
 
     The library lets the default stream wait for whatever still writes the array.
     """
@@ -146,7 +146,7 @@ def empty(count: int, dtype: np.dtype[Any], stream: Any) -> Any:
 
 
 def free_bytes() -> float:
-    """Return how much memory of the device is free."""
+    """The free memory of the device in bytes."""
     return float(ready().current_context().get_memory_info().free)
 
 

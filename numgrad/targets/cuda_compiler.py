@@ -1,4 +1,4 @@
-"""What numba-cuda compiles: kernels, functions that they call, and what it must know of ours."""
+"""Compilation by numba-cuda: kernels, their callees, and our definitions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ def code_of(
     contraction: bool = False,
     resident: int = 1,
 ) -> Any:
-    """Return what the compiler of CUDA makes of a kernel: its ``library`` holds LLVM IR and PTX.
+    """The overload of a kernel: its ``library`` holds LLVM IR and PTX.
 
     No device is needed, if none of the functions called are `device` functions.
     """
@@ -102,7 +102,7 @@ def function_in_kernels(
     carry: Callable[[tuple[Any, ...]], Callable[[Any], bool] | None] = lambda _: None,
     explained: Callable[[Exception], Exception] | None = None,
 ) -> Any:
-    """Return what kernels call in place of a function compiled by rules of ours.
+    """The function for kernels in place of one compiled by rules of ours.
 
     ``source`` gives its source for arguments of some types; ``carry`` a pass to run over it once
     every variable has one definition, or None; ``explained`` the error to raise for the compiler's.
@@ -125,14 +125,14 @@ def compiling() -> Iterator[None]:
 
 
 def return_type(function: Any, kinds: Any) -> Any:
-    """Return the type of what a function returns in a kernel for arguments of some types."""
+    """The return type of a function in a kernel for given argument types."""
     from numgrad.targets import cuda_functions
 
     return cuda_functions.return_type(function, tuple(kinds))
 
 
 def front_end_state(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Any:
-    """Return what numba-cuda knows of a function after type inference, without compiling it."""
+    """The state of numba-cuda's front end after type inference of a function."""
     from numgrad.targets import cuda_functions
 
     return cuda_functions.front_end_state(function, kinds)

@@ -17,7 +17,7 @@ INSTALL = "pip install 'numba-numgrad[cuda]'"
 
 
 def availability() -> tuple[bool, str]:
-    """Tell whether kernels can run on a GPU here.
+    """Whether kernels can run on a GPU here.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def availability() -> tuple[bool, str]:
 
 @cache
 def is_installed() -> bool:
-    """Return whether numba-cuda is there."""
+    """Whether numba-cuda is there."""
     return find_spec("numba_cuda") is not None
 
 
@@ -90,7 +90,7 @@ def _availability() -> tuple[bool, str]:
 
 @cache
 def simulated() -> bool:
-    """Return whether kernels run in Numba's simulator (NUMBA_ENABLE_CUDASIM=1)."""
+    """Whether kernels run in Numba's simulator (NUMBA_ENABLE_CUDASIM=1)."""
     loaded()
     import numba
 
@@ -98,7 +98,7 @@ def simulated() -> bool:
 
 
 def in_kernel() -> bool:
-    """Return whether Numba is compiling for CUDA."""
+    """Whether Numba is compiling for CUDA."""
     from numba.core.target_extension import current_target
 
     return bool(current_target() == "cuda")

@@ -46,7 +46,7 @@ def compiled(
     contraction: bool,
     pipeline: Any = CUDACompiler,
 ) -> Any:
-    """Return what numba-cuda makes of a function for arguments of some types.
+    """The overload that numba-cuda compiles of a function for given argument types.
 
     It is its ``compile_cuda`` with two things more: a pipeline, and whether products and sums may
     be contracted.
@@ -81,7 +81,7 @@ def flags_for(capability: tuple[int, int]) -> Any:
 
 @global_compiler_lock  # type: ignore[untyped-decorator]
 def front_end_state(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Any:
-    """Return what numba-cuda knows of a function after type inference, without compiling it."""
+    """The state of numba-cuda's front end after type inference of a function."""
     flags = flags_for(get_current_device().compute_capability)
     with numba_target_override(), ConfigStack().enter(flags.copy()):
         pipeline = CUDACompiler(
@@ -114,7 +114,7 @@ class DeviceFunction(CUDADispatcher):  # type: ignore[misc]
         self._source, self._carry, self._explained = source, carry, explained
 
     def compile_device(self, args: tuple[Any, ...], return_type: Any = None) -> Any:
-        """Return what is compiled for arguments of some types, once for each combination."""
+        """The overload for given argument types, compiled once for each combination."""
         args = tuple(args)
         if args not in self.overloads:
             try:
@@ -169,7 +169,7 @@ def compiler_with(carry: Callable[[Any], bool]) -> Any:
 
 
 def return_type(function: Any, kinds: tuple[Any, ...]) -> Any:
-    """Return the type of what a function returns in a kernel for arguments of some types."""
+    """The return type of a function in a kernel for given argument types."""
     typing = cuda_target.typing_context
     kind = typing.resolve_value_type(function)
     return typing.resolve_function_type(kind, tuple(kinds), {}).return_type

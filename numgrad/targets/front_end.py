@@ -1,4 +1,4 @@
-"""The part of a compiler's pipeline that finds out types, without the part that makes code."""
+"""The front end of a compiler's pipeline: up to type inference, without code generation."""
 
 from typing import Any
 

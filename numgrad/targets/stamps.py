@@ -1,4 +1,4 @@
-"""What tells whether machine code in a cache of Numba's was made by what runs now.
+"""Stamps, which tell whether machine code in a cache of Numba's was made by what runs now.
 
 Numba keeps the code of a function made with ``cache=True`` by that function's own file, and links
 into it the code of all it calls, numgrad's included. What numgrad compiles therefore carries a
@@ -31,7 +31,7 @@ class StaleError(OSError):
 
 
 def package() -> tuple[str, ...]:
-    """Return what tells one numgrad from another, and what it was compiled with."""
+    """The versions of numgrad and of what it is compiled with, and a digest of its source."""
     version = sys.modules["numgrad"].__version__
     libraries = numba.__version__, np.__version__, llvmlite.__version__, sys.version
     return version, _digest_of_sources(), *libraries

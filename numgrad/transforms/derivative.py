@@ -50,7 +50,7 @@ class Derivative(Targeted, Jacobian):
         return None
 
     def _whole(self, count):
-        """Return which arguments stay whole: tables, of which the function takes items."""
+        """The arguments that stay whole: tables, of which the function takes items."""
         if self.function in DRIVERS:
             return frozenset()
         by, _ = positions_of(self.function, self.argnums, count)
@@ -84,7 +84,7 @@ class Derivative(Targeted, Jacobian):
 
 
 def has_no_limits(passes):
-    """Return whether a derivative by one number is nan only where care would not help."""
+    """Whether a derivative by one number is nan only where care would not help."""
     return passes.dual.count == 1 and care.is_arithmetic(passes.compiled)
 
 
@@ -199,7 +199,7 @@ def together(length, other):
 
 @internal_njit
 def size_of_shape(shape):
-    """Return how many elements an array of a shape has."""
+    """The number of elements of an array of a shape."""
     size = 1
     for length in shape:
         size *= length

@@ -89,7 +89,7 @@ def html_of(section: Section) -> str:
 
 @dataclass
 class Reading:
-    """What one compiled form of a function does, line by line."""
+    """One compiled form of a function, read line by line."""
 
     active: set[int] = field(default_factory=set)
     notes: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -121,7 +121,7 @@ def statements(blocks: dict[int, Any]) -> Iterator[Any]:
 
 
 def is_active(statement: Any, value: Any, typemap: dict[str, Any]) -> bool:
-    """Return whether a statement gives derivatives to a variable."""
+    """Whether a statement gives derivatives to a variable."""
     if carrier_in(typemap.get(statement.target.name)) is None:
         return False
     # a number that only becomes a dual where branches meet, such as a sum's first 0.0, has none
@@ -148,7 +148,7 @@ def note_call(reading: Reading, place: Any, function: Any, signature: Any) -> No
 
 
 def note_of_callee(reading: Reading, callee: Any, kinds: Any, *, on_duals: bool) -> str:
-    """Return what became of a compiled function; one compiled on duals is to be shown too."""
+    """The note on a compiled callee; one compiled on duals is to be shown too."""
     name = name_of(callee)
     if not on_duals:
         return f"{name} as it is"

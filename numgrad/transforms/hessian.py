@@ -99,7 +99,7 @@ class Hessian(Jacobian):
         return (HessianPasses, self.half) if self._has_mirror(kinds) else super().method(kinds)
 
     def _has_mirror(self, kinds):
-        """Return whether half of the Hessian tells all: all inputs are of one type, in arrays."""
+        """Whether half of the Hessian tells all: all inputs are of one type, in arrays."""
         positions, _ = positions_of(self.function, self.argnums, len(kinds))
         inputs = [
             leaf for position in positions for leaf in leaves(structure_of("", kinds[position]))

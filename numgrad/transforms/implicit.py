@@ -29,7 +29,7 @@ from numgrad.twin.twin import twin_of
 
 
 class ImplicitRoot(Transform):
-    """What a solver finds, differentiated by the equation that it solves."""
+    """A solver's root, differentiated by the equation that it solves."""
 
     summary = "the root, with its derivatives,"
     options = INTERNAL  # not inlined: a solver is long, and its call costs nothing beside it
@@ -87,10 +87,11 @@ class Lifting:
         self.kinds = kinds
         self.levels = len(set().union(*map(depths_in, kinds)))
         residual = root.residual
+        slopes: Any = jacobian(residual)  # a transform
         self.names = {
             "solve": root.function,
             "residual": residual if residual in DRIVERS else twin_of(residual),
-            "slopes_of": jacobian(residual).driver(FEWEST),  # most unknowns have few components
+            "slopes_of": slopes.driver(FEWEST),  # most unknowns have few components
             "primal": primal,
             "check_unwritten": check_unwritten,
         }
@@ -122,7 +123,7 @@ class Lifting:
         return Body([*self.lines, f"return {result}"], self.names)
 
     def _saved(self, unknown):
-        """Return the source that copies what the residual may write, which is called many times."""
+        """The source that saves the state that the residual may write, for its next call."""
         residual = self.root.residual
         written = written_arguments(residual, (unknown, *self.kinds))
         self.state = [
@@ -134,7 +135,7 @@ class Lifting:
         for position in sorted(written - {0}):
             if not state.can_be_saved(self.kinds[position - 1]):
                 kind = self.kinds[position - 1]
-                raise DifferentiationError(state.told_of(residual, position, kind))
+                raise DifferentiationError(state.unsaved_message(residual, position, kind))
         return [f"saved{k} = saved({source})" for k, (source, _) in enumerate(self.state)]
 
     def _put_back(self):
@@ -184,7 +185,7 @@ class Lifting:
         return name
 
     def _checks_of_written(self):
-        """Return the source that finds out what the solver stored where derivatives were."""
+        """The source that checks what the solver stored where derivatives were."""
         written = written_arguments(self.root.function, tuple(self.primal_kinds))
         return [
             f"check_unwritten({leaf.expression}, p{position}{leaf.expression.removeprefix(whole)})"

@@ -65,7 +65,7 @@ class Jacobian(Transform):
         return driver
 
     def hint(self, arguments):
-        """Return how many inputs the arguments of a call from Python hold, rounded up."""
+        """The number of inputs in the arguments of a call from Python, rounded up."""
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
         try:
             inputs = sum([size_of(arguments[argnum]) for argnum in argnums])
@@ -130,7 +130,7 @@ class Jacobian(Transform):
         return passes
 
     def method(self, kinds):
-        """Return the kind of passes to make for arguments of some types, and over what function."""
+        """The class of the passes for given argument types, and the function to make them over."""
         return JacobianPasses, self.function
 
 
@@ -141,14 +141,14 @@ HINTS = [max(FEWEST, 1 << (inputs - 1).bit_length()) for inputs in range(MANY)]
 
 
 def size_of(argument):
-    """Return how many inputs an argument holds."""
+    """The number of inputs in an argument."""
     if type(argument) is np.ndarray:
         return argument.size
     return sum(map(size_of, argument)) if isinstance(argument, tuple) else 1
 
 
 def inputs_in(kind):
-    """Return how many inputs an argument of a kernel's function holds, as far as its type tells."""
+    """The number of inputs in an argument of a kernel's function, as far as its type tells."""
     return sum(
         prod(getattr(leaf.kind, "sizes", ())) if leaf.is_array else 1
         for leaf in leaves(structure_of("", kind))

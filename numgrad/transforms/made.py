@@ -34,14 +34,14 @@ def _made(kind, function, *settings):
 
 
 def tracer() -> Any:
-    """Load what differentiates in plain Python."""
+    """Load the tracer, which differentiates in plain Python."""
     from numgrad.tracer import derivatives
 
     return derivatives
 
 
 def is_traced(function: Any) -> bool:
-    """Tell whether a function is a transform made with ``jit=False``."""
+    """Whether a function is a transform made with ``jit=False``."""
     return isinstance(function, tuple(TRACED.values()))
 
 

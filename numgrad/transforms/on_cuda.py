@@ -8,6 +8,7 @@ writes a kernel for it. Inside, an item's arrays have shapes that are known whil
 import operator
 from dataclasses import dataclass
 from functools import cache, reduce
+from typing import Any
 
 import numpy as np
 from numba import typeof, types
@@ -81,7 +82,7 @@ class Points:
 class Tuple:
     """A tuple of arguments."""
 
-    members: tuple[object, ...]
+    members: tuple["Argument", ...]
 
     @property
     def item(self):
@@ -90,6 +91,9 @@ class Tuple:
     def source(self, name, writer):
         items = [member.source(f"{name}[{k}]", writer) for k, member in enumerate(self.members)]
         return source_of(tuple(items))
+
+
+Argument = Whole | Along | Points | Tuple
 
 
 class Writer:
@@ -202,7 +206,7 @@ def map_items(transform, arguments, axes, out):
     cuda_device.ready()
     if cuda_device.simulated():
         return simulated(transform, arguments, out)
-    counts = []
+    counts: list[int] = []
     described = tuple(along(*pair, counts) for pair in zip(arguments, axes, strict=True))
     if not counts:
         raise TypeError(
@@ -214,7 +218,7 @@ def map_items(transform, arguments, axes, out):
 
 
 def along(argument, axis, counts):
-    """Return what an item has of an argument; note how many items there are."""
+    """The part of an argument that an item gets; note how many items there are."""
     if isinstance(argument, tuple):
         return Tuple(tuple(along(member, axis, counts) for member in argument))
     if axis is None:
@@ -237,7 +241,8 @@ def map_points(transform, arguments, out):
     if cuda_device.simulated() or not any(map(is_array, arguments)):
         return simulated(transform, arguments, out)
     shape = np.broadcast_shapes(*(shadow_of(a).shape for a in arguments if is_array(a)))
-    described, spread = [], []
+    described: list[Argument] = []
+    spread: list[Any] = []
     for argument in arguments:
         if not is_array(argument):
             described.append(Whole(typeof(argument)))
@@ -254,7 +259,7 @@ def map_points(transform, arguments, out):
 
 
 def simulated(transform, arguments, out):
-    """Return what the host computes: the simulator runs kernels as Python, and duals are none."""
+    """The results of the host: the simulator runs kernels as Python, where there are no duals."""
     host = [mapped(shadow_of, argument) for argument in arguments]
     keywords = {} if out is None else {"out": mapped(shadow_of, out)}
     results = Transform.__call__(transform, *host, **keywords)
@@ -269,8 +274,8 @@ def simulated(transform, arguments, out):
 class Spread:
     """An array, and the shadow of the shape that it has taken."""
 
-    array: object
-    shadow: object
+    array: Any  # of NumPy, or of a library for GPUs
+    shadow: np.ndarray[Any, Any]
 
 
 def run(function, described, arguments, shape, out):
@@ -365,7 +370,7 @@ def checked(out, shapes, dtypes):
 
 
 def is_distinct(array):
-    """Return whether every element has a place of its own: see `numgrad.drivers.layouts`."""
+    """Whether every element has a place of its own: see `numgrad.drivers.layouts`."""
     end = array.itemsize
     pairs = zip(map(abs, array.strides), array.shape, strict=True)
     for stride, length in sorted(pair for pair in pairs if pair[1] > 1):

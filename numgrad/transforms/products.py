@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -81,7 +82,7 @@ class JvpPasses(Passes):
         return partial(careful_function, self.function, self.kinds, self.directions)
 
     def again(self):
-        """Return the body of a function of what is given and ``results``, which it fills."""
+        """The body of a function of the arguments and ``results``, which it fills."""
         self._compute()
         return self.filling(self._found())
 
@@ -105,7 +106,7 @@ class JvpPasses(Passes):
             (side, output): place
             for (side, output), place in zip(
                 [(side, output) for side in self.sides for output in stored],
-                self.out or [None] * (len(stored) * len(self.sides)),
+                self.out or repeat(None, len(stored) * len(self.sides)),
                 strict=True,
             )
         }
@@ -181,7 +182,7 @@ def careful_function(function, kinds, tangents):
 
 
 def is_stored(output):
-    """Return whether an output is an array whose values and tangents are taken apart."""
+    """Whether an output is an array whose values and tangents are taken apart."""
     return output.is_array and output.is_floating
 
 
@@ -222,7 +223,7 @@ class Jvp(Transform):
         )
 
     def written(self, kinds):
-        """Return whether the tuple of primals is written to: a derivative tells no more of them."""
+        """Whether the tuple of primals is written to: a derivative tells no more of them."""
         return frozenset([0] if super().written(kinds) else [])
 
     def passed_on(self, kinds):
@@ -332,13 +333,13 @@ def jvp(
 
 
 def called(transform, primals, tangents, out):
-    """Return what a transform makes of a call from Python."""
+    """The result of a call of a transform from Python."""
     given = {} if out is None else {"out": out}
     return transform(as_tuple(primals), as_tuple(tangents), **given)
 
 
 def is_none(*tangents):
-    """Return whether there is no tangent at all."""
+    """Whether there is no tangent at all."""
     return all(tangent is None for tangent in tangents)
 
 

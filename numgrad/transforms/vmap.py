@@ -30,7 +30,7 @@ class Targeted(Transform):
         return Transform.__call__(self, *arguments, **keywords)
 
     def call_on_cuda(self, arguments, out):
-        """Return what the transform does on a GPU with arguments in their order."""
+        """The results of the transform on a GPU for arguments in their order."""
         raise NotImplementedError
 
 
@@ -48,7 +48,7 @@ class Vmap(Targeted):
         return on_cuda().map_items(self, arguments, axes, out)
 
     def hint(self, arguments):
-        """Return whether to share the items among threads, and what an item tells its function."""
+        """Whether to share the items among threads, and what an item tells its function."""
         item_hint = None
         if isinstance(self.original, Transform):
             axes = axes_of(self.in_axes, arguments)
@@ -84,14 +84,14 @@ def first_item(argument, axis):
 
 
 def numbers_in(argument):
-    """Return how many numbers an argument of a call from Python holds."""
+    """The count of numbers in an argument of a call from Python."""
     if isinstance(argument, tuple):
         return sum(map(numbers_in, argument))
     return getattr(argument, "size", 1)
 
 
 def may_share(numbers):
-    """Return whether so many numbers are worth more than one thread, and more than one is safe."""
+    """Whether so many numbers are worth more than one thread, and more than one is safe."""
     return numbers >= PARALLEL_NUMBERS and thread_count(1 << 30) > 1
 
 
@@ -176,12 +176,12 @@ def check_target(target):
 
 
 def runs_on_cuda(target, arguments):
-    """Return whether a call from Python runs on a GPU."""
+    """Whether a call from Python runs on a GPU."""
     return target == "cuda" or (target == "auto" and lie_on_device(arguments))
 
 
 def lie_on_device(arguments):
-    """Return whether there is an array on a GPU among some arguments."""
+    """Whether there is an array on a GPU among some arguments."""
     return any(
         lie_on_device(argument) if type(argument) is tuple else is_on_device(argument)
         for argument in arguments

@@ -1,4 +1,4 @@
-"""Which variables of a function carry derivatives, and which memory holds them.
+"""Activity analysis: which variables carry derivatives, and which memory holds them.
 
 The types of the primal are inferred first (`numgrad.twin.inference`). Each variable has a
 shape of places (`numgrad.twin.aliases`), which the statements of the function relate: this
@@ -56,17 +56,17 @@ _summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary(
 
 
 class Activity:
-    """What a function does with the numbers and the memory of its arguments."""
+    """The effects of a function on its arguments: flows of derivatives, aliases and writes."""
 
     def __init__(self, types_inferred):
         self.inferred = types_inferred
         self.ir = types_inferred.ir
         self.nodes = sys.modules[type(self.ir).__module__]  # Numba's own, or numba-cuda's
         self.shapes = {}
-        self.new = set()  # variables of memory that is new, as an allocation's is
-        self.outside = set()  # variables of memory that others may have, from arguments to fields
-        self.draws = False  # whether random numbers, from a generator that all share
-        self.active = frozenset()  # the places that carry derivatives
+        self.new = set()  # variables of new memory, as an allocation's
+        self.outside = set()  # variables of memory with aliases elsewhere, from arguments to fields
+        self.draws = False  # whether it draws from a generator that all share
+        self.active: frozenset[Place] = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
         for block in self.ir.blocks.values():
@@ -75,9 +75,9 @@ class Activity:
 
     @classmethod
     def of(cls, dispatcher, kinds):
-        """Return what a compiled function does with arguments of some types; None: unknown.
+        """The summary of a compiled function for given argument types, or None if unknown.
 
-        It is not known of a function that calls itself while it is found out.
+        A function that calls itself has none while its own is being made.
         """
         kinds = tuple(kinds)
         known = _summaries.setdefault(dispatcher, {})
@@ -101,24 +101,24 @@ class Activity:
         return self.shapes[name]
 
     def type_of(self, name):
-        """Return the type of a variable without derivatives; None: it is not known."""
+        """The primal type of a variable, or None if unknown."""
         return self.inferred.type_of(name)
 
-    # What is asked of it
+    # Queries
 
     def reach(self, place):
-        """Return the places that derivatives may get into from one."""
+        """The places that derivatives can flow to from one."""
         return reached_from([place])
 
     def activate(self, kinds):
-        """Find out what is active if some arguments carry derivatives, by their types."""
+        """Mark the places that are active where arguments of given types carry derivatives."""
         starts = []
         for shape, kind in zip(self.arguments, kinds, strict=False):
             starts += places_with_derivatives(shape, kind)
         self.active = reached_from(starts)
 
     def is_active(self, name):
-        """Return whether a variable may carry derivatives."""
+        """Whether a variable may carry derivatives."""
         return any(map(self.carries, places(self.shape(name))))
 
     def carries(self, place):
@@ -164,7 +164,7 @@ class Activity:
                 (self.new if is_new else self.outside).add(name)
 
     def _is_type(self, value):
-        """Return whether a value is a type made of another, as in ``float64[:]``."""
+        """Whether a value is a type made of another, as in ``float64[:]``."""
         return (
             isinstance(value, self.nodes.Expr)
             and value.op in ("getitem", "static_getitem")
@@ -186,7 +186,7 @@ class Activity:
     # Expressions. Each tells whether the result is new memory, or None: it is that of an operand.
 
     def _relate_others(self, target, expr):
-        """Let an operation that isn't known share all memory."""
+        """Relate an unknown operation: all memory may alias."""
         operands = [self._of(var) for var in expr.list_vars()]
         combine(target, *operands)
         confuse(target, *operands)
@@ -334,17 +334,17 @@ class Activity:
         return None
 
     def loc_of(self, name):
-        """Return where a variable is assigned first."""
+        """The location of a variable's first assignment."""
         for block in self.ir.blocks.values():
             for statement in block.find_insts(self.nodes.Assign):
                 if statement.target.name == name:
                     return statement.loc
         return self.ir.loc
 
-    # Objects that variables stand for
+    # Constants
 
     def function_of(self, func):
-        """Return the object that is called, where it is known."""
+        """The callee, or None if unknown."""
         kind = self.type_of(func.name)
         if isinstance(kind, types.RecursiveCall):
             kind = kind.dispatcher_type
@@ -355,7 +355,7 @@ class Activity:
         return self.value_of(func)
 
     def value_of(self, var):
-        """Return the object that a variable always stands for, or None."""
+        """The constant that a variable stands for, or None."""
         definition = guard(get_definition, self.ir, var)
         if isinstance(definition, self.nodes.Global | self.nodes.FreeVar):
             return definition.value
@@ -366,20 +366,20 @@ class Activity:
         return None
 
     def method_of(self, func):
-        """Return the variable of the object that a method is called of, and the method's name."""
+        """The variable of a bound method's object, and the name of the method."""
         definition = guard(get_definition, self.ir, func)
         if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             return definition.value, definition.attr
         return None, None
 
     def is_comprehension(self, var):
-        """Return whether a variable is the array that Numba collects a comprehension in."""
+        """Whether a variable is the array that Numba collects a comprehension in."""
         definition = guard(get_definition, self.ir, var)
         is_call = isinstance(definition, self.nodes.Expr) and definition.op == "call"
         return is_call and self.value_of(definition.func) is empty_inferred
 
     def is_class(self, var):
-        """Return whether a variable stands for the type of a number, told by type or a dtype."""
+        """Whether a variable stands for the type of a number, told by type or a dtype."""
         definition = guard(get_definition, self.ir, var)
         if not isinstance(definition, self.nodes.Expr):
             return False
@@ -412,7 +412,7 @@ def is_opaque(shape):
 
 
 def selects_elements(index):
-    """Return whether an index picks elements one by one, so that the result is a copy."""
+    """Whether an index picks elements one by one, so that the result is a copy."""
     if isinstance(index, types.BaseTuple):
         return any(map(selects_elements, index.types))
     return isinstance(index, types.Array | types.List)

@@ -1,4 +1,4 @@
-"""What may share memory with what: points-to analysis by unification [1]_.
+"""Alias analysis: points-to by unification [1]_.
 
 A *place* is where a number may lie: a number that a variable holds, or the memory of arrays,
 lists and objects. A variable has a *shape*, made from the type that Numba infers for it: None if
@@ -10,7 +10,7 @@ Two relations are kept:
 
 - *alias*: memory that may be the same is one place. Places are joined, never split, by a union-find
   structure; an array and its views have one place, and so do arrays that meet in one variable.
-- *flow*: derivatives of numbers in one place may get into another one, but not back.
+- *flow*: derivatives of numbers in one place may reach another one, but not back.
 
 A place of memory holds duals or floats, never both, as all that is in it may be one array. So a
 place is *active* if it can be reached by flow from a place that has derivatives at the start.
@@ -71,7 +71,7 @@ class Place:
 
     def __init__(self, *, is_memory, holds_floats=True, is_rigid=False, is_opaque=False):
         self._parent = None
-        self.flows = []  # the places that derivatives get into from here
+        self.flows = []  # the places that derivatives flow to from here
         self.is_memory = is_memory
         self.holds_floats = holds_floats
         self.is_rigid = is_rigid  # whether it is a part of an object that no dual fits into
@@ -79,7 +79,7 @@ class Place:
         self.is_written = False
 
     def find(self):
-        """Return the place that stands for all that are joined with this one."""
+        """The representative of the places joined with this one."""
         root = self
         while root._parent is not None:
             root = root._parent
@@ -102,7 +102,7 @@ class Place:
         dropped.flows = ()
 
     def flow(self, target):
-        """Let derivatives get from here into another place."""
+        """Let derivatives flow from here to another place."""
         self.find().flows.append(target)
 
     def write(self):
@@ -121,7 +121,7 @@ class Container:
 
 
 def shape_of(kind):
-    """Return a new shape for a variable of a type; None: the type is not known."""
+    """A new shape for a variable of a type, which is None if unknown."""
     if kind is None:
         return Place(is_memory=True, is_opaque=True)
     kind = types.unliteral(kind)
@@ -155,7 +155,7 @@ def shape_of(kind):
 
 
 def shape_of_array(kind):
-    """Return the shape of an array; what lies in it says whether derivatives can."""
+    """The shape of an array; integers and booleans have no derivatives."""
     element = kind.dtype
     holds_floats = not isinstance(element, types.Integer | types.Boolean)
     return Place(
@@ -180,7 +180,7 @@ def memory_in(shape):
 
 
 def are_alike(shape, other):
-    """Return whether two shapes have their places in the same order."""
+    """Whether two shapes have their places in the same order."""
     if isinstance(shape, tuple) and isinstance(other, tuple):
         return len(shape) == len(other) and all(map(are_alike, shape, other))
     if isinstance(shape, Container) and isinstance(other, Container):
@@ -189,7 +189,7 @@ def are_alike(shape, other):
 
 
 def items_of(shape):
-    """Return the shape of what a value gives when it is gone through, one item after the other."""
+    """The shape of the items that a loop over a value meets."""
     if isinstance(shape, Container):
         return shape.items if shape.keys is None else shape.keys
     if not isinstance(shape, tuple) or not shape:
@@ -201,7 +201,7 @@ def items_of(shape):
 
 
 def assign(target, source):
-    """Let a variable hold a value: its numbers flow, its memory is shared."""
+    """Let a variable hold a value: its numbers flow, its memory is aliased."""
     _relate(target, source, one_way=True)
 
 
@@ -251,7 +251,7 @@ def confuse(*shapes):
 
 
 def share(target, owner):
-    """Let a value be a part of another: a view, an attribute, an item."""
+    """Let a value alias a part of another: a view, an attribute, an item."""
     if are_alike(target, owner):
         assign(target, owner)
     elif memory_in(target):
@@ -276,7 +276,7 @@ def write_all(shape):
 
 
 def reached_from(starts):
-    """Return the places that derivatives in some places may get into, these among them."""
+    """The places that derivatives can flow to from some places, these among them."""
     reached, waiting = set(), [place.find() for place in starts]
     while waiting:
         place = waiting.pop()
@@ -301,11 +301,11 @@ def arrays_in(shape, kind):
 
 
 def divided_memory(shapes, kinds):
-    """Return a variable of arrays of floats in memory that elsewhere holds duals, or None.
+    """A variable of arrays of floats whose memory has an alias that holds duals, or None.
 
     An argument itself may hold floats where the variable for it holds a copy.
     """
-    found = {}
+    found: dict[Place, dict[bool, str]] = {}
     for name, shape in shapes.items():
         if name.startswith("arg."):
             continue

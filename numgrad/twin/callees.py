@@ -1,6 +1,7 @@
-"""What stands in the place of callees that are no functions of ``njit``: ufuncs and overloads."""
+"""Active versions of callees that are no functions of ``njit``: ufuncs and overloads."""
 
 import inspect
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -39,7 +40,7 @@ OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "
 
 
 def elementwise(ufunc, active_version_of):
-    """Return a function that computes what a ufunc of Numba's does, on duals."""
+    """The active version of a ufunc of Numba's."""
     if ufunc not in _elementwise or _elementwise[ufunc][0] is not TABLE.get(ufunc):
         _elementwise[ufunc] = TABLE.get(ufunc), _elementwise_of(ufunc, active_version_of)
     return _elementwise[ufunc][1]
@@ -103,7 +104,7 @@ def _elementwise_of(ufunc, active_version_of):
 
 
 def overloaded(typingctx, function, twin_of):
-    """Return a function with the overloads that another package gave one, as twins."""
+    """The active version of a function with overloads of another package's: they are twins."""
     if isinstance(function, type | np.ufunc | types.Type) or is_ours(function):
         return function
     try:
@@ -122,7 +123,7 @@ def is_ours(thing):
 
 
 def is_plain(typingctx, function):
-    """Return whether a thing is a function of Python's that Numba knows nothing of."""
+    """Whether a thing is a Python function that Numba doesn't know."""
     if not inspect.isfunction(function) or is_ours(function):
         return False
     return typingctx._lookup_global(function) is None
@@ -146,7 +147,9 @@ def _overloaded_of(typingctx, function, twin_of):
     return stand_in
 
 
-def twin_template(template, stand_in, twin_of):
+def twin_template(
+    template: Any, stand_in: Callable[..., Any], twin_of: Callable[[Any], Any]
+) -> type[Any]:
     """Return an overload whose implementations are twins.
 
     It chooses among them by the types it was written for: those without derivatives.
@@ -167,7 +170,7 @@ def twin_template(template, stand_in, twin_of):
 
 
 def choosing_by_numbers(choose):
-    """Return a function that chooses by types as if there were no derivatives."""
+    """An overload's choice by primal types."""
 
     @wraps(choose)
     def choose_by_numbers(*kinds, **keywords):
@@ -178,7 +181,7 @@ def choosing_by_numbers(choose):
 
 
 def plain_source(function):
-    """Return what a callee is compiled from as a function of ``njit``."""
+    """The function of ``njit`` that a callee is compiled from."""
     if not isinstance(function, CFunc):
         return function
     if function not in _sources:
@@ -187,7 +190,7 @@ def plain_source(function):
 
 
 def is_number_class(function):
-    """Return whether calling a thing converts a number to a type of NumPy's or Numba's."""
+    """Whether calling a thing converts a number to a type of NumPy's or Numba's."""
     return isinstance(function, types.Number) or (
         isinstance(function, type) and issubclass(function, np.number)
     )

@@ -1,4 +1,4 @@
-"""What calls do with memory: of compiled functions by their source, of known ones by a table."""
+"""The effects of calls on memory: of compiled functions by source, of known ones by table."""
 
 import operator
 
@@ -38,7 +38,7 @@ MAKING_CONTAINERS = "empty", "empty_list"
 
 
 class Call:
-    """A call within a function whose activity is found out: what is called, and with what."""
+    """A call in a function under analysis: the callee and its arguments."""
 
     def __init__(self, activity, target, expr):
         self.activity = activity
@@ -64,7 +64,7 @@ class Call:
 def relate(activity, target, expr):
     """Relate the shapes of a call's arguments and of its result.
 
-    It tells whether the result is new memory, or None if it is that of an argument.
+    It tells whether the result is new memory; None: it aliases an argument.
     """
     call = Call(activity, target, expr)
     if isinstance(call.kind, types.BoundFunction):
@@ -83,13 +83,13 @@ def relate(activity, target, expr):
 
 
 def pure(call):
-    """Let the result be new memory, computed from all that is given."""
+    """Relate a pure call: the result is new memory, computed from all operands."""
     combine(call.target, *call.operands)
     return True
 
 
 def unknown(call, operands=None):
-    """Let all memory be shared, written, and flow into each other."""
+    """Relate an unknown call: all operands alias, are written, and flow into each other."""
     operands = call.operands if operands is None else operands
     combine(call.target, *operands)
     confuse(call.target, *operands)
@@ -112,7 +112,7 @@ def relate_named_tuple(call):
 
 
 def relate_compiled(call):
-    """Relate arguments and result as the source of a compiled function does."""
+    """Relate a call of a compiled function, by its source."""
     if call.function in DRIVERS:
         return relate_transform(call)
     kinds = None if call.signature is None else call.signature.args
@@ -141,8 +141,8 @@ def fold_shapes(dispatcher, given, keywords):
 
 
 def transfer(summary, arguments, target):
-    """Relate a caller's arguments and result as those of a function are; tell if that is new."""
-    outside = {}  # the caller's places by the function's
+    """Apply a callee's summary to a call's arguments and result; tell if that is new."""
+    outside: dict[Place, list[Place]] = {}  # the caller's places by the function's
     for inner, outer in [
         *zip(summary.arguments, arguments, strict=True),
         (summary.returned, target),
@@ -210,7 +210,7 @@ def is_operator(function):
 
 
 def relate_operator(call):
-    """Relate what an operator called by its name does, as in ``operator.iadd(x, y)``."""
+    """Relate a call of an operator by its name, as in ``operator.iadd(x, y)``."""
     activity, target = call.activity, call.target
     if call.function in IN_PLACE:
         return activity.relate_in_place(target, *call.given)
@@ -245,13 +245,13 @@ def relate_known(call):
 
 
 def is_real(kind):
-    """Return whether an array or a number has no imaginary part but zeros, which are made anew."""
+    """Whether the imaginary part of an array or a number is new zeros."""
     element = kind.dtype if isinstance(kind, types.Array) else kind
     return element is not None and not isinstance(element, types.Complex)
 
 
 def are_known(call):
-    """Return whether the types of all that a call concerns are known."""
+    """Whether the types of a callee and its arguments are known."""
     names = [call.expr.func.name, *(var.name for var in call.expr.args)]
     return all(call.activity.type_of(name) is not None for name in names)
 
@@ -278,7 +278,7 @@ def store_results(call, outputs):
 
 
 def apply(known, target, operands):
-    """Relate what a function of the table does with memory; tell if the result is new memory."""
+    """Apply an entry of the table of effects; tell if the result is new memory."""
     combine(target, *operands)
     for k in known.writes:
         if k < len(operands):
@@ -291,15 +291,18 @@ def apply(known, target, operands):
 
 
 def relate_overload(call):
-    """Relate what an overload of another package does, by its source; if not known, anything."""
+    """Relate a call of another package's overload, by its source if that is known."""
     if effects.is_fresh_here(call.function):
         return pure(call)
     found = None if is_ours(call.function) else implementation_of(call)
-    return unknown(call) if found is None else relate_source(call, *found, call.given)
+    if found is None:
+        return unknown(call)
+    function, kinds = found
+    return relate_source(call, function, kinds, call.given)
 
 
 def implementation_of(call):
-    """Return the function that an overload chose for a call, and the types of its arguments."""
+    """The implementation that an overload chose for a call, and its argument types."""
     if not isinstance(call.kind, types.Function) or call.signature is None:
         return None
     for template in call.kind.templates:
@@ -316,19 +319,19 @@ def implementation_of(call):
 
 
 def relate_method(call):
-    """Relate what a method does; the object is the first operand."""
-    this, name = call.kind.this, method_name(call.kind)
+    """Relate a call of a method; the object is the first operand."""
+    instance_type, name = call.kind.this, method_name(call.kind)
     owner = call.activity.shape(call.expr.func.name)
     operands = [owner, *call.operands]
     if isinstance(owner, Container) and name in effects.OF_CONTAINERS:
         effects.OF_CONTAINERS[name](call.target, *operands)
         return None
-    if isinstance(this, types.ClassInstanceType) and name in this.jit_methods:
-        kinds = None if call.signature is None else (this, *call.signature.args)
-        return relate_source(call, this.jit_methods[name], kinds, [owner, *call.given])
-    if isinstance(this, types.TypeRef) and name in MAKING_CONTAINERS:
+    if isinstance(instance_type, types.ClassInstanceType) and name in instance_type.jit_methods:
+        kinds = None if call.signature is None else (instance_type, *call.signature.args)
+        return relate_source(call, instance_type.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(instance_type, types.TypeRef) and name in MAKING_CONTAINERS:
         return pure(call)
-    if isinstance(this, types.Array) and name in effects.METHODS:
+    if isinstance(instance_type, types.Array) and name in effects.METHODS:
         return apply(effects.METHODS[name], call.target, operands)
     if isinstance(owner, tuple) and name in ("count", "index"):
         return None

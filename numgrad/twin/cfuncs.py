@@ -12,7 +12,7 @@ _active_versions: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def active_version_of(cfunc, twin):
-    """Return what calls the twin of a function of cfunc."""
+    """The active version of a function of cfunc."""
     if cfunc not in _active_versions:
         _active_versions.setdefault(cfunc, _active_version_of(twin))
     return _active_versions[cfunc]

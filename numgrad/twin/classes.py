@@ -2,7 +2,7 @@
 
 The fields of a ``jitclass``, of a ``structref`` that is there already, and of a record have types
 that no dual fits. Numba finds out only when it writes machine code, if at all: an array of duals it
-takes for an array of floats. Here it is found out while it is known which line it is.
+takes for an array of floats. Here it is checked while the line is known.
 """
 
 import inspect
@@ -46,7 +46,7 @@ class CheckClasses(AnalysisPass):
 
 
 def field_overfilled(state, statement):
-    """Return what is wrong with what a field is assigned, or None."""
+    """The reason why a field can't hold what it is assigned, or None."""
     value = state.typemap[statement.value.name]
     owner, field = state.calltypes[statement].args
     if not carries(value) or carries(field):
@@ -58,23 +58,23 @@ def field_overfilled(state, statement):
 
 
 def described(kind):
-    """Return what to call the class of an object."""
+    """The name of an object's class in messages."""
     if isinstance(kind, types.ClassInstanceType):
         return f"jitclass ({kind.classname})"
     return "record" if isinstance(kind, types.Record) else f"structref ({type(kind).__name__})"
 
 
 def replaced_call(activity, statement, twin_of):
-    """Return a function to call in the place of a constructor or a method, and with what.
+    """The active version of a constructor or a method, and its arguments.
 
     Parameters
     ----------
     activity : Activity
-        What is known of the function that calls.
+        That of the caller.
     statement : ir.Assign
         The call.
     twin_of : callable
-        What returns the twin of a compiled function.
+        From a compiled function to its twin.
 
     Returns
     -------
@@ -93,12 +93,12 @@ def replaced_call(activity, statement, twin_of):
         _, *arguments = positional(init, [None, *call.args], call.kws)
         return constructor(function, activity.ir.func_id.func_name, call.loc), arguments
     owner, name = activity.method_of(call.func)
-    this = None if owner is None else activity.type_of(owner.name)
-    if not isinstance(this, types.ClassInstanceType):
+    instance_type = None if owner is None else activity.type_of(owner.name)
+    if not isinstance(instance_type, types.ClassInstanceType):
         return None, []
-    method, itself = this.jit_static_methods.get(name), []
+    method, itself = instance_type.jit_static_methods.get(name), []
     if method is None:
-        method, itself = this.jit_methods[name], [owner]
+        method, itself = instance_type.jit_methods[name], [owner]
     arguments = positional(method, [*itself, *call.args], call.kws)[len(itself) :]
     return twin_of_method(name, twin_of), [owner, *arguments]
 
@@ -111,7 +111,7 @@ def positional(function, arguments, keywords):
 
 @cache
 def twin_of_method(name, twin_of):
-    """Return a function that calls the twin of a method, or a method of another type as it is."""
+    """A function that calls the twin of a method, or a method of another type as it is."""
 
     def call(owner, *arguments):
         raise NotImplementedError("compiled code only")
@@ -133,7 +133,7 @@ def twin_of_method(name, twin_of):
 
 
 def constructor(jitclass, caller, loc):
-    """Return a function that constructs a jitclass, but not of what carries derivatives."""
+    """The constructor of a jitclass, which refuses what carries derivatives."""
 
     def construct(*arguments):
         raise NotImplementedError("compiled code only")

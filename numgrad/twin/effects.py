@@ -1,10 +1,10 @@
-"""What known functions do with the memory of their arguments: one table.
+"""The effects of known functions on the memory of their arguments: one table.
 
-A function or a method that isn't listed here may do anything with the memory of what it is given:
-its result shares memory with all of it, and all of it may be written to. Listed are
+The result of a function or a method that isn't listed here may alias all arguments, and all of
+them may be written to. Listed are
 
-- those whose result is new memory, whatever they are given,
-- those whose result may be memory of an argument, with its position,
+- those whose result is new memory,
+- those whose result may alias an argument, with its position,
 - those that write to an argument, with its position,
 - those of containers and iterators, as functions of shapes (see `numgrad.twin.aliases`).
 
@@ -28,10 +28,10 @@ from numgrad.twin.aliases import Container, assign, confuse, items_of, share, un
 
 @dataclass(frozen=True)
 class Effects:
-    """What a call does with memory: positions of arguments."""
+    """The effects of a call: positions of arguments."""
 
-    shares: tuple[int, ...] = ()  # whose memory may be that of the result
-    writes: tuple[int, ...] = ()  # whose memory is written
+    shares: tuple[int, ...] = ()  # which the result may alias
+    writes: tuple[int, ...] = ()  # which are written
 
 
 FRESH = Effects()
@@ -57,7 +57,7 @@ solve inv det slogdet lstsq cholesky qr eig eigh eigvals eigvalsh svd pinv matri
 matrix_rank norm cond
 """.split()
 
-# The result may be a view of the first argument, or the argument itself.
+# The result may alias the first argument.
 VIEWS_OF_FIRST = """
 asarray ascontiguousarray asfortranarray asfarray asarray_chkfinite require ravel reshape
 transpose swapaxes squeeze expand_dims broadcast_to flip fliplr flipud rot90 rollaxis moveaxis
@@ -158,7 +158,7 @@ FRESH_HERE = {
 
 
 def is_fresh_here(function):
-    """Return whether a function is one of numgrad's own whose result is new memory."""
+    """Whether a function is one of numgrad's own whose result is new memory."""
     where = getattr(function, "__module__", None), getattr(function, "__name__", None)
     return where in FRESH_HERE
 
@@ -168,7 +168,7 @@ def output_of(function):
     if isinstance(function, np.ufunc):
         return function.nin
     if (getattr(function, "__module__", None) or "").startswith("numpy"):
-        return OUTPUTS.get(getattr(function, "__name__", None))
+        return OUTPUTS.get(getattr(function, "__name__", ""))
     return None
 
 
@@ -276,7 +276,7 @@ def change_order(target, container, *_):
 
 
 def look_up(target, container, *_):
-    """Share nothing: what is returned is a number that says where or how many."""
+    """Share nothing: the result is an index or a count."""
 
 
 SHAPED = {

@@ -1,4 +1,4 @@
-"""What is raised when a function can't be differentiated."""
+"""The error of a function that can't be differentiated, with the user's line."""
 
 import linecache
 import re
@@ -14,7 +14,7 @@ class DifferentiationError(TypeError):
 
 
 def explained(error: Any, name: str, filename: str) -> DifferentiationError:
-    """Return the error to raise for one of Numba's, which stays its cause.
+    """The error to raise for one of Numba's, which stays its cause.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def located(name: str, filename: str, line: int, reason: str, advice: str) -> Di
 
 
 def reason_in(message: str) -> str:
-    """Return what Numba says is wrong, without the pages about where it found it."""
+    """The reason in a message of Numba's, without the pages about where it was found."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     told = [RAISED.sub("", line) for line in lines if not line.startswith(SURROUNDINGS)]
     stored = re.search(r"setitem\((Record|(?:\w+ )?array)", message)
@@ -101,12 +101,12 @@ def place_in(message: str, filename: str) -> str:
 
 
 def place_of(filename: str, line: int) -> str:
-    """Return a line of a file with its text, as it is told in an error."""
+    """A line of a file with its text, for a message."""
     return f":\n{filename}, line {line}: {linecache.getline(filename, line).strip()}"
 
 
 def advice(message: str) -> str:
-    """Return what to do."""
+    """The way out."""
     if "No conversion" in message or "Cannot cast" in message or "setitem" in message:
         return (
             "A number with derivatives would have to be stored where only its value fits, and its "

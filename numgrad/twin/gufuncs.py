@@ -103,7 +103,7 @@ class LoopWriter:
         return [*lines, f"return {', '.join(self.returned())}"]
 
     def returned(self):
-        """Return what is returned: a number where there is no loop and the caller wants one."""
+        """The source of the result: a number where there is no loop and the caller wants one."""
         return [
             f"{name}[()]" if not is_there(kind) and not (core or self.ndim) else name
             for name, kind, core in self.outputs()
@@ -173,7 +173,7 @@ class LoopWriter:
         return lines
 
     def size(self, symbol):
-        """Return where the size of a dimension of the signature is read."""
+        """The source of the size of a dimension of the signature."""
         for k, core in enumerate(self.cores[: self.inputs]):
             if symbol in core:
                 return f"{self.parameters[k]}.shape[{core.index(symbol) - len(core)}]"
@@ -204,7 +204,7 @@ class LoopWriter:
         return [*before, f"kernel({', '.join(arguments)})", *after]
 
     def takes_array(self, position):
-        """Return whether the kernel takes an array where the signature has no dimension."""
+        """Whether the kernel takes an array where the signature has no dimension."""
         kinds = self.kernel_kinds
         return kinds is not None and isinstance(kinds[position], types.Array)
 

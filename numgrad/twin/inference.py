@@ -34,9 +34,9 @@ class FrontEndFlags(Flags):
 
 @dataclass(frozen=True)
 class Inferred:
-    """What type inference knows of a function for arguments of some types."""
+    """The inferred types of a function for given argument types."""
 
-    ir: Any  # None where it is not known
+    ir: Any  # None if unknown
     returned: Any = None  # the type of its result
     variables: Any = None  # the types of variables by their names; empty where nothing is known
     calls: Any = None  # the signatures of calls by their expressions
@@ -49,7 +49,7 @@ _inferred: WeakKeyDictionary[Any, dict[Any, Inferred]] = WeakKeyDictionary()
 
 
 def is_front_end() -> bool:
-    """Return whether the compilation under way ends with type inference."""
+    """Whether the compilation under way ends with type inference."""
     return isinstance(ConfigStack.top_or_none(), FrontEndFlags)
 
 
@@ -65,7 +65,7 @@ def front_end(flags: Any = None) -> Iterator[Any]:
 
 
 def inferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
-    """Return what is known of a compiled function for arguments of some types."""
+    """Infer the types of a compiled function for given argument types."""
     if cuda_device.in_kernel():
         state = cuda_compiler.front_end_state(dispatcher.py_func, kinds)
         return Inferred(state.func_ir, state.return_type, state.typemap, state.calltypes)
@@ -97,14 +97,14 @@ def _infer(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
 
 
 def has_context_managers(function: Any) -> bool:
-    """Return whether there is a ``with`` statement in a function."""
+    """Whether there is a ``with`` statement in a function."""
     return any(each.opname.endswith("_WITH") for each in dis.get_instructions(function))
 
 
 def inferred_in_pass(state: Any, kinds: tuple[Any, ...]) -> Inferred:
-    """Return what is known of the function that a pass of Numba's is given, for other arguments.
+    """Infer the types of the function that a pass of Numba's gets, for other argument types.
 
-    Where its types can't be inferred, no types are known.
+    Where that fails, no types are known.
     """
     type_callees_only_in_front_ends()
     try:
@@ -148,7 +148,7 @@ def compiled_signature(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
 
 @cache
 def deferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
-    """Return what stands for the machine code of a function that isn't compiled yet.
+    """A stand-in for the machine code of a function that isn't compiled yet.
 
     Numba and its extensions keep what they find while types are inferred, and may emit a call of it
     later. The function is compiled then.

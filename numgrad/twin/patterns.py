@@ -1,4 +1,4 @@
-"""Which parts of a value become duals: patterns made from its shape.
+"""Patterns: which parts of a value become duals, by its shape.
 
 A pattern is True for a number, an array or a list that becomes one of duals, None for what stays as
 it is, and a tuple of patterns for the items of a tuple.
@@ -45,7 +45,7 @@ def shadow_type(kind, shape, activity, carrier):
 
 
 def has_active(pattern):
-    """Return whether any part of a value becomes a carrier."""
+    """Whether any part of a value becomes a carrier."""
     return any(map(has_active, pattern)) if isinstance(pattern, tuple) else bool(pattern)
 
 

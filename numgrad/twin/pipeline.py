@@ -24,18 +24,18 @@ from numgrad.twin.summaries import remember_draws
 
 
 def calls_itself(function):
-    """Return whether a function calls itself, or another one that does in the end."""
+    """Whether a function calls itself, or another one that does in the end."""
     contents = Contents()
     try:
         callees = contents.part(function).children
         return any(part.thing is function for each in callees for part in contents.parts(each))
-    except NoDigestError:  # what it calls can't be followed
+    except NoDigestError:  # its callees can't be followed
         return True
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class CarryDerivatives(FunctionPass):
-    """Replace what a function calls and allocates by what carries derivatives."""
+    """Replace callees and allocations by their active versions."""
 
     _name = "numgrad_carry_derivatives"
 
@@ -67,7 +67,7 @@ def carry_derivatives(state, active_versions):
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class CheckMemory(AnalysisPass):
-    """Raise where memory that should be the same has been typed with and without derivatives.
+    """Raise where aliases of one place have been typed with and without derivatives.
 
     It can't happen if all that came before is right: a last look, since the derivative would be
     wrong in silence.
@@ -100,7 +100,7 @@ _assumed: dict[int, Any] = {}  # by the numbers of functions: the types others t
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class CheckRecursion(AnalysisPass):
-    """Raise where a function returns something else than what those that it calls were told.
+    """Raise where a recursive function returns another type than its callees were told.
 
     A function that is called while it is still being typed is taken to return what its branches
     return that have types already. Numba doesn't look back, and the machine code of the two would
@@ -161,7 +161,7 @@ class UnrollOnPrimals(FunctionPass):
 class TwinCompiler(CompilerBase):
     """Numba's pipeline with passes more."""
 
-    active_versions: Any = None  # what to use instead of what a function calls
+    active_versions: Any = None  # those of the callees
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)

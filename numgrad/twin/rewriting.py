@@ -1,8 +1,7 @@
-"""How a function's statements are changed so that it computes with duals.
+"""The statements of a function, changed so that it computes with duals.
 
-The function is what it was but for this: compiled functions that it calls are replaced by their
-twins; memory that is active is made of duals where it is allocated; and where types must be the
-same, as in a list, constants become duals. Which places are active is found out before
+Compiled callees are replaced by their twins; active memory is allocated as duals; and where types
+must be the same, as in a list, constants become duals. The activity is known before
 (`numgrad.twin.activity`); no memory changes from floats to duals after its birth.
 """
 
@@ -34,10 +33,10 @@ class Rewriting(Statements):
         super().__init__(activity)
         self.state = state
         self.carrier = carrier
-        self.active_versions = active_versions  # what to call in the place of functions
+        self.active_versions = active_versions  # those of the callees
         self.is_recursive = is_recursive
         self.inactive_callees = callees_without_derivatives(activity)
-        self.registered = False  # whether something was that Numba must take in
+        self.registered = False  # whether Numba must take in what was registered
 
     def run(self):
         for block in self.activity.ir.blocks.values():
@@ -47,7 +46,7 @@ class Rewriting(Statements):
             ]
 
     def _replaced(self, statement):
-        """Return the statements to stand in the place of one."""
+        """The statements in the place of one."""
         self.loc = statement.loc
         if isinstance(statement, self.nodes.Print):
             return self._printed(statement)
@@ -84,7 +83,7 @@ class Rewriting(Statements):
         return [*before, *added, statement]
 
     def _pattern_at_birth(self, statement):
-        """Return which parts of a value become duals as it is assigned to a variable."""
+        """The pattern of a value that becomes duals as it is assigned to a variable."""
         activity, name, value = self.activity, statement.target.name, statement.value
         if not activity.is_active(name) or self._is_allocated_active(statement):
             return None
@@ -109,7 +108,7 @@ class Rewriting(Statements):
         return pattern_of(activity.shape(name), becomes_active)
 
     def _is_allocated_active(self, statement):
-        """Return whether what allocates memory is replaced, or typed by what it is given."""
+        """Whether an allocation is replaced, or typed by its arguments."""
         value, activity = statement.value, self.activity
         is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
         return is_call and (
@@ -117,7 +116,7 @@ class Rewriting(Statements):
         )
 
     def _pattern_of_argument(self, shape, kind):
-        """Return which parts of an argument become duals: those that came without derivatives.
+        """The pattern of an argument's active parts that came without derivatives.
 
         A copy may stand for memory that nobody writes to while the function runs. The caller of a
         generator may write to it before the function goes on.
@@ -133,7 +132,7 @@ class Rewriting(Statements):
         return None if shape.is_memory and may_change else True
 
     def _is_computed_of_duals(self, value):
-        """Return whether a new array holds duals by the rules, since an operand does."""
+        """Whether a new array holds duals by the rules, since an operand does."""
         if not isinstance(value, self.nodes.Expr):
             return False
         if value.op == "call" and not self._is_known(value.func):
@@ -141,7 +140,7 @@ class Rewriting(Statements):
         return any(self.activity.is_active(var.name) for var in value.list_vars())
 
     def _is_known(self, func):
-        """Return whether what is called is a function or a method that the table knows."""
+        """Whether a callee is a function or a method of the table of effects."""
         if isinstance(self.activity.type_of(func.name), types.BoundFunction):
             return True
         function = self.activity.function_of(func)
@@ -187,7 +186,7 @@ class Rewriting(Statements):
         )
         if by_address:
             constants = [self._constant("function", each) for each in by_address]
-            items, before = zip(*constants, strict=True)
+            items, before = map(list, zip(*constants, strict=True))
             return self._with_items(statement, items, before)
         patterns = patterns * len(display.items) if len(patterns) == 1 else patterns
         items, before = [], []
@@ -204,7 +203,7 @@ class Rewriting(Statements):
         return self._made_active(item, pattern)
 
     def _is_surely_active(self, item):
-        """Return whether a number carries derivatives by an operation that always hands them on."""
+        """Whether a number carries derivatives by an operation that always hands them on."""
         if not self.activity.is_active(item.name):
             return False
         definition = guard(get_definition, self.activity.ir, item)
@@ -218,16 +217,16 @@ class Rewriting(Statements):
         return list(before)
 
     def _item_pattern(self, container):
-        """Return which numbers are duals in the items of a container."""
+        """The pattern of the items of a container."""
         shape = self.activity.shape(container.name)
         if not isinstance(shape, Container):
             return None
         return numbers_in(shape.items, self.activity)
 
     def _stored(self, statement, owner):
-        """Let what is given to a comprehension, a list or a dictionary be a carrier like the rest.
+        """Let an item of a comprehension, a list or a dictionary be a carrier like the rest.
 
-        They have the type of what they are given first.
+        They have the type of their first item.
         """
         pattern = self._item_pattern(owner)
         if self.activity.is_comprehension(owner) and self.activity.is_active(owner.name):
@@ -261,7 +260,7 @@ class Rewriting(Statements):
         return before
 
     def _walked(self, statement, operand):
-        """Let all items of a tuple that is gone through be duals if one of them is."""
+        """Let all items of a tuple in a loop be duals if one of them is."""
         value = statement.value
         owner = value._kws[operand]
         changed, before = self._evened(owner)
@@ -305,7 +304,7 @@ class Rewriting(Statements):
             raise located(name, self.loc.filename, self.loc.line, OBJECT_MODE, WITHOUT_COMPILING)
 
     def _given(self, statement):
-        """Let what is given to a container by a method be a carrier like the rest."""
+        """Let an item given to a container by a method be a carrier like the rest."""
         call = statement.value
         owner, name = self.activity.method_of(call.func)
         place = GIVING.get(name, len(call.args))
@@ -329,7 +328,7 @@ class Rewriting(Statements):
         return before
 
     def _allocated(self, statement):
-        """Replace NumPy's allocations and conversions of what may carry derivatives."""
+        """Replace NumPy's allocations and conversions that may carry derivatives."""
         call = statement.value
         stand_in, owner = self._stand_in(statement)
         if stand_in is None:
@@ -341,7 +340,7 @@ class Rewriting(Statements):
         return [named, before]
 
     def _stand_in(self, statement):
-        """Return what to call instead of what a statement calls, and the object of a method."""
+        """The stand-in for a statement's callee, and the object of a method."""
         call, is_active = statement.value, self.activity.is_active
         function = self.activity.value_of(call.func)
         if self._is_class(call.func):
@@ -357,7 +356,7 @@ class Rewriting(Statements):
         return None, []
 
     def _is_class(self, func):
-        """Return whether what is called converts a number to a type."""
+        """Whether a callee converts a number to a type."""
         activity = self.activity
         if is_number_class(activity.value_of(func)) or activity.is_class(func):
             return True
@@ -387,7 +386,7 @@ class Rewriting(Statements):
     _replaced_FreeVar = _replaced_Global  # noqa: N815
 
     def _replaced_object(self, statement, function):
-        """Let what stands for a function stand for its carrier."""
+        """Let a variable of a function stand for its active version."""
         if callable(function) and hashable(function):
             self.active_versions.note(function)
         carrier = self._active_version(function)
@@ -400,7 +399,7 @@ class Rewriting(Statements):
         return []
 
     def _active_version(self, function):
-        """Return what to use instead of an object: in kernels, only compiled functions change."""
+        """The active version of an object: in kernels, only compiled functions have another."""
         if cuda_device.in_kernel() and not isinstance(function, Dispatcher):
             return function
         return self.active_versions.of(self.state.typingctx, function, self.carrier)
@@ -420,7 +419,7 @@ class Rewriting(Statements):
 
 
 def callees_without_derivatives(activity):
-    """Return the variables for functions that are only called, and never with what is active.
+    """The variables of callees that never get anything active.
 
     They stay the functions themselves. Where a function calls itself Numba would look for such a
     call among those that the twin was compiled for.

@@ -1,15 +1,19 @@
 """The statements that a function is made of, and new ones among them."""
 
+from numba.core import ir
+
 from numgrad.arrays import activation
 
 
 class Statements:
-    """The statements of one function: what is made, what is set, what leaves it as text."""
+    """The statements of one function: new ones, changed ones, those that print or raise."""
+
+    block: ir.Block  # where the rewriting is
+    loc: ir.Loc
 
     def __init__(self, activity):
         self.activity = activity
         self.nodes = activity.nodes
-        self.block = self.loc = None  # where the rewriting is
 
     def _constant(self, name, value):
         """Return a new variable for an object, and the statement that assigns it."""

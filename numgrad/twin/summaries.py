@@ -1,4 +1,4 @@
-"""What a call of a function does to its caller, asked before anything is compiled."""
+"""Summaries: the effects of a call on its caller, before anything is compiled."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,7 +21,7 @@ def arguments_written(function, kinds):
 
 
 def draws_randomly(function, kinds):
-    """Return whether a function draws from generators of random numbers that all share."""
+    """Whether a function draws from generators of random numbers that all share."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
     known = _draws.get(function.py_func, {})
     if folded in known:  # found out when its twin was compiled

@@ -38,9 +38,9 @@ _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on dual
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
 _locked_twins: dict[Any, Any] = {}  # by function and carrier: they are few
 
-# What a twin has of the options its function was compiled with.
+# The options that a twin has of its function.
 OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
-# What else Numba would take over from whatever calls the twin first. Then a function would raise or
+# The options that Numba would take over from the first caller. Then a function would raise or
 # not according to its callers, and one that calls itself with other types would not be linked: the
 # options are part of the name of its machine code.
 INHERITED = {"fastmath": False, "error_model": "python", "forceinline": False}
@@ -65,7 +65,7 @@ def note(function):
 
 
 def is_compiled(function):
-    """Return whether a function is part of what has been compiled on duals."""
+    """Whether a function is part of what has been compiled on duals."""
     try:
         return function in _compiled
     except TypeError:
@@ -91,7 +91,7 @@ def calling(function):
 
 
 def active_version_of(function):
-    """Return what to call instead of a compiled function where there may be duals."""
+    """The active version of a compiled function."""
     if function not in TABLE:
         return twin_of(function)
     if function not in _stand_ins:
@@ -109,7 +109,7 @@ def untwinned(function):
 
 
 def are_by_address(functions):
-    """Return whether things are functions of numbers, all locked to the same signature."""
+    """Whether things are functions of numbers, all locked to the same signature."""
     if not isinstance(functions, tuple) or not functions:
         return False
     if not all(isinstance(each, Dispatcher) and not each._can_compile for each in functions):
@@ -130,7 +130,7 @@ def locked_twin_of(function, carrier):
 
 
 def active_version(typingctx, function):
-    """Return what to use instead of any object where there may be duals: often itself."""
+    """The active version of any object: often itself."""
     if isinstance(function, Dispatcher):
         return function if function in DRIVERS else active_version_of(function)
     if isinstance(function, tuple):
@@ -154,7 +154,7 @@ def active_version(typingctx, function):
 
 
 class ActiveVersions:
-    """What a twin calls in the place of what its function calls."""
+    """The active versions of a twin's callees."""
 
     of = staticmethod(
         lambda typingctx, function, carrier: active_version_in_twin(typingctx, function, carrier)
@@ -164,7 +164,7 @@ class ActiveVersions:
 
     @staticmethod
     def by_address(functions, carrier):
-        """Return functions that are known by their addresses, locked to duals; or nothing."""
+        """The twins, locked to duals, of functions that are called by address; or nothing."""
         functions = tuple(map(untwinned, functions))
         return [locked_twin_of(each, carrier) for each in functions if are_by_address(functions)]
 
@@ -176,7 +176,7 @@ def carry(state):
 
 
 def active_version_in_twin(typingctx, function, carrier):
-    """Return what to use instead of an object in a function that is compiled for a carrier."""
+    """The active version of an object in a function that is compiled for a carrier."""
     if are_by_address(function):
         return tuple(locked_twin_of(each, carrier) for each in function)
     return active_version(typingctx, function)

@@ -27,12 +27,12 @@ def terminal(monkeypatch):
 
 
 def compile_for(seconds, name="grad(f)"):
-    with progress.told(name):
+    with progress.reported(name):
         time.sleep(seconds)
 
 
 def test_long_compilations_are_told_once(terminal):
-    with progress.told("grad(f)"):
+    with progress.reported("grad(f)"):
         time.sleep(0.1)
         compile_for(0.1, "derivative(g)")  # on the way
     text = terminal.getvalue()
@@ -66,7 +66,7 @@ def test_silent_where_there_is_no_terminal(terminal, monkeypatch):
 
 def test_a_failure_ends_the_line(terminal):
     def fail():
-        with progress.told("grad(f)"):
+        with progress.reported("grad(f)"):
             time.sleep(0.1)
             raise KeyError
 

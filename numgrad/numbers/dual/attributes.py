@@ -31,23 +31,23 @@ def _partials(dual):
 @intrinsic
 def dual_of_parts(typingctx, value, partials):
     """Return a dual made of its value and its partials: one number, or a tuple of them."""
-    kinds = tuple(partials) if isinstance(partials, types.BaseTuple) else (partials,)
-    kinds = tuple(map(types.unliteral, kinds))
-    number = typingctx.unify_types(floating(types.unliteral(value)), *map(floating, kinds))
-    if number is None or not kinds:
+    argtypes = tuple(partials) if isinstance(partials, types.BaseTuple) else (partials,)
+    argtypes = tuple(map(types.unliteral, argtypes))
+    number = typingctx.unify_types(floating(types.unliteral(value)), *map(floating, argtypes))
+    if number is None or not argtypes:
         return None
     depth = 1 + (number.depth if is_carrier(number) else 0)
-    dual = DualType(number, len(kinds), depth)
+    dual = DualType(number, len(argtypes), depth)
 
     def codegen(context, builder, sig, arguments):
         value, partials = arguments
         parts = [partials]
         if isinstance(sig.args[1], types.BaseTuple):
-            parts = cgutils.unpack_tuple(builder, partials, len(kinds))
+            parts = cgutils.unpack_tuple(builder, partials, len(argtypes))
         value = context.cast(builder, value, sig.args[0], number)
         parts = [
-            context.cast(builder, part, kind, number)
-            for part, kind in zip(parts, kinds, strict=True)
+            context.cast(builder, part, argtype, number)
+            for part, argtype in zip(parts, argtypes, strict=True)
         ]
         return make_dual(context, builder, dual, value, pack(builder, dual, parts))
 

@@ -1,6 +1,6 @@
 """The partials of careful duals.
 
-Passes over careful duals find out whether a nan among derivatives was due. With infinite numbers
+Passes over careful duals check whether a nan among derivatives was due. With infinite numbers
 about, slope times tangent is not always the product of the two:
 
 - A tangent of 0 leaves none, whatever the slope: the input doesn't matter here.

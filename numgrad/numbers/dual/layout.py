@@ -1,4 +1,4 @@
-"""How a dual lies in registers and in memory.
+"""The layout of a dual in registers and in memory.
 
 In registers the partials are one LLVM vector, so that one instruction serves them all; in memory
 they are plain numbers, since a vector there would ask for an alignment that arrays don't have. A
@@ -31,7 +31,7 @@ class PartialsType(types.Type):
 
 
 def has_vector(dual):
-    """Return whether the partials of a dual are one vector."""
+    """Whether the partials of a dual are one vector."""
     return dual.count > 1 and isinstance(dual.value, types.Float)
 
 
@@ -90,24 +90,26 @@ class ComplexDualModel(HalvesModel, DualModel):
         return load_complex(builder, self.fe_type, places, align)
 
 
-def load_complex(builder, kind, places, align):
+def load_complex(builder, number_type, places, align):
     """Return the complex number, or the dual of one, whose parts lie in two places.
 
     Each number is loaded by itself, since registers have no vectors of partials of complex duals.
     """
-    if not is_carrier(kind):
+    if not is_carrier(number_type):
         return cgutils.pack_struct(builder, [builder.load(each, align=align) for each in places])
-    paths = [(0, 1)] if kind.count == 1 else [(0, 1, lane) for lane in range(kind.count)]
+    paths = (
+        [(0, 1)] if number_type.count == 1 else [(0, 1, lane) for lane in range(number_type.count)]
+    )
     numbers = [
         load_complex(
             builder,
-            kind.value,
+            number_type.value,
             [cgutils.gep_inbounds(builder, each, *path) for each in places],
             align,
         )
         for path in ((0, 0), *paths)
     ]
-    return dual_of_numbers(builder, kind, numbers)
+    return dual_of_numbers(builder, number_type, numbers)
 
 
 def numbers_of(builder, dual, number):
@@ -163,11 +165,11 @@ def unpack(builder, dual, partials):
 VALUE, PARTIALS = int32(0), int32(1)  # where they lie in a real dual
 
 
-def store_in(context, builder, dual, pointer, path, kind, number):
+def store_in(context, builder, dual, pointer, path, number_type, number):
     """Store a number inside of a dual in memory, on the path that leads there in a real dual."""
     if not is_complex(dual.number):
-        context.pack_value(builder, kind, number, cgutils.gep(builder, pointer, 0, *path))
+        context.pack_value(builder, number_type, number, cgutils.gep(builder, pointer, 0, *path))
         return
-    for half, each in enumerate(complex_parts(builder, kind, number)):
+    for half, each in enumerate(complex_parts(builder, number_type, number)):
         place = cgutils.gep(builder, pointer, 0, half, *path)
-        context.pack_value(builder, real_of(kind), each, place)
+        context.pack_value(builder, real_of(number_type), each, place)

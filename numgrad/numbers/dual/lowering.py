@@ -46,9 +46,9 @@ def scaled(context, builder, result, finite_partials, operand):
         return product if finite_partials else zero_where_zero(builder, partials, product)
     terms = []
     for partial in unpack(builder, source, partials):
-        kinds = slope_type, source.value
-        kind, term = call(context, builder, operator.mul, kinds, [slope, partial])
-        term = context.cast(builder, term, kind, result.value)
+        operand_types = slope_type, source.value
+        term_type, term = call(context, builder, operator.mul, operand_types, [slope, partial])
+        term = context.cast(builder, term, term_type, result.value)
         if not finite_partials:
             none = context.get_constant_null(result.value)
             term = builder.select(is_zero(context, builder, source.value, partial), none, term)
@@ -86,7 +86,7 @@ def has_nan(context, builder, argtype, number):
 
 
 def all_floats(context, builder, argtype, number, test, join):
-    """Emit what a test says of the floats that a number is made of."""
+    """Emit a test of all the floats that a number is made of."""
     if is_carrier(argtype):
         parts = argtype.components(builder, number)
     elif is_complex(argtype):
@@ -96,7 +96,9 @@ def all_floats(context, builder, argtype, number, test, join):
         return test(context, builder, argtype, number)
     else:
         return cgutils.false_bit if join == builder.or_ else cgutils.true_bit
-    result, *others = (all_floats(context, builder, *part, test, join) for part in parts)
+    result, *others = (
+        all_floats(context, builder, each, value, test, join) for each, value in parts
+    )
     for each in others:
         result = join(result, each)
     return result
@@ -108,9 +110,9 @@ def in_precision(builder, partials, source, result):
         return partials
     number = ir.DoubleType() if result == types.float64 else ir.FloatType()
     is_vector = isinstance(partials.type, ir.VectorType)
-    kind = ir.VectorType(number, partials.type.count) if is_vector else number
+    llvm_type = ir.VectorType(number, partials.type.count) if is_vector else number
     change = builder.fpext if result.bitwidth > source.bitwidth else builder.fptrunc
-    return change(partials, kind)
+    return change(partials, llvm_type)
 
 
 def spread(builder, number, count):
@@ -127,10 +129,10 @@ def total(context, builder, dual, terms):
         return context.get_constant_null(partials_type(dual))
     first, *others = terms
     if isinstance(first, list):
-        kinds = dual.value, dual.value
+        operand_types = dual.value, dual.value
         for term in others:
             first = [
-                call(context, builder, operator.add, kinds, pair)[1]
+                call(context, builder, operator.add, operand_types, pair)[1]
                 for pair in zip(first, term, strict=True)
             ]
         return pack(builder, dual, first)

@@ -13,7 +13,7 @@ from numgrad.numbers.dual.lowering import has_nan
 
 @intrinsic
 def lacks(typingctx, dual, number):
-    """Return whether a partial of a number is nan.
+    """Whether a partial of a number is nan.
 
     The value isn't looked at: where nobody wants it, LLVM leaves its computation out.
     """
@@ -38,7 +38,7 @@ def lacks(typingctx, dual, number):
 
 @intrinsic
 def is_nan(typingctx, number):
-    """Return whether a number or any of its partials is nan."""
+    """Whether a number or any of its partials is nan."""
 
     def codegen(context, builder, sig, arguments):
         return has_nan(context, builder, number, arguments[0])
@@ -63,7 +63,7 @@ def noted(typingctx, lacking, number):
 
 @intrinsic
 def any_nan(typingctx, line):
-    """Return whether a number in an array of one dimension, or any of its partials, is nan."""
+    """Whether a number in an array of one dimension, or any of its partials, is nan."""
 
     def codegen(context, builder, sig, arguments):
         array = context.make_array(line)(context, builder, arguments[0])

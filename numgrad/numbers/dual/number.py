@@ -14,7 +14,7 @@ from numgrad.rules.registry import COMPLEX_TABLE, ON_DEMAND, TABLE, UNKNOWN, Fun
 
 
 def apply(rule: Rule, *arguments: Any) -> Any:
-    """Return what a function of the table gives for numbers and duals.
+    """Apply a function of the table to numbers and duals.
 
     The duals of the highest depth carry derivatives, all others are constants to them:
 
@@ -124,7 +124,7 @@ def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _is_zero(x: Any) -> bool:
-    """Return whether a derivative is none at all, which an infinite slope leaves so."""
+    """Whether a derivative is none at all, which an infinite slope leaves so."""
     if isinstance(x, Dual):
         return all(map(_is_zero, (x.value, *x.partials)))
     return bool(x == 0)

@@ -12,11 +12,13 @@ from numgrad.numbers.dual.type import DualType
 
 def type_of_dual(dual):
     """Return the type of a dual of Python, wide enough for its value and all its partials."""
-    kinds = [typeof(part) for part in (dual.value, *dual.partials)]
-    duals = [kind for kind in kinds if is_carrier(kind)]
-    numbers = [number_of(kind) for kind in kinds]
-    number = max(map(floating, numbers), key=lambda kind: (kind.bitwidth, is_complex(kind)))
-    value = max(duals, key=lambda kind: kind.depth, default=number)
+    part_types = [typeof(part) for part in (dual.value, *dual.partials)]
+    duals = [part_type for part_type in part_types if is_carrier(part_type)]
+    numbers = [number_of(part_type) for part_type in part_types]
+    number = max(
+        map(floating, numbers), key=lambda part_type: (part_type.bitwidth, is_complex(part_type))
+    )
+    value = max(duals, key=lambda part_type: part_type.depth, default=number)
     return DualType(value, len(dual.partials), dual.depth)
 
 

@@ -56,7 +56,7 @@ def with_tangent(typingctx, dual, number, tangent):
 
 @intrinsic
 def lane_count(typingctx, dual):
-    """Return how many partials a dual type has."""
+    """The number of partials of a dual type."""
     count = dual.instance_type.count
 
     def codegen(context, builder, sig, arguments):
