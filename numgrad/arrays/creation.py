@@ -13,7 +13,7 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
-from numgrad.numbers.carrier import active_type, is_carrier
+from numgrad.numbers.carrier import active_type, is_carrier, is_none
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
@@ -56,10 +56,6 @@ def elements_of(dual, dtype, default):
     elif not is_none(dtype):
         raise NumbaTypeError(f"the dtype of an array must be a constant, not {dtype}")
     return active_type(dual.instance_type, asked)
-
-
-def is_none(kind):
-    return kind is None or isinstance(kind, types.NoneType | types.Omitted)
 
 
 def item_type(kind):

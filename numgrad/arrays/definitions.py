@@ -2,6 +2,7 @@
 
 import inspect
 from functools import wraps
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -9,8 +10,12 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.creation import array, item_type
-from numgrad.numbers.carrier import is_carrier, number_of
+from numgrad.numbers.carrier import is_carrier, is_none, number_of
 from numgrad.targets.options import INTERNAL, internal_njit
+
+BODIES: dict[
+    Any, Any
+] = {}  # by a function: the functions of types that return the bodies it is compiled from
 
 
 def define(*functions):
@@ -32,10 +37,16 @@ def define(*functions):
             return found or of_arrays(functions[0], typed, kinds, keywords)
 
         for function in functions:
+            keep_body(function, typed)
             overload(function, strict=False, jit_options=INTERNAL, target="cpu")(given)
         return typed
 
     return register
+
+
+def keep_body(function, typed):
+    """Let plain Python know what a function is compiled from: it runs the very same."""
+    BODIES.setdefault(function, []).append(inspect.unwrap(typed))
 
 
 def of_arrays(function, typed, kinds, keywords):
@@ -97,7 +108,7 @@ def are_arrays(*kinds):
 
 def is_given(kind):
     """Return whether an argument that may be left out is there."""
-    return not (kind is None or isinstance(kind, types.NoneType | types.Omitted))
+    return not is_none(kind)
 
 
 def item(kind):

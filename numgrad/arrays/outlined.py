@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
-from numgrad.arrays.definitions import define
+from numgrad.arrays.definitions import define, keep_body
 from numgrad.targets.context import refresh
 from numgrad.targets.options import internal_njit
 
@@ -69,6 +69,7 @@ def apart(function):
     def call(*arguments):
         raise NotImplementedError("compiled code only")
 
+    call.__wrapped__ = function  # which plain Python calls
     attributes = {
         "key": staticmethod(call),
         "dispatcher": internal_njit(function),
@@ -87,7 +88,12 @@ def define_apart(function):
 
 def overload_apart(function):
     """Say what a function is for arguments of some types, as ``overload`` does."""
-    return lambda typed: overload(function, strict=False)(outlined(typed))
+
+    def register(typed):
+        keep_body(function, typed)
+        return overload(function, strict=False)(outlined(typed))
+
+    return register
 
 
 def outlined(typed):

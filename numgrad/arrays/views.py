@@ -5,8 +5,8 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
-from numgrad.arrays.creation import METHODS, compiled_only, elements_of, is_none, replaces
-from numgrad.numbers.carrier import is_carrier
+from numgrad.arrays.creation import METHODS, compiled_only, elements_of, replaces
+from numgrad.numbers.carrier import is_carrier, is_none
 
 
 def view(dual, items, dtype):

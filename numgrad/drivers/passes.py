@@ -79,10 +79,10 @@ class Passes(CallersMemory):
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }
         self.seeded = [each for each in self.inputs if each.seeded]
-        self.state = self._state()
         self.dual = DualType(self._value_type(), self._count(most), self._depth(careful))
-        self.is_watched = self._is_watched(watched)
         self._call()
+        self.state = self._state()  # asked of what has been compiled
+        self.is_watched = self._is_watched(watched)
 
     def _checked_out_argnum(self, out_argnum):
         """Return the position of the array that holds the function's result."""

@@ -195,7 +195,7 @@ def unified_constant(typingctx, value, constant):
 
 def is_none(argtype):
     """Whether there is nothing: a slope that doesn't exist, or an argument left out."""
-    return isinstance(argtype, types.NoneType | types.Omitted)
+    return argtype is None or isinstance(argtype, types.NoneType | types.Omitted)
 
 
 def is_complex(argtype):

@@ -117,7 +117,8 @@ def _(h, a):
 @slopes("voigt_profile")
 def _(x, sigma, gamma):
     y = s.voigt_profile(x, sigma, gamma)
-    z = complex(x, gamma) / (1.4142135623730951 * sigma)
+    width = 1.4142135623730951 * sigma
+    z = x / width + 1j * (gamma / width)
     d = (1.1283791670955126j - 2.0 * z * s.wofz(z)) * 0.28209479177387814 / (sigma * sigma)
     return y, np.real(d), -y / sigma - 1.4142135623730951 * np.real(z * d), -np.imag(d)
 

@@ -13,7 +13,6 @@ Nothing is changed for anyone else: the module stays what it is.
 """
 
 import builtins
-import dis
 import functools
 import math
 import operator
@@ -26,8 +25,9 @@ import numpy as np
 
 from numgrad.rules.registry import TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
-from numgrad.tracer.arrays import TracedArray, fresh
+from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
+from numgrad.tracer.functions import called
 from numgrad.tracer.numbers import (
     NO_RULE,
     Traced,
@@ -36,8 +36,9 @@ from numgrad.tracer.numbers import (
     has_traced,
     plain,
 )
-from numgrad.tracer.operators import as_python, computed_by, is_python, python_value
+from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
+from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
@@ -75,7 +76,7 @@ def _compiled(thing: Any) -> Any:
     if isinstance(thing, transform.Transform):
         return thing.traced()
     if isinstance(thing, Dispatcher):
-        return _ruled(thing) if thing in TABLE else _rebuilt(thing.py_func, {})
+        return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
     return thing
 
 
@@ -86,7 +87,7 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return functools.partial(function, jit=False)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
-    return _rebuilt(function, building)
+    return rebuilt(function, adapted, _builtins, building)
 
 
 def is_maker(function: types.FunctionType) -> bool:
@@ -102,71 +103,6 @@ def is_own(function: types.FunctionType) -> bool:
     """Return whether a function is part of numgrad, and not of its examples."""
     module = function.__module__ or ""
     return module.startswith("numgrad.") and not module.startswith("numgrad.examples")
-
-
-def _rebuilt(function: types.FunctionType, building: dict[Any, Any]) -> Any:
-    """Return a function that looks its names up through the view.
-
-    The functions being built are known, since one may refer to itself.
-    """
-    if function in building:
-        return building[function]
-    if isinstance(function.__globals__, View) or _assigns_globals(function.__code__):
-        return function
-    cells = [_cell(cell) for cell in function.__closure__ or ()]
-    made = types.FunctionType(
-        function.__code__,
-        View(function.__globals__),
-        function.__name__,
-        function.__defaults__,
-        tuple(new for new, _ in cells),
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
-    made.__module__ = function.__module__
-    building[function] = made
-    for new, content in cells:
-        if content is not None:
-            new.cell_contents = adapted(content, building)
-    return made
-
-
-def _cell(cell: Any) -> tuple[Any, Any]:
-    """Return a cell to fill, and with what; or the very same cell where it holds plain data."""
-    try:
-        content = cell.cell_contents
-    except ValueError:  # not assigned yet
-        return cell, None
-    is_data = isinstance(content, type) or not (
-        callable(content) or isinstance(content, types.ModuleType)
-    )
-    return (cell, None) if is_data else (types.CellType(), content)
-
-
-@functools.lru_cache(maxsize=512)
-def _assigns_globals(code: types.CodeType) -> bool:
-    """Return whether code has the statement ``global``: what it assigns must reach its module."""
-    if any(instruction.opname == "STORE_GLOBAL" for instruction in dis.get_instructions(code)):
-        return True
-    return any(_assigns_globals(c) for c in code.co_consts if isinstance(c, types.CodeType))
-
-
-class View(dict[str, Any]):
-    """The global names of a function, looked up when they are needed."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        kept = ("__name__", "__package__", "__spec__")
-        super().__init__({name: names[name] for name in kept if name in names})
-        super().__setitem__("__builtins__", _builtins)
-        self.names = names
-
-    def __getitem__(self, name: str) -> Any:
-        return adapted(self.names[name])
-
-    def __setitem__(self, name: str, value: Any) -> None:  # by globals()[name]
-        self.names[name] = value
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
 
 
 # The functions of math
@@ -269,19 +205,6 @@ def _ruled(function: Any) -> Any:
 # Python's own functions
 
 
-@functools.wraps(isinstance)
-def _is_instance(thing: Any, kinds: Any) -> bool:
-    """Return whether a traced number or array stands for one of some kinds."""
-    if isinstance(thing, kinds):
-        return True
-    if isinstance(thing, TracedArray):
-        return isinstance(np.empty(0), kinds)
-    if isinstance(thing, TracedNumber):
-        value = plain(thing)
-        return isinstance(python_value(thing) if thing.is_python else value, kinds)
-    return False
-
-
 def _iterated(*arguments: Any, **keywords: Any) -> Any:
     """Return `numpy.nditer`, which makes copies of traced arrays, where there are none."""
     if has_traced(arguments) or has_traced(list(keywords.values())):
@@ -331,21 +254,43 @@ def _of_lists(function: Any) -> Any:
     return call
 
 
-SUMMING = (np.sum, np.prod, np.mean, np.var, np.std, np.average, np.dot, np.inner, np.vdot)
+def _of_keywords(function: Any) -> Any:
+    """One of NumPy's functions, which asks none of its keywords."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if has_traced(list(keywords.values())) and not has_traced(arguments):
+            return called(function, arguments, keywords)
+        return function(*arguments, **keywords)
+
+    return call
+
+
+# Those of arrays, which may be given as lists; others take several arrays in a list.
+OF_ARRAYS = """
+    average bincount clip convolve correlate corrcoef cov cross cumprod cumsum diff dot ediff1d
+    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner interp kron
+    linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
+    linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
+    max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd
+    nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
+    trapezoid unwrap vander var vdot
+""".split()
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
     np.lib.stride_tricks.as_strided: _as_strided,
     np.nditer: _iterated,
-    isinstance: _is_instance,
+    isinstance: is_instance,
     max: _extremum(max),
     min: _extremum(min),
     sum: _sum,
-    **{function: _of_lists(function) for function in SUMMING},
+    **{f: _of_lists(f) for f in (operator.attrgetter(name)(np) for name in OF_ARRAYS)},
+    np.pad: _of_keywords(np.pad),
 }
 _builtins = {
     **vars(builtins),
-    "isinstance": _is_instance,
+    "isinstance": is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
     "sum": _sum,
@@ -368,5 +313,8 @@ class Module:
 
 MODULES = {
     name: Module(name)
-    for name in ("math", "numpy", "numpy.lib", "numpy.lib.stride_tricks", "numgrad")
+    for name in (
+        *("math", "numgrad", "numpy", "numpy.fft", "numpy.lib", "numpy.lib.stride_tricks"),
+        "numpy.linalg",
+    )
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from numgrad.tracer import pieces
 from numgrad.tracer.arrays import TracedArray, traced
-from numgrad.tracer.elements import objects
+from numgrad.tracer.elements import cast, objects
 from numgrad.tracer.flat import FlatIterator
 from numgrad.tracer.numbers import elements_of, has_traced, plain
 from numgrad.tracer.values import value_by, valued
@@ -75,11 +75,19 @@ def full_like(a: Any, fill_value: Any, *arguments: Any, **keywords: Any) -> Any:
 
 def arange(*arguments: Any, **keywords: Any) -> Any:
     """Return `numpy.arange`."""
-    if not has_traced(arguments):
+    given = (*arguments, *keywords.values())
+    if not has_traced(given):
         return np.arange(*arguments, **keywords)
-    start, stop, *step = arguments if len(arguments) > 1 else (0.0, *arguments)
-    elements = pieces.arange(*map(elements_of, (start, stop, *step)))
-    return traced(valued(elements, value_by(np.arange, arguments)), "arange", arguments)
+    like = value_by(np.arange, arguments, keywords)
+    if like.dtype.kind not in "fc":
+        return like
+    has_start = len(arguments) > 1 or "stop" in keywords
+    places = ("start", "stop", "step") if has_start else ("stop", "step")
+    bounds = dict(zip(places, arguments, strict=False)) | keywords
+    elements = pieces.arange(
+        elements_of(bounds.get("start", 0.0)), elements_of(bounds.get("step", 1.0)), len(like)
+    )
+    return traced(valued(cast(elements, like.dtype), like), "arange", given, like.dtype)
 
 
 def _array(function: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from numgrad.numbers.dual.number import Dual
 from numgrad.tracer.elements import (
     Elements,
+    cast,
     depth_of,
     dtype_of,
     is_array,
@@ -256,6 +257,19 @@ class TracedArray(Traced):
             self.memory.copies.append(weakref.ref(array))
         return array
 
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __array_wrap__(self, array: Any, *_: Any) -> Any:
+        """Leave as it is what NumPy's functions in Python would give the class of an argument."""
+        return array
+
     # Items
 
     def __len__(self) -> int:
@@ -363,3 +377,16 @@ def store(place: Any, index: Any, value: Any) -> None:
         place[index] = plain(value)
     else:
         place[index] = value
+
+
+def astype(self: TracedNumber, dtype: Any, *_: Any, **__: Any) -> Any:
+    """Return the number in a dtype: integers and booleans have no derivative."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "O":
+        return self
+    if dtype.kind not in "fc":
+        return np.asarray(self.values).astype(dtype)[()]
+    return traced(cast(self.elements, dtype), "astype", (self, dtype))
+
+
+setattr(TracedNumber, "astype", astype)  # noqa: B010 - here, since it makes traced things

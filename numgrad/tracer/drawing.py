@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from numgrad.tracer.recording import described
+
 if TYPE_CHECKING:
     from numgrad.tracer.graph import Graph
     from numgrad.tracer.recording import Node
@@ -35,8 +37,6 @@ def role_of(graph: "Graph", node: "Node") -> str:
 
 def label_of(graph: "Graph", node: "Node") -> tuple[str, list[tuple[str, str]]]:
     """Return the heading of a node, and the lines below it: names and values."""
-    from numgrad.tracer.graph import described
-
     heading = node.expression if node.operation == "input" else f"{node.name} = {node.expression}"
     if node.operation == "line":
         heading = f"{node.name}: {node.expression}"

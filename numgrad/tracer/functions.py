@@ -1,8 +1,9 @@
 """NumPy's functions of arrays, on traced ones.
 
 Most of them move elements about or add and multiply them, and so take object arrays as they are.
-What tests looks at values. What chooses, sorts, divides or takes roots is written out beside this,
-as are those that return views and those that write.
+What tests looks at values. Others have the bodies of compiled code (`bodies`), for every line or
+matrix where NumPy knows axes and stacks, and what NumPy writes in Python is run as it is
+(`sources`). Those that return views and those that write are written out beside this.
 """
 
 import inspect
@@ -13,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer import linear_algebra, pieces, statistics
+from numgrad.numbers.dual.number import Dual
+from numgrad.tracer import fourier, linear_algebra, pieces, statistics, ufuncs
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import COPY, TracedArray, store, traced
-from numgrad.tracer.elements import cast, is_array
+from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
+from numgrad.tracer.elements import cast, dtype_of, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, whole
-from numgrad.tracer.numbers import NO_RULE, plain
+from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
+from numgrad.tracer.sources import are_same, by_source, source_of
 from numgrad.tracer.values import value_by, valued
 from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
 from numgrad.tracer.writing import WRITING, nan_to_num, written_by
@@ -36,23 +40,16 @@ OF_OBJECTS = frozenset(
 # Those that add and multiply: their values are NumPy's, whatever the order of its additions.
 OF_OPERATORS = frozenset(
     """
-    convolve correlate cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
+    convolve cross cumprod cumsum cumulative_prod cumulative_sum diff dot ediff1d einsum
     inner kron outer polyval prod sum tensordot trace trapezoid trapz vander vdot vecdot
     """.split()
 )
 # Those whose sums and products may have another dtype than the elements.
 IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
-# What looks at values alone.
-OF_VALUES = frozenset(
-    """
-    all allclose any argmax argmin argpartition argsort argwhere array2string array_equal
-    array_equiv array_repr array_str bincount can_cast count_nonzero digitize flatnonzero
-    iscomplexobj isclose iscomplex isreal isrealobj lexsort nanargmax nanargmin ndim nonzero
-    result_type searchsorted shape size
-    """.split()
-)
-# The modules that register what is written out
-WRITTEN_OUT = (linear_algebra, pieces, statistics)
+# Those whose results are some of many that would do.
+OF_VECTORS = ("eigh", "qr", "svd")
+# The modules that register what is written out, and what ufuncs do
+REGISTERED = (fourier, linear_algebra, pieces, statistics, ufuncs)
 # What is given the traced arrays themselves.
 OF_TRACED: dict[Any, Callable[..., Any]] = {
     **PARTS,
@@ -107,15 +104,81 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         return function(
             *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
         )
-    if name in OWN:
-        return _written_out(function, name, arguments, keywords)
+    if name in OWN and _takes(OWN[name], arguments, keywords):
+        try:
+            return _written_out(function, name, arguments, keywords)
+        except NoBodyError:
+            pass
     if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
     if has_rule(function):
         return computed_by(function, _positional(function, arguments, keywords))
     if not is_active((*arguments, *keywords.values())):
         return _of_copies(function, arguments, keywords)
-    raise refusal(f"numpy.{name} has no derivative here.", NO_RULE)
+    if has_body(function):
+        try:
+            return _by_body(function, arguments, keywords)
+        except NoBodyError:
+            pass
+    if source_of(function) is not None:
+        return _by_source(function, arguments, keywords)
+    given = f" with {', '.join(keywords)}" if keywords else ""
+    raise refusal(f"numpy.{name}{given} has no derivative here.", NO_RULE)
+
+
+def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    """Tell whether what is written out here has all parameters that are asked for."""
+    try:
+        inspect.signature(function).bind(*arguments, **keywords)
+    except TypeError:
+        return False
+    return True
+
+
+def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Compute a function by the body that compiled code has of it."""
+    like = _value_by(function, arguments, keywords)
+    inside = [_as_precise(inside_of(argument), like) for argument in arguments]
+    elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
+    return _in_form(elements, like, inside, function.__name__, arguments)
+
+
+def _as_precise(elements: Any, like: Any) -> Any:
+    """Return elements in the precision of the result, where NumPy computes in a higher one."""
+    if not (is_array(elements) and elements.dtype == object and hasattr(like, "dtype")):
+        return elements
+    dtype, wanted = dtype_of(elements), like.dtype
+    is_higher = dtype.kind == wanted.kind and dtype.itemsize < wanted.itemsize
+    return cast(elements, wanted) if is_higher else elements
+
+
+def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Compute a function by NumPy's own code."""
+    like = _value_by(function, arguments, keywords)
+    try:
+        result = by_source(function, arguments, keywords)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE) from error
+    if not are_same(result, like):
+        raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
+    return _rounded_alike(result, like)
+
+
+def _rounded_alike(result: Any, like: Any) -> Any:
+    """Give what NumPy's code computed step by step the values that it has for numbers."""
+    if isinstance(result, list | tuple):
+        parts = [_rounded_alike(each, value) for each, value in zip(result, like, strict=True)]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if not isinstance(result, Traced):
+        return result
+    dtype = np.asarray(like).dtype
+    if result.dtype != dtype:
+        result = traced(cast(result.elements, dtype), "astype", (result, dtype))
+    if isinstance(result, TracedNumber):
+        return TracedNumber(valued(result.elements, like), result.node, result.is_python)
+    if np.array_equal(result.values, like, equal_nan=True):
+        return result  # which may be a view
+    return TracedArray.of(valued(result.elements, like), result.node, dtype)
 
 
 @lru_cache(maxsize=256)
@@ -181,6 +244,8 @@ def _in_dtype(
     names = _parameters(function)
     given = {**dict(zip(names, inside, strict=False)), **given}
     dtype = given.pop("dtype", None)
+    if "where" in given and "initial" not in given:  # which objects have no neutral one for
+        given["initial"] = 1 if function is np.prod else 0
     first = given.pop(names[0])
     return [first if dtype is None else cast(first, np.dtype(dtype))], given
 
@@ -201,19 +266,48 @@ def _written_out(
 
     NumPy's own is called for its errors, and for the dtype and the order of its result.
     """
-    try:
-        inspect.signature(OWN[name]).bind(*arguments, **keywords)
-    except TypeError as error:
-        given = ", ".join(keywords) or f"{len(arguments)} arguments"
-        raise refusal(f"numpy.{name} with {given} has no derivative here.", NO_RULE) from error
     like = _value_by(function, arguments, keywords)
     inside = [inside_of(argument) for argument in arguments]
+    if _is_empty(like):
+        return _in_form(like, like, inside, name, arguments)
     elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
+    if name in OF_VECTORS:
+        _check_same(elements, like, name)
+    return _in_form(elements, like, inside, name, arguments)
+
+
+def _is_empty(like: Any) -> bool:
+    """Tell whether results have no numbers."""
+    if isinstance(like, tuple):
+        return all(map(_is_empty, like))
+    return is_array(like) and not like.size
+
+
+def _in_form(elements: Any, like: Any, inside: Any, name: str, arguments: Any) -> Any:
+    """Return derivatives of elements with the function's own values, laid out as those are."""
+    if isinstance(like, list | tuple):
+        pairs = zip(elements, like, strict=True)
+        parts = [_in_form(each, value, inside, name, arguments) for each, value in pairs]
+        return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
+    dtype = np.asarray(like).dtype
+    if dtype.kind not in "fc":
+        return like
+    if is_array(elements) or isinstance(elements, Dual):
+        elements = cast(elements, dtype)
     if not is_array(elements) or np.shape(like) != elements.shape:
         return traced(valued(whole(elements, inside), like), name, arguments)
     result = np.empty_like(like, object, subok=False)
-    result[...] = valued(elements, like)
-    return traced(result, name, arguments, like.dtype)
+    result[...] = valued(objects(elements), like)
+    return traced(result, name, arguments, dtype)
+
+
+def _check_same(elements: Any, like: Any, name: str) -> None:
+    """Raise where other vectors were found than NumPy's: derivatives belong to the very same."""
+    if isinstance(like, tuple):
+        for each, value in zip(elements, like, strict=True):
+            _check_same(each, value, name)
+    elif not np.allclose(values_of(elements), like, 1e-6, 1e-6 * np.max(np.abs(like), initial=0.0)):
+        raise refusal(f"numpy.linalg.{name} of this matrix has no derivative here.", NO_RULE)
 
 
 def _value_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -254,3 +348,17 @@ def _positional(
     if bound.kwargs:
         raise refusal(f"{function.__name__} with {', '.join(bound.kwargs)} isn't traced.", NO_RULE)
     return bound.args
+
+
+def array_function(
+    self: Traced,  # noqa: ARG001
+    function: Any,
+    types: Any,  # noqa: ARG001
+    inputs: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> Any:
+    """Answer for traced operands when NumPy calls one of its functions."""
+    return called(function, inputs, keywords)
+
+
+setattr(Traced, "__array_function__", array_function)  # noqa: B010 - here, where they are known

@@ -4,11 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from numgrad.tracer import drawing
 from numgrad.tracer.places import Place
-from numgrad.tracer.recording import Node
+from numgrad.tracer.recording import Node, described
 
 MANY = 60  # nodes, from which on a graph is shown folded
 
@@ -204,20 +202,6 @@ def _renamed(nodes: list[Node]) -> dict[str, str]:
 def _with_names(expression: str, names: dict[str, str]) -> str:
     words = drawing.WORD.split(expression)
     return "".join(names.get(word, word) for word in words)
-
-
-def described(value: Any) -> str:
-    """Return a value in few characters."""
-    if np.ndim(value) == 0:
-        return f"{value:.6g}" if np.isrealobj(value) else f"{complex(value):.4g}"
-    array = np.asarray(value)
-    if 0 < array.size <= 6 and array.ndim <= 2:
-        rows = array.reshape(-1, array.shape[-1])
-        return "; ".join(" ".join(described(number) for number in row) for row in rows)
-    shape = "×".join(map(str, array.shape))
-    if array.size and np.isrealobj(array):
-        return f"{shape}: {described(array.min())} … {described(array.max())}"
-    return f"{shape} {array.dtype}"
 
 
 def as_text(graph: Graph) -> str:

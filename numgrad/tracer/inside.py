@@ -6,14 +6,14 @@ from numgrad.numbers.dual.number import find
 from numgrad.rules.registry import TABLE
 from numgrad.tracer.elements import is_array, is_dual, objects, values_of
 from numgrad.tracer.lines import one
-from numgrad.tracer.numbers import elements_of, has_traced, plain
+from numgrad.tracer.numbers import TracedNumber, elements_of, has_traced, plain
 
 
 def inside_of(x: Any) -> Any:
     """Return the elements of what is traced, in lists and tuples too; arrays beside as objects."""
     if type(x) in (list, tuple):
         if has_traced(x) or any(is_array(item) for item in x):
-            return type(x)(map(inside_of, x))
+            return type(x)(map(_item, x))
         return x
     if is_array(x) and x.dtype.kind in "fc":
         return objects(x)
@@ -21,6 +21,12 @@ def inside_of(x: Any) -> Any:
         return x
     elements = elements_of(x)
     return elements if is_array(elements) else one(elements)
+
+
+def _item(x: Any) -> Any:
+    """Return what stands for an item of a list: for a list of numbers an array of them."""
+    is_row = type(x) in (list, tuple) and any(isinstance(item, TracedNumber) for item in x)
+    return elements_of(x) if is_row else inside_of(x)
 
 
 def values_in(x: Any) -> Any:
@@ -32,7 +38,14 @@ def values_in(x: Any) -> Any:
 
 def is_active(operands: tuple[Any, ...]) -> bool:
     """Return whether any operand has derivatives."""
-    return any(has_traced(each) and is_dual(elements_of(each)) for each in operands)
+    return any(
+        is_active(tuple(each)) if isinstance(each, list | tuple) else _has_dual(each)
+        for each in operands
+    )
+
+
+def _has_dual(x: Any) -> bool:
+    return has_traced(x) and is_dual(elements_of(x))
 
 
 def has_rule(function: Any) -> bool:

@@ -1,135 +1,221 @@
-"""Norms, determinants and linear equations: elimination on the elements, led by values."""
+"""Linear algebra as NumPy has it, on stacks of matrices: for each the body of compiled code."""
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.elements import (
-    Elements,
-    computed,
-    dtype_of,
-    objects,
-    values_of,
-)
-from numgrad.tracer.lines import along, own, real_dtype
+from numgrad.tracer.bodies import run
+from numgrad.tracer.elements import Elements, cast, computed, dtype_of, is_array, objects, values_of
+from numgrad.tracer.lines import along, own
 from numgrad.tracer.numbers import NO_RULE
 from numgrad.tracer.places import refusal
-from numgrad.tracer.statistics import highest, lowest
 
 
-@own("norm")
-def norm(x: Elements, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Elements:
-    """Return the norm of vectors; of a matrix that of its elements, or of its rows and columns."""
-    x = objects(x)
-    if ord is not None and axis is None and x.ndim == 2:
-        return _matrix_norm(x, ord)
-    if isinstance(axis, tuple) and ord is not None:
-        raise refusal("numpy.linalg.norm along two axes has no derivative here.", NO_RULE)
-    order = 2 if ord is None else ord
-    return along(lambda line: _vector_norm(line, order), x, axis, keepdims)
+def each(function: Callable[..., Any], *operands: tuple[Elements, int]) -> Any:
+    """Compute a function for every matrix of stacks.
 
-
-def _matrix_norm(x: Elements, order: Any) -> Any:
-    if order == "fro":
-        return _vector_norm(x.ravel(), 2)
-    if not (np.isinf(order) or abs(order) == 1):
-        raise refusal(f"the norm of a matrix of order {order} has no derivative here.", NO_RULE)
-    sums = along(lambda line: _vector_norm(line, 1), x, 1 if np.isinf(order) else 0)
-    return highest(sums) if order > 0 else lowest(sums)
-
-
-def _vector_norm(line: Elements, order: Any) -> Any:
-    sizes = computed(np.absolute, line)
-    if not line.size:
-        return real_dtype(line).type(0)
-    if order == 2:
-        return _length(sizes)
-    if np.isinf(order):
-        return highest(sizes) if order > 0 else lowest(sizes)
-    if order == 0:
-        return real_dtype(line).type(np.count_nonzero(values_of(line)))
-    if order == 1:
-        return np.sum(sizes)
-    power = dtype_of(sizes).type(order)
-    return computed(np.power, np.sum(computed(np.power, sizes, power)), 1 / power)
-
-
-def _length(sizes: Elements) -> Any:
-    """Return the Euclidean norm: by hypot where squares overflow, or vanish."""
-    square = np.sum(computed(np.multiply, sizes, sizes))
-    if np.isfinite(values_of(square)) and values_of(square) > 1e-280:
-        return computed(np.sqrt, square)
-    total = dtype_of(sizes).type(0)
-    for size in sizes:
-        total = computed(np.hypot, total, size)
-    return total
-
-
-def _less(a: Elements, row: int, k: int, factor: Any) -> Elements:
-    """Return a row of a matrix less a multiple of another."""
-    return computed(np.subtract, a[row], computed(np.multiply, factor, a[k]))
-
-
-def _check_square(a: Elements) -> None:
-    if np.ndim(a) != 2 or a.shape[0] != a.shape[1]:
-        raise refusal("stacks of matrices and oblong ones have no derivative here.", NO_RULE)
-
-
-@own("det")
-def det(a: Elements) -> Any:
-    """Return the determinant: the product of the pivots, each the largest of what is left.
-
-    What is left may be 0 everywhere, and is expanded by minors then: it has derivatives.
+    Of each there is the array, and how many of its dimensions are those of one item.
     """
-    _check_square(a)
-    a, result = objects(a).copy(), dtype_of(a).type(1)
-    while len(a) > 1:
-        sizes = np.abs(values_of(a))
-        row, column = np.unravel_index(np.argmax(sizes), sizes.shape)
-        if sizes[row, column] == 0.0:
-            break
-        result = computed(np.multiply, result, a[row, column] * (-1.0) ** int(row + column))
-        below = np.arange(len(a)) != row
-        factors = [computed(np.divide, factor, a[row, column]) for factor in a[below, column]]
-        lines = zip(np.flatnonzero(below), factors, strict=True)
-        left = np.stack([_less(a, int(each), int(row), factor) for each, factor in lines])
-        a = np.delete(left, column, axis=1)
-    return computed(np.multiply, result, _by_minors(a)) if len(a) else result
+    shape = np.broadcast_shapes(*(a.shape[: a.ndim - n] for a, n in operands))
+    if not shape:
+        return function(*(a for a, _ in operands))
+    stacks = [np.broadcast_to(a, shape + a.shape[a.ndim - n :]) for a, n in operands]
+    results = [function(*(stack[index] for stack in stacks)) for index in np.ndindex(shape)]
+    if isinstance(results[0], tuple):
+        return tuple(_stacked(column, shape) for column in zip(*results, strict=True))
+    return _stacked(results, shape)
 
 
-def _by_minors(a: Elements) -> Any:
-    if len(a) == 1:
-        return a[0, 0]
-    terms = [
-        computed(np.multiply, a[0, k] * (-1.0) ** k, _by_minors(np.delete(a[1:], k, axis=1)))
-        for k in range(len(a))
-    ]
-    return sum(terms[1:], terms[0])
+def _stacked(items: Any, shape: tuple[int, ...]) -> Elements:
+    item = items[0].shape if is_array(items[0]) else ()
+    result = np.empty(shape + item, object)
+    for index, item in zip(np.ndindex(shape), items, strict=True):
+        result[index] = item
+    return result
+
+
+def alike(*arrays: Any) -> list[Elements]:
+    """Arrays of the numbers that LAPACK computes with for all of them together."""
+    dtype = np.result_type(*map(dtype_of, map(objects, arrays)))
+    wanted = dtype if dtype.kind in "fc" else np.dtype(float)
+    return [cast(objects(each), wanted) for each in arrays]
+
+
+def of_matrices(function: Any, a: Any, *others: Any) -> Any:
+    """Compute a function of one matrix for every one of a stack."""
+    (a,) = alike(a)
+    return each(lambda matrix: run(function, matrix, *others), (a, 2))
+
+
+def conjugate_transpose(a: Elements) -> Elements:
+    return computed(np.conjugate, np.swapaxes(a, -1, -2))
 
 
 @own("solve")
-def solve(a: Elements, b: Elements) -> Elements:
-    """Return the x with a @ x = b, by elimination with the largest pivots of the columns."""
-    _check_square(a)
-    a, b = objects(a).copy(), objects(b).copy()
-    for k in range(len(a)):
-        pivot = k + int(np.argmax(np.abs(values_of(a[k:, k]))))
-        if values_of(a[pivot, k]) == 0.0:
-            raise np.linalg.LinAlgError("Singular matrix")
-        if pivot != k:
-            a[[k, pivot]], b[[k, pivot]] = a[[pivot, k]], b[[pivot, k]]
-        for row in range(k + 1, len(a)):
-            factor = computed(np.divide, a[row, k], a[k, k])
-            a[row], b[row] = _less(a, row, k, factor), _less(b, row, k, factor)
-    for row in reversed(range(len(a))):
-        for k in range(row + 1, len(a)):
-            b[row] = _less(b, row, k, a[row, k])
-        b[row] = computed(np.divide, b[row], a[row, row])
-    return b
+def solve(a: Any, b: Any) -> Elements:
+    """Return the x with a @ x = b; only a b of one dimension is a vector."""
+    a, b = alike(a, b)
+    return each(lambda *pair: run(np.linalg.solve, *pair), (a, 2), (b, min(b.ndim, 2)))
 
 
 @own("inv")
-def inv(a: Elements) -> Elements:
-    """Return the inverse of a matrix."""
-    _check_square(a)
-    return solve(a, np.eye(len(a), dtype=dtype_of(a)))
+def inv(a: Any) -> Elements:
+    return of_matrices(np.linalg.inv, a)
+
+
+@own("det")
+def det(a: Any) -> Elements:
+    return of_matrices(np.linalg.det, a)
+
+
+@own("slogdet")
+def slogdet(a: Any) -> Any:
+    return of_matrices(np.linalg.slogdet, a)
+
+
+@own("matrix_power")
+def matrix_power(a: Any, n: int) -> Elements:
+    return of_matrices(np.linalg.matrix_power, a, operator.index(n))
+
+
+@own("cholesky")
+def cholesky(a: Any, /, *, upper: bool = False) -> Elements:
+    """Return the lower factor, of the lower triangle; or the upper one, of the upper triangle."""
+    if not upper:
+        return of_matrices(np.linalg.cholesky, a)
+    (a,) = alike(a)
+    return conjugate_transpose(of_matrices(np.linalg.cholesky, conjugate_transpose(a)))
+
+
+@own("qr")
+def qr(a: Any, mode: str = "reduced") -> Any:
+    if mode not in ("reduced", "r", "complete"):
+        raise refusal(f"numpy.linalg.qr with mode={mode!r} has no derivative here.", NO_RULE)
+    if mode != "complete":
+        q, r = of_matrices(np.linalg.qr, a)
+        return r if mode == "r" else (q, r)
+    (a,) = alike(a)
+    return each(_with_all_columns, (a, 2))
+
+
+def _with_all_columns(a: Elements) -> Any:
+    """Q with all columns of a unitary matrix, of which the others turn as little as they can."""
+    from numgrad.arrays.linalg.decompositions import completed
+
+    q, r = run(np.linalg.qr, a)
+    q0, k = np.linalg.qr(values_of(a), "complete").Q, q.shape[1]
+    if k < len(a):
+        q = run(completed, q, np.ascontiguousarray(q0[:, :k]), np.ascontiguousarray(q0[:, k:]))
+        r = np.concatenate((r, objects(np.zeros((len(a) - k, r.shape[1]), q0.dtype))))
+    return q, r
+
+
+@own("eigvalsh")
+def eigvalsh(a: Any, UPLO: str = "L") -> Elements:  # noqa: N803 - NumPy's name
+    (a,) = alike(a)
+    return of_matrices(np.linalg.eigvalsh, a if UPLO.upper() == "L" else conjugate_transpose(a))
+
+
+@own("eigh")
+def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
+    (a,) = alike(a)
+    if UPLO.upper() == "L":
+        return of_matrices(np.linalg.eigh, a)
+    return each(_of_upper_triangle, (a, 2))
+
+
+def _of_upper_triangle(a: Elements) -> Any:
+    """Eigenvalues and eigenvectors: those that come from the upper triangle differ in signs."""
+    w, v = run(np.linalg.eigh, conjugate_transpose(a))
+    turns = np.sum(np.conj(values_of(v)) * np.linalg.eigh(values_of(a), "U").eigenvectors, axis=0)
+    return w, computed(np.multiply, v, turns)
+
+
+@own("svd")
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    _refuse_hermitian("svd", hermitian)
+    if compute_uv:
+        return of_matrices(np.linalg.svd, a, bool(full_matrices))
+    return singular_values(a)
+
+
+def singular_values(a: Any) -> Elements:
+    from numgrad.arrays.linalg import norms
+
+    return of_matrices(norms.singular_values, a)
+
+
+def _refuse_hermitian(name: str, hermitian: Any) -> None:
+    if hermitian:
+        raise refusal(f"numpy.linalg.{name} with hermitian has no derivative here.", NO_RULE)
+
+
+@own("pinv")
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+    """Return the pseudo-inverse, which leaves out singular values below a part of the largest."""
+    _refuse_hermitian("pinv", hermitian)
+    (a,) = alike(a)
+    part = rcond if rtol is np._NoValue else rtol
+    if part is None:
+        largest = max(a.shape[-2:]) * np.finfo(dtype_of(a)).eps
+        part = 1e-15 if rtol is np._NoValue else largest
+    parts = objects(np.asarray(values_of(part), float))
+    return each(lambda matrix, part: run(np.linalg.pinv, matrix, float(part)), (a, 2), (parts, 0))
+
+
+@own("lstsq")
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Return the solution, sums of squares, the rank and the singular values."""
+    a, b = alike(a, b)
+    share = np.finfo(dtype_of(a)).eps * max(a.shape) if rcond is None else float(values_of(rcond))
+    return run(np.linalg.lstsq, a, b, share)
+
+
+# Norms
+
+
+@own("norm")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Elements:
+    """Return the norm of vectors along an axis, of matrices along two, or of all elements."""
+    x = objects(x)
+    if ord is None:
+        return along(lambda line: run(np.linalg.norm, line), x, axis, keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else axis
+    axes = (operator.index(axes),) if not isinstance(axes, tuple) else axes
+    if len(axes) == 1:
+        return along(lambda line: run(np.linalg.norm, line, ord), x, axes, keepdims)
+    matrices = np.moveaxis(x, axes, (-2, -1))
+    results = each(lambda matrix: _matrix_norm(matrix, ord), (matrices, 2))
+    if not keepdims:
+        return results
+    places = np.lib.array_utils.normalize_axis_tuple(axes, x.ndim)
+    return np.expand_dims(objects(results) if is_array(results) else _alone(results), places)
+
+
+def _matrix_norm(matrix: Elements, order: Any) -> Any:
+    if order in ("fro", "f"):
+        return run(np.linalg.norm, matrix.ravel())
+    if order == "nuc":
+        return np.sum(singular_values(matrix))
+    return run(np.linalg.norm, matrix, order)
+
+
+def _alone(element: Any) -> Elements:
+    array = np.empty((), object)
+    array[()] = element
+    return array
+
+
+@own("cond")
+def cond(x: Any, p: Any = None) -> Elements:
+    """Return the norm of a matrix times that of its inverse, or a ratio of singular values."""
+    (x,) = alike(x)
+    if p is None or not isinstance(p, str):
+        given = () if p is None else (p,)
+        return each(lambda matrix: run(np.linalg.cond, matrix, *given), (x, 2))
+    inverse = inv(x)
+    return each(lambda a, b: _matrix_norm(a, p) * _matrix_norm(b, p), (x, 2), (inverse, 2))

@@ -31,7 +31,11 @@ NO_RULE = "Give it a rule (numgrad.rule), or write it with functions that have o
 
 
 class Traced:
-    """What numbers and arrays have in common: operators, NumPy's functions, and no silent loss."""
+    """What numbers and arrays have in common: operators, NumPy's functions, and no silent loss.
+
+    The methods that know arrays and functions are set where those are: see `operators`, `ufuncs`
+    and `functions`.
+    """
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
@@ -78,20 +82,6 @@ class Traced:
         whole: Any = self
         return np.transpose(whole)
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **keywords: Any
-    ) -> Any:
-        from numgrad.tracer.ufuncs import ufunc_called
-
-        return ufunc_called(ufunc, method, inputs, out, keywords)
-
-    def __array_function__(
-        self, function: Any, types: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        from numgrad.tracer.functions import called
-
-        return called(function, inputs, keywords)
-
     def __bool__(self) -> bool:
         return bool(self.values)
 
@@ -129,17 +119,6 @@ class TracedNumber(Traced):
     @property
     def imag(self) -> Any:
         return np.imag(self)
-
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
-        """Return the number in a dtype: integers and booleans have no derivative."""
-        dtype = np.dtype(dtype)
-        if dtype.kind == "O":
-            return self
-        if dtype.kind not in "fc":
-            return np.asarray(self.values).astype(dtype)[()]
-        from numgrad.tracer.arrays import traced
-
-        return traced(cast(self.elements, dtype), "astype", (self, dtype))
 
     def item(self) -> Any:
         precise = np.result_type(self.dtype, np.float64)  # as Python's numbers are

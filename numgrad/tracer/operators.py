@@ -1,5 +1,6 @@
 """Operators and methods of traced numbers and arrays: the functions of the table that they are."""
 
+import functools
 import operator
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.numbers.dual.number import named
+from numgrad.rules.registry import TABLE
 from numgrad.tracer.arrays import TracedArray, traced
 from numgrad.tracer.elements import computed, is_array, values_of
 from numgrad.tracer.numbers import (
@@ -22,6 +24,8 @@ from numgrad.tracer.numbers import (
 from numgrad.tracer.places import refusal
 from numgrad.tracer.values import rounded_by
 
+CONSTANT = "Keep that argument constant."
+
 
 def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any:
     """Return what a function of the table gives for traced numbers and others.
@@ -30,17 +34,38 @@ def computed_by(function: Any, operands: tuple[Any, ...], by: Any = None) -> Any
     """
     if function is np.matmul:
         return np.matmul(*operands)
+    if isinstance(function, np.ufunc) and function not in TABLE:
+        _check_complex(function, operands)
     try:
         elements = computed(function, *map(elements_of, operands))
     except TypeError as error:
-        if "no rule" not in str(error):
-            raise
-        raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
+        if "no rule" in str(error):
+            raise refusal(f"{function.__name__} has no rule.", NO_RULE) from error
+        if "no formula" in str(error):
+            raise refusal(f"{error}.", CONSTANT) from error
+        raise
     elements = rounded_by(by or function, elements, operands)
     dtype = None
     if is_array(elements) and not elements.size:  # which doesn't tell
         dtype = function(*map(plain, operands)).dtype
     return traced(elements, function.__name__, operands, dtype)
+
+
+# SciPy's functions whose slopes are those of complex numbers too.
+OF_COMPLEX = frozenset(
+    """
+    dawsn erf erfc erfcx erfi exp1 expi expm1 hyp0f1 hyp1f1 hyp2f1 iv jv kv kve log1p log_ndtr ndtr
+    spence wofz xlog1py xlogy yv
+    """.split()
+)
+
+
+def _check_complex(function: Any, operands: tuple[Any, ...]) -> None:
+    """Raise where a rule of real numbers would be followed for complex ones."""
+    if function.__name__ in OF_COMPLEX:
+        return
+    if any(np.asarray(plain(each)).dtype.kind == "c" for each in operands):
+        raise refusal(f"{function.__name__} of complex numbers has no derivative here.", NO_RULE)
 
 
 def compared(function: Any, left: Any, right: Any) -> Any:
@@ -87,6 +112,19 @@ def as_python(result: Any) -> Any:
         result.is_python = True
         return result
     return result.item() if isinstance(result, np.generic) else result
+
+
+@functools.wraps(isinstance)
+def is_instance(thing: Any, kinds: Any) -> bool:
+    """Tell whether a traced number or array stands for one of some kinds."""
+    if isinstance(thing, kinds):
+        return True
+    if isinstance(thing, TracedArray):
+        return isinstance(np.empty(0), kinds)
+    if isinstance(thing, TracedNumber):
+        value = plain(thing)
+        return isinstance(python_value(thing) if thing.is_python else value, kinds)
+    return False
 
 
 # What raises errors, or is complex, for some of Python's numbers, and never for NumPy's.

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.tracer.bodies import run
 from numgrad.tracer.elements import (
     Elements,
     computed,
@@ -12,15 +13,6 @@ from numgrad.tracer.elements import (
     values_of,
 )
 from numgrad.tracer.lines import own
-
-
-@own("select")
-def select(condlist: Any, choicelist: Any, default: Any = 0.0) -> Elements:
-    """Return the elements of the first choice whose condition holds."""
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = computed(np.where, condition, choice, result)
-    return result
 
 
 @own("where")
@@ -37,54 +29,25 @@ def clip(a: Elements, a_min: Any = None, a_max: Any = None, **bounds: Any) -> El
     return computed(np.clip, a, bounds.get("min", a_min), bounds.get("max", a_max))
 
 
+def arange(start: Any, step: Any, count: int) -> Elements:
+    """Return so many numbers from start on, in steps."""
+    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(count)]
+    return np.fromiter(results, object, count)
+
+
 def _single(x: Any) -> Any:
     """Return the element of an array without dimensions."""
     return x[()] if is_array(x) and not x.ndim else x
 
 
-@own("linspace")
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Elements:
-    """Return numbers evenly spaced from start to stop."""
-    start, stop = _single(start), _single(stop)
-    parts = max(num - 1 if endpoint else num, 1)
-    step = computed(np.divide, computed(np.subtract, stop, start), float(parts))
-    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(num)]
-    if endpoint and num > 1:
-        results[-1] = stop
-    return np.fromiter(results, object, num)
-
-
-def arange(start: Any, stop: Any, step: Any = 1.0) -> Elements:
-    """Return the numbers from start on, in steps, before stop."""
-    count = len(np.arange(values_of(start), values_of(stop), values_of(step)))
-    results = [computed(np.add, start, computed(np.multiply, float(k), step)) for k in range(count)]
-    return np.fromiter(results, object, count)
-
-
 @own("interp")
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Elements:
-    """Return the numbers on the lines from point to point."""
+    """Return the numbers on the lines from point to point; beyond, what is given for that."""
     xp, fp = objects(xp), objects(fp)
-    places = values_of(xp)
-
-    def at(number: Any) -> Any:
-        value = values_of(number)
-        if value < places[0]:
-            return fp[0] if left is None else left
-        if value >= places[-1]:
-            return fp[-1] if right is None or value == places[-1] else right
-        if np.isnan(value):
-            return computed(np.multiply, number, np.nan)
-        k = int(np.searchsorted(places, value, side="right")) - 1
-        slope = computed(
-            np.divide,
-            computed(np.subtract, fp[k + 1], fp[k]),
-            computed(np.subtract, xp[k + 1], xp[k]),
-        )
-        return computed(
-            np.add, fp[k], computed(np.multiply, slope, computed(np.subtract, number, xp[k]))
-        )
-
-    if not is_array(x) or not x.ndim:
-        return at(_single(x))
-    return np.fromiter(map(at, objects(x).flat), object, x.size).reshape(x.shape)
+    places, ends = values_of(xp), (left, right)
+    result = run(np.interp, x, xp, fp)
+    for end, outside in zip(ends, (np.less, np.greater), strict=True):
+        if end is not None:
+            limit = places[0] if outside is np.less else places[-1]
+            result = computed(np.where, outside(values_of(x), limit), _single(end), result)
+    return result

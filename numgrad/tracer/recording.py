@@ -194,3 +194,17 @@ def _operand(operand: Any) -> str:
         return f"{number:.6g}"
     text = str(number)
     return text if len(text) <= 20 else type(operand).__name__
+
+
+def described(value: Any) -> str:
+    """Return a value in few characters."""
+    if np.ndim(value) == 0:
+        return f"{value:.6g}" if np.isrealobj(value) else f"{complex(value):.4g}"
+    array = np.asarray(value)
+    if 0 < array.size <= 6 and array.ndim <= 2:
+        rows = array.reshape(-1, array.shape[-1])
+        return "; ".join(" ".join(described(number) for number in row) for row in rows)
+    shape = "×".join(map(str, array.shape))
+    if array.size and np.isrealobj(array):
+        return f"{shape}: {described(array.min())} … {described(array.max())}"
+    return f"{shape} {array.dtype}"

@@ -1,85 +1,67 @@
 """Means, extrema, quantiles: what is chosen is chosen by value, the first of equals."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.elements import (
-    Elements,
-    computed,
-    constants,
-    dtype_of,
-    is_array,
-    objects,
-    values_of,
-)
-from numgrad.tracer.lines import OWN, along, one, own, real_dtype, whole
-from numgrad.tracer.numbers import NO_RULE
-from numgrad.tracer.places import refusal
+from numgrad.tracer.bodies import NoBodyError, run
+from numgrad.tracer.elements import Elements, dtype_of, is_array, objects, values_of
+from numgrad.tracer.lines import OWN, along, one, own
 
 
-def count_along(elements: Elements, axis: Any) -> int:
-    shape = elements.shape
-    if axis is None:
-        return math.prod(shape)
-    return math.prod(shape[k] for k in (axis if isinstance(axis, tuple) else (axis,)))
+def by_line(function: Any) -> Callable[..., Elements]:
+    """Return a reduction of every line along an axis by the body of one of whole arrays."""
+
+    def reduction(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements:
+        return along(lambda line: run(function, line), a, axis, keepdims)
+
+    return reduction
 
 
-@own("mean")
-def mean(a: Elements, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Elements:
-    """Return the sum over the number of elements."""
-    _refuse_dtype("mean", dtype)
-    a = objects(a)
-    return computed(np.divide, _sum(a, axis, keepdims), real_dtype(a).type(count_along(a, axis)))
+def _without_nan(function: Any, line: Elements) -> Any:
+    """Compute a function that may pass over nan: compiled code has those of real numbers."""
+    try:
+        return run(function, line)
+    except NoBodyError:
+        whole = getattr(np, function.__name__.removeprefix("nan"))
+        return run(whole, line[~np.isnan(values_of(line))])
 
 
-def _sum(a: Elements, axis: Any, keepdims: bool) -> Elements:
-    a = a if is_array(a) else one(a)
-    return constants(whole(np.sum(a, axis=axis, keepdims=keepdims), [a]))
+def _spread(function: Any) -> Callable[..., Elements]:
+    """Return a reduction to a mean of squares, or its root, over the number less some."""
+    power = 0.5 if function in (np.std, np.nanstd) else 1.0
+
+    def reduction(
+        a: Elements, axis: Any = None, ddof: float = 0, keepdims: bool = False
+    ) -> Elements:
+        def of_line(line: Elements) -> Any:
+            result = _without_nan(function, line)
+            if not ddof:
+                return result
+            count = np.count_nonzero(~np.isnan(values_of(line)))
+            return result * dtype_of(result).type(count / max(count - ddof, 0)) ** power
+
+        with np.errstate(all="ignore"):
+            return along(of_line, a, axis, keepdims)
+
+    return reduction
 
 
-def _refuse_dtype(name: str, dtype: Any) -> None:
-    if dtype is not None:
-        raise refusal(f"numpy.{name} with dtype has no derivative here.", NO_RULE)
+_function: Any
+for _function in (np.mean, np.ptp, np.median, np.nansum, np.nanprod, np.nanmean):
+    OWN[_function.__name__] = by_line(_function)
 
 
-@own("average")
-def average(a: Elements, axis: Any = None, weights: Any = None) -> Elements:
-    """Return the mean, or the weighted mean."""
-    if weights is None:
-        return mean(a, axis)
-    a, weights = objects(a), objects(np.asarray(weights))
-    if weights.shape != a.shape:
-        weights = weights.reshape([n if k == axis else 1 for k, n in enumerate(a.shape)])
-        weights = np.broadcast_to(weights, a.shape)
-    total = computed(np.multiply, a, weights)
-    return computed(np.divide, _sum(total, axis, False), _sum(weights, axis, False))
+@own("nanmedian")
+def nanmedian(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements:
+    """Return the number in the middle of those that aren't nan."""
+    return along(lambda line: run(np.median, line[~np.isnan(values_of(line))]), a, axis, keepdims)
 
 
-@own("var")
-def var(
-    a: Elements, axis: Any = None, dtype: Any = None, ddof: int = 0, keepdims: bool = False
-) -> Elements:
-    """Return the mean square of the distance from the mean."""
-    _refuse_dtype("var", dtype)
-    a = objects(a)
-    apart = computed(np.subtract, a, mean(a, axis, keepdims=True))
-    if dtype_of(a).kind == "c":
-        square = computed(np.real, computed(np.multiply, apart, computed(np.conjugate, apart)))
-    else:
-        square = computed(np.multiply, apart, apart)
-    return computed(
-        np.divide, _sum(square, axis, keepdims), real_dtype(a).type(count_along(a, axis) - ddof)
-    )
-
-
-@own("std")
-def std(a: Elements, *arguments: Any, **keywords: Any) -> Elements:
-    """Return the root of the variance."""
-    return computed(np.sqrt, var(a, *arguments, **keywords))
+for _function in (np.var, np.std, np.nanvar, np.nanstd):
+    OWN[_function.__name__] = _spread(_function)
 
 
 # Choices by value: the first of equals, the one that argmin and argmax point at
@@ -103,10 +85,19 @@ def _not_empty(a: Elements) -> Elements:
     return a
 
 
-@own("ptp")
-def ptp(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements:
-    """Return the highest less the lowest."""
-    return computed(np.subtract, highest(a, axis, keepdims), lowest(a, axis, keepdims))
+def _but_nan(function: Any, extremum: Callable[..., Any]) -> Callable[..., Elements]:
+    """Return an extremum that passes over nan: of complex numbers in the order that NumPy has."""
+
+    def of_line(line: Elements) -> Any:
+        try:
+            return run(function, line)
+        except NoBodyError:
+            return extremum(line[~np.isnan(values_of(line))])
+
+    return lambda a, axis=None, keepdims=False: along(of_line, a, axis, keepdims)
+
+
+OWN["nanmax"], OWN["nanmin"] = _but_nan(np.nanmax, highest), _but_nan(np.nanmin, lowest)
 
 
 def _sorted(line: Elements) -> Elements:
@@ -138,90 +129,25 @@ def partition(a: Elements, kth: Any, axis: Any = -1, kind: Any = None) -> Elemen
     return result
 
 
-@own("unique")
-def unique(ar: Elements) -> Elements:
-    """Return the first of equals, in order."""
-    line = np.ravel(ar)
-    return line[np.unique(values_of(line), return_index=True)[1]]
+def _run_with(function: Any, q: float, line: Elements) -> Any:
+    return run(function, line, q)
 
 
-def _between(line: Elements, position: float) -> Any:
-    """Return the element at a position in sorted ones; in between, on the line to the next."""
-    k = int(position)
-    if k + 1 >= line.size:
-        return line[-1]
-    part = dtype_of(line).type(position - k)
-    rise = computed(np.multiply, computed(np.subtract, line[k + 1], line[k]), part)
-    return computed(np.add, line[k], rise)
+def _quantiles(function: Any) -> Callable[..., Elements]:
+    """Return a reduction to the numbers that some shares of all lie below."""
 
-
-def _quantile(line: Elements, share: float) -> Any:
-    if not 0.0 <= share <= 1.0:
-        raise ValueError("the share of numbers must lie between none and all")
-    line = _sorted(line)
-    is_nan = line.size and np.isnan(values_of(line[-1]))
-    return line[-1] if is_nan else _between(line, share * (line.size - 1))
-
-
-def _quantiles(a: Elements, q: Any, axis: Any, whole: float) -> Elements:
-    shares = np.asarray(values_of(q)) / whole
-    results = [along(partial(_quantile, share=share), a, axis) for share in shares.flat]
-    if shares.ndim == 0:
-        return results[0]
-    block = np.stack([each if is_array(each) else one(each) for each in results])
-    return block.reshape(shares.shape + block.shape[1:])
-
-
-@own("quantile")
-def quantile(a: Elements, q: Any, axis: Any = None) -> Elements:
-    """Return the numbers that some shares of all lie below."""
-    return _quantiles(a, q, axis, 1.0)
-
-
-@own("percentile")
-def percentile(a: Elements, q: Any, axis: Any = None) -> Elements:
-    """Return the numbers that so many of a hundred lie below."""
-    return _quantiles(a, q, axis, 100.0)
-
-
-@own("median")
-def median(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements:
-    """Return the number in the middle, or the mean of the two."""
-
-    def middle(line: Elements) -> Any:
-        values = values_of(line)
-        if not line.size or np.isnan(values).any():
-            return values.dtype.type(np.nan)
-        line, half = _sorted(line), line.size // 2
-        if line.size % 2:
-            return line[half]
-        return computed(np.divide, computed(np.add, line[half - 1], line[half]), 2.0)
-
-    return along(middle, a, axis, keepdims)
-
-
-def _without_nan(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a reduction that passes over nan."""
-
-    def reduction(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements:
-        def of_line(line: Elements) -> Any:
-            values = values_of(line)
-            return function(line[~np.isnan(values)])
-
-        return along(of_line, a, axis, keepdims)
+    def reduction(a: Elements, q: Any, axis: Any = None) -> Elements:
+        shares = np.asarray(values_of(q), float)
+        results = [
+            along(partial(_run_with, function, float(share)), a, axis) for share in shares.flat
+        ]
+        if not shares.ndim:
+            return results[0]
+        block = np.stack([each if is_array(each) else one(each) for each in results])
+        return block.reshape(shares.shape + block.shape[1:])
 
     return reduction
 
 
-def _or_nan(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda line: function(line) if line.size else np.float64(np.nan)
-
-
-OWN["nansum"] = _without_nan(lambda line: _sum(line, None, False))
-OWN["nanprod"] = _without_nan(lambda line: constants(whole(np.prod(line), [line])))
-OWN["nanmean"] = _without_nan(_or_nan(mean))
-OWN["nanvar"] = _without_nan(_or_nan(var))
-OWN["nanstd"] = _without_nan(_or_nan(std))
-OWN["nanmax"] = _without_nan(_or_nan(highest))
-OWN["nanmin"] = _without_nan(_or_nan(lowest))
-OWN["nanmedian"] = _without_nan(_or_nan(median))
+for _function in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
+    OWN[_function.__name__] = _quantiles(_function)

@@ -8,7 +8,7 @@ from numgrad.tracer.arrays import TracedArray, store, traced
 from numgrad.tracer.elements import Elements, computed, objects
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
 from numgrad.tracer.lines import OWN, along, whole
-from numgrad.tracer.numbers import NO_RULE, plain
+from numgrad.tracer.numbers import NO_RULE, Traced, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
 from numgrad.tracer.values import value_by, valued
@@ -25,6 +25,7 @@ def ufunc_called(
 ) -> Any:
     """Return what a ufunc or one of its methods gives, stored in arrays that are given for it."""
     where = keywords.pop("where", True) if method == "__call__" else True
+    where = True if where is np._NoValue else where
     try:
         result = ufunc_method(ufunc, method, inputs, keywords)
     except ValueError:
@@ -63,6 +64,10 @@ def _store_where(place: Any, where: Any, result: Any) -> None:
     if where is True:
         store(place, ..., result)
         return
+    if not np.ndim(place):
+        if np.all(plain(where)):
+            store(place, ..., result)
+        return
     chosen = np.broadcast_to(where, np.shape(place))
     store(place, chosen, np.broadcast_to(result, np.shape(place))[chosen])
 
@@ -82,7 +87,10 @@ def ufunc_method(
         return getattr(ufunc, method)(*map(values_in, inputs), **keywords)
     if keywords.get("dtype") is not None and method == "__call__":
         others = {k: v for k, v in keywords.items() if k != "dtype"}
-        return ufunc_method(ufunc, method, inputs, others).astype(keywords["dtype"])
+        dtype = keywords["dtype"]
+        is_class = isinstance(dtype, type) and issubclass(dtype, np.dtype)  # as NumPy's code says
+        result = ufunc_method(ufunc, method, inputs, others)
+        return result.astype(dtype() if is_class else dtype)
     if method == "__call__":
         if keywords:
             raise refusal(f"{name} with {', '.join(keywords)} has no derivative here.", NO_RULE)
@@ -152,3 +160,18 @@ def _reduced(
         return elements_ufunc.reduce(line)
 
     return along(line_of, elements, axis, keepdims)
+
+
+def array_ufunc(
+    self: Traced,  # noqa: ARG001
+    ufunc: np.ufunc,
+    method: str,
+    *inputs: Any,
+    out: Any = None,
+    **keywords: Any,
+) -> Any:
+    """Answer for traced operands when NumPy calls a ufunc."""
+    return ufunc_called(ufunc, method, inputs, out, keywords)
+
+
+setattr(Traced, "__array_ufunc__", array_ufunc)  # noqa: B010 - here, where ufuncs are known

@@ -163,7 +163,7 @@ def valued(elements: Any, like: Any) -> Any:
         return elements
     result = np.empty_like(elements, subok=False)
     result[...] = elements
-    for index in zip(*np.nonzero(changed), strict=True):
+    for index in map(tuple, np.argwhere(changed)):  # of no dimension, too
         result[index] = _with_value(elements[index], values[index])
     return result
 

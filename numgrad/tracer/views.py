@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.arrays import TracedArray, fresh
+from numgrad.tracer.arrays import COPY, TracedArray, fresh
 from numgrad.tracer.elements import is_array
 from numgrad.tracer.numbers import TracedNumber, has_traced
 from numgrad.tracer.operators import computed_by
+from numgrad.tracer.places import refusal
 
 VIEWS = frozenset(
     """
@@ -97,6 +98,8 @@ def as_strided(
     """Return a view with strides in bytes of the numbers that the objects stand for."""
     array = fresh(x)
     if strides is not None:
+        if any(s % array.itemsize for s in strides):
+            raise refusal(f"a view of parts of {array.dtype} has no derivative here.", COPY)
         strides = tuple(s * array.raw.itemsize // array.itemsize for s in strides)
     raw = np.lib.stride_tricks.as_strided(array.raw, shape, strides, subok, writeable)
     return array.taken(raw, "as_strided", (x,))

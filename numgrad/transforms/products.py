@@ -326,7 +326,7 @@ def jvp(
         if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
             raise TypeError(NO_DIRECTION)
         result = tracer().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
-        result = tracer().stored(out, result)
+        result = stored_by_tracer(out, result)
     else:
         result = called(jvp_of(f), primals, tangents, out)
     return cast("tuple[R, Any]", result)
@@ -390,8 +390,15 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True
     """
     if not jit or is_traced(f):
         result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
-        return tracer().stored(out, result)
+        return stored_by_tracer(out, result)
     return called(tangent_of(grad(f)), (x,), (v,), out)
+
+
+def stored_by_tracer(out, result):
+    """Return a result of the tracer, stored where there are places for it."""
+    from numgrad.tracer.outcomes import stored  # which takes time to load
+
+    return stored(out, result)
 
 
 def check_jit(jit):

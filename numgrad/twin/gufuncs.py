@@ -15,8 +15,8 @@ from numba import types
 from numba.core.registry import cpu_target
 from numba.extending import overload
 
-from numgrad.arrays.creation import as_number, astype, is_none, item_type
-from numgrad.numbers.carrier import active_type, is_carrier, number_of
+from numgrad.arrays.creation import as_number, astype, item_type
+from numgrad.numbers.carrier import active_type, is_carrier, is_none, number_of
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body, function_of
 

@@ -20,6 +20,7 @@ from numgrad.twin.errors import located
 from numgrad.twin.inference import front_end, inferred_in_pass
 from numgrad.twin.plain import compile_callees_first
 from numgrad.twin.rewriting import Rewriting
+from numgrad.twin.summaries import remember_draws
 
 
 def calls_itself(function):
@@ -54,6 +55,7 @@ def carry_derivatives(state, active_versions):
     kinds = tuple(map(without_derivatives, state.args))
     activity = Activity(inferred_in_pass(state, kinds))
     activity.activate(state.args)
+    remember_draws(state.func_id.func, kinds, activity)
     is_recursive = calls_itself(state.func_id.func)
     rewriting = Rewriting(state, activity, highest(state.args), active_versions, is_recursive)
     rewriting.run()

@@ -1,6 +1,11 @@
 """Summaries: the effects of a call on its caller, before anything is compiled."""
 
+from typing import Any
+from weakref import WeakKeyDictionary
+
 from numgrad.twin.activity import STARRED, Activity, is_written
+
+_draws: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()  # of what has been compiled
 
 
 def arguments_written(function, kinds):
@@ -18,5 +23,13 @@ def arguments_written(function, kinds):
 def draws_randomly(function, kinds):
     """Whether a function draws from generators of random numbers that all share."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    known = _draws.get(function.py_func, {})
+    if folded in known:  # found out when its twin was compiled
+        return known[folded]
     summary = Activity.of(function, folded)
     return summary is None or summary.draws
+
+
+def remember_draws(source, kinds, activity):
+    """Keep of the analysis of a function that is compiled whether it draws."""
+    _draws.setdefault(source, {})[kinds] = activity.draws

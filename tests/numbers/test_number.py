@@ -236,8 +236,8 @@ def test_names_of_other_libraries():
     x = Dual(2.5, 1.0)
     for name, ours in [("erf", math.erf), ("gammaln", math.lgamma), ("psi", None)]:
         result = getattr(scipy_special, name)(x)
-        assert result.value == pytest.approx(getattr(scipy_special, name)(2.5), rel=1e-14)
-        assert ours is None or parts(result) == parts(apply(TABLE[ours], x))
+        assert result.value == getattr(scipy_special, name)(2.5)
+        assert ours is None or parts(result) == pytest.approx(parts(apply(TABLE[ours], x)), 1e-14)
 
 
 def test_arrays_element_by_element():

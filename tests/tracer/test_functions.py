@@ -42,6 +42,8 @@ MORE = {
         np.lib.stride_tricks.as_strided(x, (3, 2), (16, 8)) ** 2
         [e * i for (i,), e in np.ndenumerate(x)][3]
         np.diag(x)[2] + np.diag(x.reshape(2, 3))[1]
+        np.arange(x[0], stop=2.0, step=v[1]) * x[1]
+        np.arange(x[0] + 4.0, dtype=np.float32) + np.arange(step=x[1], stop=2.2 * x[1])[0]
     """,
     (3, 4): """
         np.max(x, axis=1)
@@ -229,8 +231,9 @@ def test_errors_of_numpy():
 @pytest.mark.parametrize(
     "expression",
     [
-        "np.fft.fft(x)",
-        "np.linalg.svd(x[:4].reshape(2, 2))",
+        "np.linalg.eig(x[:4].reshape(2, 2))",
+        "np.linalg.qr(x[:4].reshape(2, 2), 'raw')",
+        "np.linalg.svd(x[:4].reshape(2, 2), hermitian=True)",
         "np.spacing(x)",
         "np.mean(x, dtype=np.float32)",
         "np.add.reduce(x, where=x > 1.0)",
@@ -248,6 +251,7 @@ def test_errors_of_numpy():
         "np.einsum('ii->i', np.zeros((2, 2), complex)) + x[0]",
         "np.broadcast_arrays(x)[0].view(np.complex128)",
         "math.ulp(x[0])",
+        "np.lib.stride_tricks.as_strided(x, (2,), (4,))",
     ],
 )
 def test_no_derivative_is_lost_in_silence(expression):

@@ -41,7 +41,6 @@ from numgrad.arrays.linalg.matrices import (
     inverse_of,
     lifted,
     more_steps,
-    numbers_in,
     scaled,
     set_values,
     side_by_side,
@@ -49,6 +48,7 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.linalg.norms import singular_values
+from numgrad.arrays.linalg.quotients import divide, tolerance_of
 from numgrad.arrays.outlined import apart, define_apart, overload_apart
 from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit
@@ -189,41 +189,6 @@ def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
         add_to_qr(q, r, e, f, q0, r0, inverse)
 
 
-# What may have no derivative: quotients whose divisor is the difference of equal numbers
-
-
-@apart
-def divide(numerators, divisors, tolerance):
-    """Divide in place; where divisors are 0, the result is 0 if numerators are, or else nan.
-
-    Both are meant up to rounding: a tolerance for the divisors, and for the numerators in
-    proportion to the largest of the same partial.
-    """
-    share = 64.0 * numerators.shape[0] * np.finfo(divisors.dtype).eps
-    numbers = numbers_in(numerators)
-    rows, columns, _, width = numbers.shape
-    sizes = np.zeros(width, divisors.dtype)
-    for i in range(rows):
-        for j in range(columns):
-            for c in range(width):
-                sizes[c] = max(sizes[c], size_of(numbers[i, j, :, c]))
-    for i in range(numerators.shape[0]):
-        for j in range(numerators.shape[1]):
-            if np.abs(divisors[i, j]) > tolerance:
-                numerators[i, j] = numerators[i, j] / divisors[i, j]
-                continue
-            for c in range(width):
-                is_zero = size_of(numbers[i, j, :, c]) <= share * sizes[c]
-                numbers[i, j, :, c] = 0.0 if is_zero else np.nan
-    return numerators
-
-
-@internal_njit
-def size_of(parts):
-    """Return the absolute value of a number whose parts are given."""
-    return np.abs(parts[0]) if parts.size == 1 else np.hypot(parts[0], parts[1])
-
-
 # Eigenvalues: with G = V^H A V less its values and F = 1 - V^H V, the next order is V' = V E and
 # w' = G_ii + w_i F_ii, E_ij = (G_ij + F_ij w_j) / (w_j - w_i), E_ii = F_ii / 2.
 
@@ -263,15 +228,6 @@ def add_to_eigenvectors(v, w, g, f, w0, v0):
     for i in range(n):
         g[i, i] = f[i, i] * 0.5
     add(v, dot(v0, g))
-
-
-@internal_njit
-def tolerance_of(numbers):
-    """Return up to which difference eigenvalues or singular values are the same."""
-    largest = 0.0
-    for number in numbers:
-        largest = max(largest, np.abs(number))
-    return 8.0 * numbers.size * np.finfo(numbers.dtype).eps * largest
 
 
 @apart

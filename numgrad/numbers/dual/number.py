@@ -12,9 +12,6 @@ import numpy as np
 
 from numgrad.rules.registry import COMPLEX_TABLE, ON_DEMAND, TABLE, UNKNOWN, Function, Rule, primal
 
-# Other libraries' names of functions that are in the table.
-_SYNONYMS = {"gammaln": "lgamma", "psi": "digamma"}
-
 
 def apply(rule: Rule, *arguments: Any) -> Any:
     """Apply a function of the table to numbers and duals.
@@ -156,11 +153,11 @@ def find(function: Function) -> Rule:
     if function in ON_DEMAND:
         return ON_DEMAND[function]
     name = getattr(function, "__name__", str(function))
-    rule = named(_SYNONYMS.get(name, name)) if isinstance(function, np.ufunc) else None
-    if rule is None and isinstance(function, np.ufunc):
+    rule = None
+    if isinstance(function, np.ufunc):  # of SciPy
         from numgrad.rules import scipy_functions
 
-        rule = ON_DEMAND.get(scipy_functions.FUNCTIONS.get(name, function))
+        rule = ON_DEMAND.get(scipy_functions.FUNCTIONS.get(name, function)) or named(name)
     if rule is None:
         raise TypeError(f"{name} of a Dual: it has no rule; the decorator numgrad.rule adds one")
     return rule

@@ -1,0 +1,62 @@
+"""What may have no derivative: quotients whose divisor is the difference of equal numbers."""
+
+import numpy as np
+
+from numgrad.arrays.linalg.matrices import numbers_in
+from numgrad.arrays.outlined import apart
+from numgrad.targets.options import internal_njit
+
+
+@internal_njit
+def tolerance_of(numbers):
+    """Return up to which difference eigenvalues or singular values are the same."""
+    largest = 0.0
+    for number in numbers:
+        largest = max(largest, np.abs(number))
+    return 8.0 * numbers.size * np.finfo(numbers.dtype).eps * largest
+
+
+@apart
+def divide(numerators, divisors, tolerance):
+    """Divide in place; where divisors are 0, the result is 0 if numerators are, or else nan.
+
+    Both are meant up to rounding: a tolerance for the divisors, and for the numerators in
+    proportion to the largest of the same partial.
+    """
+    share = 64.0 * numerators.shape[0] * np.finfo(divisors.dtype).eps
+    sizes = sizes_of(numerators, divisors)
+    for i in range(numerators.shape[0]):
+        for j in range(numerators.shape[1]):
+            if np.abs(divisors[i, j]) > tolerance:
+                numerators[i, j] = numerators[i, j] / divisors[i, j]
+            else:
+                zero_or_nan(numerators, i, j, sizes, share)
+    return numerators
+
+
+@internal_njit
+def sizes_of(matrix, model):
+    """Return the largest absolute values of all numbers: those of a partial, for each of them."""
+    numbers = numbers_in(matrix)
+    rows, columns, _, width = numbers.shape
+    sizes = np.zeros(width, model.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            for c in range(width):
+                sizes[c] = max(sizes[c], size_of(numbers[i, j, :, c]))
+    return sizes
+
+
+@internal_njit
+def zero_or_nan(matrix, i, j, sizes, share):
+    """Let a number be 0 by every partial that is, up to rounding, and nan by the others."""
+    numbers = numbers_in(matrix)
+    for c in range(sizes.size):
+        is_zero = size_of(numbers[i, j, :, c]) <= share * sizes[c]
+        numbers[i, j, :, c] = 0.0 if is_zero else np.nan
+
+
+@internal_njit
+def size_of(parts):
+    """Return the absolute value of a number whose parts are given."""
+    return np.abs(parts[0]) if parts.size == 1 else np.hypot(parts[0], parts[1])
