@@ -50,7 +50,6 @@ from numgrad.twin.inference import inferred
 WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
 
 
-STARRED = types.StarArgTuple | types.StarArgUniTuple
 IN_PROGRESS = object()
 _summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary()
 

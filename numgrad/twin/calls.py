@@ -28,6 +28,7 @@ from numgrad.twin.gufuncs import outputs_of
 from numgrad.twin.inference import front_end
 
 # Operators called by name, as in operator.iadd(x, y)
+STARRED = types.StarArgTuple | types.StarArgUniTuple  # the types of *args
 IN_PLACE = [
     getattr(operator, f"i{name}")
     for name in "add sub mul truediv floordiv mod pow matmul concat and or xor lshift".split()
@@ -309,10 +310,16 @@ def implementation_of(call):
         if not issubclass(template, _OverloadFunctionTemplate):
             return None
         with front_end():
-            found, kinds = template(cpu_target.typing_context)._get_impl(call.signature.args, {})
+            given = unfolded(call.signature.args)
+            found, kinds = template(cpu_target.typing_context)._get_impl(given, {})
         if found is not None:
             return found, found._compiler.fold_argument_types(kinds, {})[1]
     return None
+
+
+def unfolded(kinds):
+    """The types of a call's arguments, the starred ones of a signature one by one."""
+    return (*kinds[:-1], *kinds[-1]) if kinds and isinstance(kinds[-1], STARRED) else kinds
 
 
 # Methods

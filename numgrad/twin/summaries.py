@@ -3,7 +3,8 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from numgrad.twin.activity import STARRED, Activity, is_written
+from numgrad.twin.activity import Activity, is_written
+from numgrad.twin.calls import STARRED
 
 _draws: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()  # of what has been compiled
 

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
+from numpy.testing import assert_array_equal
 
+import numgrad
 from numgrad.twin import effects
 
 # A call of each function whose result is said to be new memory
@@ -251,3 +254,27 @@ def test_every_entry_is_called():
     assert names <= called
     methods = {call.split(".")[1] for call in called if not call.startswith("np.")}
     assert methods >= set(effects.FRESH_METHODS)
+
+
+def starred(*numbers):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(starred)
+def _starred(*numbers):
+    if len(numbers) == 2 and isinstance(numbers[0], types.Array):
+        return lambda *numbers: numbers[0].sum() * numbers[1]
+    return None
+
+
+@njit
+def through_stars(*numbers):
+    return starred(*numbers)
+
+
+def test_an_overload_of_starred_arguments():
+    f = njit(lambda x, y: through_stars(x, y))
+    x = np.array([1.0, 2.0])
+    by_x, by_y = numgrad.grad(f, argnums=(0, 1))(x, 3.0)
+    assert_array_equal(by_x, [3.0, 3.0])
+    assert by_y == 3.0
