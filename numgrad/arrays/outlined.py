@@ -1,7 +1,7 @@
 """Compiled functions that are called by their address.
 
 Numba links what a compiled function calls into it, and optimises all of it again, at each level of
-callers. Functions that take long to compile and are called seldom are compiled once and apart.
+callers. Functions that take long to compile and are called seldom are compiled once, outlined.
 """
 
 from functools import wraps
@@ -19,7 +19,7 @@ from numgrad.targets.context import refresh
 from numgrad.targets.options import internal_njit
 
 
-class Apart(AbstractTemplate):
+class Outlined(AbstractTemplate):
     """The signatures of a function that is called by its address."""
 
     dispatcher: Any
@@ -41,7 +41,7 @@ class Apart(AbstractTemplate):
 
     @classmethod
     def lowering_key(cls):
-        return "numgrad apart", cls.key
+        return "numgrad outlined", cls.key
 
     @classmethod
     def lower(cls, context, builder, sig, arguments):
@@ -63,7 +63,7 @@ class Apart(AbstractTemplate):
         return result
 
 
-def apart(function):
+def outlined(function):
     """Compile a function that other compiled functions call by its address."""
 
     def call(*arguments):
@@ -74,29 +74,29 @@ def apart(function):
         "key": staticmethod(call),
         "dispatcher": internal_njit(function),
     }
-    template = type(f"Apart_{function.__name__}", (Apart,), attributes)
+    template = type(f"Outlined_{function.__name__}", (Outlined,), attributes)
     builtin_registry.register_global(call, types.Function(template))
     lower_builtin(template.lowering_key(), types.VarArg(types.Any))(template.lower)
     refresh()  # Numba takes in what is registered while it compiles only when it is asked to
     return call
 
 
-def define_apart(function):
+def define_outlined(function):
     """Say what a function of NumPy is where duals are among its arguments, as ``define`` does."""
-    return lambda typed: define(function)(outlined(typed))
+    return lambda typed: define(function)(choosing_outlined(typed))
 
 
-def overload_apart(function):
+def overload_outlined(function):
     """Say what a function is for arguments of some types, as ``overload`` does."""
 
     def register(typed):
         keep_body(function, typed)
-        return overload(function, strict=False)(outlined(typed))
+        return overload(function, strict=False)(choosing_outlined(typed))
 
     return register
 
 
-def outlined(typed):
+def choosing_outlined(typed):
     @wraps(typed)
     def given(*kinds, **keywords):
         body = typed(*kinds, **keywords)
@@ -108,7 +108,7 @@ def outlined(typed):
 def calling(body):
     """Return a function of the same arguments that calls another one by its address."""
     arguments = signature_of_python(body).parameters
-    namespace = {"body": apart(body)} | {
+    namespace = {"body": outlined(body)} | {
         f"default_{name}": argument.default for name, argument in arguments.items()
     }
     named = ", ".join(

@@ -193,7 +193,7 @@ class Contents:
         """Add the rule of a user that is in force for a function."""
         rule = users_rule(thing)
         if rule is not None:
-            part.texts.append(f"rule {rule.kind} {rule.arity} {rule.smooth}")
+            part.texts.append(f"rule {rule.kind} {rule.arity} {rule.finite_partials}")
             part.children.append(body_of(rule))
 
 

@@ -43,7 +43,7 @@ def define(function, counterpart):
         return lambda z: with_primal(counterpart(complex(z)), function(primal_of(z)))
 
 
-def define_predicate(function):
+def define_piecewise_constant(function):
     """Define a function that has no derivative."""
 
     @overload(function, strict=False)
@@ -54,7 +54,7 @@ def define_predicate(function):
 for _function, _counterpart in COUNTERPARTS.items():
     define(_function, _counterpart)
 for _function in (cmath.isnan, cmath.isinf, cmath.isfinite):
-    define_predicate(_function)
+    define_piecewise_constant(_function)
 
 
 @overload(cmath.log, strict=False)

@@ -38,7 +38,7 @@ class Derivation:
     carrier: Carrier | None  # the highest among the arguments
     result: types.Type
     returned: Any = ()  # the types of value and slopes, where that is not the result itself
-    smooth: bool = False  # whether the slopes are known to be finite
+    finite_partials: bool = False  # whether the slopes are known to be finite
     by_tangents: bool = False  # whether the callee takes a tangent and returns one
     is_product: bool = False  # or a quotient
     has_poles: bool = False  # whether finite arguments can have infinite slopes
@@ -60,10 +60,10 @@ def derivation(typingctx, function, rule, argtypes):
     )
     if rule.kind == "tangent":
         return tangent_derivation(typingctx, rule, carrier)
-    if rule.kind == "predicate":
+    if rule.kind == "piecewise_constant":
         return plain_derivation(typingctx, function, values, carrier)
-    body, values, smooth = rule_for(function, rule, values)
-    smooth = smooth and not (rule.kinked and any(map(is_carrier, values)))
+    body, values, finite_partials = rule_for(function, rule, values)
+    finite_partials = finite_partials and not (rule.kinked and any(map(is_carrier, values)))
     callee = compiled_body(body, values)
     returned = return_type(typingctx, callee, values)
     if returned is None:
@@ -88,9 +88,9 @@ def derivation(typingctx, function, rule, argtypes):
         carrier,
         result,
         returned,
-        smooth,
+        finite_partials,
         is_product=name in (np.multiply, np.divide),
-        has_poles=not (smooth or name in registry.OVERFLOWING),
+        has_poles=not (finite_partials or name in registry.OVERFLOWING),
     )
 
 
@@ -118,7 +118,7 @@ POWERS = (operator.pow, pow, np.power)
 def rule_for(function, rule, argtypes):
     """Return the body of a rule, the types of its arguments, and whether its slopes are finite."""
     if function not in POWERS or not isinstance(argtypes[1], types.Integer):
-        return rule.body, in_common(argtypes), rule.smooth
+        return rule.body, in_common(argtypes), rule.finite_partials
     base, exponent = argtypes
     if isinstance(exponent, types.IntegerLiteral) and abs(exponent.literal_value) <= LARGEST:
         n = exponent.literal_value

@@ -54,7 +54,7 @@ class Entry(AbstractTemplate):
 
     def takes(self, count):
         rule = registry.entry(self.function)
-        more = rule.kind == "predicate" or self.function in (max, min)
+        more = rule.kind == "piecewise_constant" or self.function in (max, min)
         return count == rule.arity or (more and count > rule.arity)
 
     def number(self, argtypes):

@@ -25,9 +25,9 @@ class Rule:
     name: str
     functions: tuple[Function, ...]
     body: Function
-    kind: Literal["rule", "composite", "predicate", "tangent"]
+    kind: Literal["rule", "composite", "piecewise_constant", "tangent"]
     arity: int
-    smooth: bool = False  # whether finite arguments have finite slopes
+    finite_partials: bool = False  # whether finite arguments have finite slopes
     kinked: bool = False  # but these may have derivatives that are nan
 
 
@@ -79,18 +79,18 @@ def rule(*functions: Function) -> Callable[[Body], Body]:
     return _entry(TABLE, "rule", functions)
 
 
-def smooth_rule(*functions: Function) -> Callable[[Body], Body]:
+def finite_rule(*functions: Function) -> Callable[[Body], Body]:
     """Add a function whose slopes are finite where its arguments are.
 
     Elsewhere a derivative of 0 stays 0 whatever the slope. Here the product needs no care, and is
     the faster for it.
     """
-    return _entry(TABLE, "rule", functions, smooth=True)
+    return _entry(TABLE, "rule", functions, finite_partials=True)
 
 
 def kinked_rule(*functions: Function) -> Callable[[Body], Body]:
-    """Add a function whose slopes are finite, but not smooth: at a kink they are a convention."""
-    return _entry(TABLE, "rule", functions, smooth=True, kinked=True)
+    """Add a function whose slopes are finite, but jump: at a kink they are a convention."""
+    return _entry(TABLE, "rule", functions, finite_partials=True, kinked=True)
 
 
 def composite(*functions: Function) -> Callable[[Body], Body]:
@@ -111,11 +111,11 @@ def real_tangent_rule(*functions: Function) -> Callable[[Body], Body]:
     return _entry(TABLE, "tangent", functions)
 
 
-def predicate(*functions: Function) -> None:
+def piecewise_constant(*functions: Function) -> None:
     """Add functions whose value alone counts: they are called with the numbers in the duals."""
     for function in functions:
         arity = getattr(function, "nin", None) or _positional(function)
-        TABLE[function] = Rule(_name(function), (function,), function, "predicate", arity)
+        TABLE[function] = Rule(_name(function), (function,), function, "piecewise_constant", arity)
 
 
 def _entry(
@@ -123,7 +123,7 @@ def _entry(
     kind: Literal["rule", "composite", "tangent"],
     functions: tuple[Function, ...],
     *,
-    smooth: bool = False,
+    finite_partials: bool = False,
     kinked: bool = False,
 ) -> Callable[[Body], Body]:
     if not functions:
@@ -136,7 +136,7 @@ def _entry(
         if not callable(body):
             raise TypeError(f"the body of a rule is a function, not {body!r}")
         arity = _positional(body) // (2 if kind == "tangent" else 1)
-        entry = Rule(_name(functions[0]), functions, body, kind, arity, smooth, kinked)
+        entry = Rule(_name(functions[0]), functions, body, kind, arity, finite_partials, kinked)
         table.update(dict.fromkeys(functions, entry))
         for listen, function in product(listeners, functions):
             listen(function)

@@ -17,12 +17,12 @@ import numpy as np
 from numgrad.rules import special
 from numgrad.rules.registry import (
     composite,
+    finite_rule,
     kinked_rule,
-    predicate,
+    piecewise_constant,
     primal,
     real_tangent_rule,
     rule,
-    smooth_rule,
     tangent_rule,
 )
 
@@ -36,13 +36,13 @@ NAN = special.NAN  # a name of this module, which becomes single where numbers a
 
 # Arithmetic
 
-@smooth_rule(np.add, operator.add)
+@finite_rule(np.add, operator.add)
 def add(x, y):          return x + y, 1.0, 1.0
 
-@smooth_rule(np.subtract, operator.sub)
+@finite_rule(np.subtract, operator.sub)
 def subtract(x, y):     return x - y, 1.0, -1.0
 
-@smooth_rule(np.multiply, operator.mul)
+@finite_rule(np.multiply, operator.mul)
 def multiply(x, y):     return x * y, y, x
 
 @rule(np.divide, operator.truediv)                      # no y * y, which could overflow
@@ -57,10 +57,10 @@ def fmod(x, y):         z = np.fmod(x, y); return z, 1.0, -np.rint((x - z) / y)
 @composite(np.divmod, divmod)
 def divmod_(x, y):      return x // y, x % y
 
-@smooth_rule(np.negative, operator.neg)
+@finite_rule(np.negative, operator.neg)
 def negative(x):        return -x, -1.0
 
-@smooth_rule(np.positive, operator.pos)
+@finite_rule(np.positive, operator.pos)
 def positive(x):        return +x, 1.0
 
 @kinked_rule(np.absolute, abs, np.fabs, math.fabs)
@@ -78,14 +78,14 @@ def undefined(x):       return special.undefined(x), NAN
 @rule(np.ldexp, math.ldexp)
 def ldexp(x, n):        i = int(primal(n)); return np.ldexp(x, i), np.ldexp(1.0, i), None
 
-@smooth_rule(np.deg2rad, np.radians, math.radians)             # pi / 180
+@finite_rule(np.deg2rad, np.radians, math.radians)             # pi / 180
 def deg2rad(x):         return np.deg2rad(x), 0.017453292519943295
 
-@smooth_rule(np.rad2deg, np.degrees, math.degrees)             # 180 / pi
+@finite_rule(np.rad2deg, np.degrees, math.degrees)             # 180 / pi
 def rad2deg(x):         return np.rad2deg(x), 57.29577951308232
 
 if hasattr(math, "fma"):                                # since Python 3.13
-    @smooth_rule(special.fma, math.fma)
+    @finite_rule(special.fma, math.fma)
     def fma(x, y, z):   return special.fma(x, y, z), y, x, 1.0
 
 # Powers and roots. The slope of x**y in x is y x**(y-1), where 0 times infinity is 0, so that
@@ -112,7 +112,7 @@ def sqrt(x):            y = np.sqrt(x); return y, 0.5 / (y + 0.0)
 @rule(np.cbrt, *([math.cbrt] if hasattr(math, "cbrt") else []))
 def cbrt(x):            y = np.cbrt(x); return y, 1.0 / (3.0 * y * y)
 
-@smooth_rule(np.square)
+@finite_rule(np.square)
 def square(x):          return x * x, 2.0 * x
 
 @rule(np.reciprocal)
@@ -141,28 +141,28 @@ def log10(x):           return np.log10(x), 0.4342944819032518 / (x + 0.0)
 @rule(np.log1p, math.log1p)
 def log1p(x):           return np.log1p(x), 1.0 / (1.0 + x)
 
-@smooth_rule(np.logaddexp)                                     # exp(x) / (exp(x) + exp(y)), ...
+@finite_rule(np.logaddexp)                                     # exp(x) / (exp(x) + exp(y)), ...
 def logaddexp(x, y):
     d = 0.0 if x == y and np.isinf(x) else x - y
     return np.logaddexp(x, y), special.expit(d), special.expit(-d)
 
-@smooth_rule(np.logaddexp2)                                    # the same, with log(2)
+@finite_rule(np.logaddexp2)                                    # the same, with log(2)
 def logaddexp2(x, y):
     d = 0.0 if x == y and np.isinf(x) else 0.6931471805599453 * (x - y)
     return np.logaddexp2(x, y), special.expit(d), special.expit(-d)
 
-@smooth_rule(special.expit)
+@finite_rule(special.expit)
 def expit(x):           y = special.expit(x); return y, y * special.expit(-x)
 
 # Trigonometric functions
 
-@smooth_rule(np.sin, math.sin)
+@finite_rule(np.sin, math.sin)
 def sin(x):             return np.sin(x), np.cos(x)
 
-@smooth_rule(np.cos, math.cos)
+@finite_rule(np.cos, math.cos)
 def cos(x):             return np.cos(x), -np.sin(x)
 
-@smooth_rule(np.tan, math.tan)
+@finite_rule(np.tan, math.tan)
 def tan(x):             y = np.tan(x); return y, 1.0 + y * y
 
 @rule(np.arcsin, math.asin)
@@ -171,16 +171,16 @@ def arcsin(x):          return np.arcsin(x), 1.0 / np.sqrt(special.one_minus_squ
 @rule(np.arccos, math.acos)
 def arccos(x):          return np.arccos(x), -1.0 / np.sqrt(special.one_minus_square(x))
 
-@smooth_rule(special.one_minus_square)
+@finite_rule(special.one_minus_square)
 def one_minus_square(x): return special.one_minus_square(x), -2.0 * x
 
-@smooth_rule(np.arctan, math.atan)
+@finite_rule(np.arctan, math.atan)
 def arctan(x):          return np.arctan(x), 1.0 / (1.0 + x * x)
 
-@smooth_rule(np.sinc)
+@finite_rule(np.sinc)
 def sinc(x):            return np.sinc(x), special.sinc_derivative(1.0, x)
 
-@smooth_rule(special.sinc_derivative)
+@finite_rule(special.sinc_derivative)
 def sinc_derivative(n, x):
     return special.sinc_derivative(n, x), None, special.sinc_derivative(n + 1.0, x)
 
@@ -215,13 +215,13 @@ def sinh(x):            return np.sinh(x), np.cosh(x)
 @rule(np.cosh, math.cosh)
 def cosh(x):            return np.cosh(x), np.sinh(x)
 
-@smooth_rule(np.tanh, math.tanh)                               # 1 - tanh(x)**2 would cancel
+@finite_rule(np.tanh, math.tanh)                               # 1 - tanh(x)**2 would cancel
 def tanh(x):            y = special.sech(x); return np.tanh(x), y * y
 
-@smooth_rule(special.sech)
+@finite_rule(special.sech)
 def sech(x):            y = special.sech(x); return y, -y * np.tanh(x)
 
-@smooth_rule(np.arcsinh, math.asinh)                           # x * x could overflow
+@finite_rule(np.arcsinh, math.asinh)                           # x * x could overflow
 def arcsinh(x):         return np.arcsinh(x), 1.0 / np.hypot(1.0, x)
 
 @rule(np.arccosh, math.acosh)                                  # - (-1.0): see one_minus_square
@@ -232,10 +232,10 @@ def arctanh(x):         return np.arctanh(x), 1.0 / special.one_minus_square(x)
 
 # Special functions
 
-@smooth_rule(special.erf, math.erf)                            # 2 / sqrt(pi)
+@finite_rule(special.erf, math.erf)                            # 2 / sqrt(pi)
 def erf(x):             return special.erf(x), 1.1283791670955126 * np.exp(-x * x)
 
-@smooth_rule(special.erfc, math.erfc)
+@finite_rule(special.erfc, math.erfc)
 def erfc(x):            return special.erfc(x), -1.1283791670955126 * np.exp(-x * x)
 
 @rule(special.gamma, math.gamma)
@@ -254,7 +254,7 @@ def polygamma(n, x):    return special.polygamma(n, x), None, special.polygamma(
 # derivative only where both have the same derivatives, in which case there is no kink.
 # nan as NumPy has it: maximum and minimum pass it on, fmax and fmin pass over it.
 
-@smooth_rule(special.either)
+@finite_rule(special.either)
 def either(x, y):       return special.either(x, y), 0.5, 0.5
 
 @composite(special.tied)
@@ -309,22 +309,23 @@ def frexp(x):           n = math.frexp(primal(x))[1]; return np.ldexp(x, -n), n
 
 # Values alone: piecewise constant, or true and false
 
-predicate(np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.sign, np.signbit)
-predicate(np.floor_divide, operator.floordiv)
-predicate(round, math.floor, math.ceil, math.trunc, int, bool, operator.truth, operator.not_)
-predicate(operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
-predicate(np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)
-predicate(np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
-predicate(np.isnan, np.isinf, np.isfinite, np.isclose)
-predicate(math.isnan, math.isinf, math.isfinite, math.isclose)
-predicate(np.imag, np.angle)                            # of a real number: 0; 0 or pi
+piecewise_constant(np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.sign, np.signbit)
+piecewise_constant(np.floor_divide, operator.floordiv)
+piecewise_constant(round, math.floor, math.ceil, math.trunc, int, bool)
+piecewise_constant(operator.truth, operator.not_)
+piecewise_constant(operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
+piecewise_constant(np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)
+piecewise_constant(np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
+piecewise_constant(np.isnan, np.isinf, np.isfinite, np.isclose)
+piecewise_constant(math.isnan, math.isinf, math.isfinite, math.isclose)
+piecewise_constant(np.imag, np.angle)                            # of a real number: 0; 0 or pi
 
 # Complex numbers
 
-@smooth_rule(np.real)
+@finite_rule(np.real)
 def real(x):            return x, 1.0
 
-@smooth_rule(np.conjugate)
+@finite_rule(np.conjugate)
 def conjugate(x):       return x, 1.0
 
 @tangent_rule(np.real)

@@ -142,7 +142,9 @@ def _by_rule(function: Any, *arguments: Any, **keywords: Any) -> Any:
     rule = TABLE.get(function)
     if rule is not None and not keywords:
         return computed_by(function, arguments)
-    if (rule is not None and rule.kind == "predicate") or not is_dual(elements_of(arguments)):
+    if (rule is not None and rule.kind == "piecewise_constant") or not is_dual(
+        elements_of(arguments)
+    ):
         return function(*map(plain, arguments), **keywords)
     raise refusal(f"math.{function.__name__} has no rule.", NO_RULE)
 

@@ -93,7 +93,7 @@ def mapped(function: Callable[[Any], Any], elements: Elements) -> Elements:
 def computed(function: Callable[..., Any], *inputs: Elements) -> Elements:
     """Return what a function of the table gives for elements, broadcast together."""
     rule = find(function)
-    if rule.kind == "predicate" and rule.functions[0] not in COMPLEX_TABLE:
+    if rule.kind == "piecewise_constant" and rule.functions[0] not in COMPLEX_TABLE:
         return function(*map(values_of, inputs))
     if not any(map(is_array, inputs)):
         return apply(rule, *inputs)

@@ -21,7 +21,7 @@ from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
 from numgrad.tracer.elements import cast, dtype_of, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
-from numgrad.tracer.lines import OWN, whole
+from numgrad.tracer.lines import IMPLEMENTED, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
@@ -104,7 +104,7 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         return function(
             *map(values_in, arguments), **{k: values_in(v) for k, v in keywords.items()}
         )
-    if name in OWN and _takes(OWN[name], arguments, keywords):
+    if name in IMPLEMENTED and _takes(IMPLEMENTED[name], arguments, keywords):
         try:
             return _written_out(function, name, arguments, keywords)
         except NoBodyError:
@@ -270,7 +270,7 @@ def _written_out(
     inside = [inside_of(argument) for argument in arguments]
     if _is_empty(like):
         return _in_form(like, like, inside, name, arguments)
-    elements = OWN[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
+    elements = IMPLEMENTED[name](*inside, **{k: inside_of(v) for k, v in keywords.items()})
     if name in OF_VECTORS:
         _check_same(elements, like, name)
     return _in_form(elements, like, inside, name, arguments)

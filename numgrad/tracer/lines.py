@@ -12,14 +12,14 @@ from numgrad.tracer.elements import (
     objects,
 )
 
-OWN: dict[str, Callable[..., Any]] = {}
+IMPLEMENTED: dict[str, Callable[..., Any]] = {}
 
 
 def own(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register what stands for NumPy's functions of some names, on elements."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        OWN.update(dict.fromkeys(names, function))
+        IMPLEMENTED.update(dict.fromkeys(names, function))
         return function
 
     return add

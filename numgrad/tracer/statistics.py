@@ -8,7 +8,7 @@ import numpy as np
 
 from numgrad.tracer.bodies import NoBodyError, run
 from numgrad.tracer.elements import Elements, dtype_of, is_array, objects, values_of
-from numgrad.tracer.lines import OWN, along, one, own
+from numgrad.tracer.lines import IMPLEMENTED, along, one, own
 
 
 def by_line(function: Any) -> Callable[..., Elements]:
@@ -51,7 +51,7 @@ def _spread(function: Any) -> Callable[..., Elements]:
 
 _function: Any
 for _function in (np.mean, np.ptp, np.median, np.nansum, np.nanprod, np.nanmean):
-    OWN[_function.__name__] = by_line(_function)
+    IMPLEMENTED[_function.__name__] = by_line(_function)
 
 
 @own("nanmedian")
@@ -61,7 +61,7 @@ def nanmedian(a: Elements, axis: Any = None, keepdims: bool = False) -> Elements
 
 
 for _function in (np.var, np.std, np.nanvar, np.nanstd):
-    OWN[_function.__name__] = _spread(_function)
+    IMPLEMENTED[_function.__name__] = _spread(_function)
 
 
 # Choices by value: the first of equals, the one that argmin and argmax point at
@@ -97,7 +97,10 @@ def _but_nan(function: Any, extremum: Callable[..., Any]) -> Callable[..., Eleme
     return lambda a, axis=None, keepdims=False: along(of_line, a, axis, keepdims)
 
 
-OWN["nanmax"], OWN["nanmin"] = _but_nan(np.nanmax, highest), _but_nan(np.nanmin, lowest)
+IMPLEMENTED["nanmax"], IMPLEMENTED["nanmin"] = (
+    _but_nan(np.nanmax, highest),
+    _but_nan(np.nanmin, lowest),
+)
 
 
 def _sorted(line: Elements) -> Elements:
@@ -150,4 +153,4 @@ def _quantiles(function: Any) -> Callable[..., Elements]:
 
 
 for _function in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
-    OWN[_function.__name__] = _quantiles(_function)
+    IMPLEMENTED[_function.__name__] = _quantiles(_function)

@@ -7,7 +7,7 @@ import numpy as np
 from numgrad.tracer.arrays import TracedArray, store, traced
 from numgrad.tracer.elements import Elements, computed, objects
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
-from numgrad.tracer.lines import OWN, along, whole
+from numgrad.tracer.lines import IMPLEMENTED, along, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
@@ -150,7 +150,9 @@ def _reduced(
         raise refusal(f"{ufunc.__name__}.reduce with where has no derivative here.", NO_RULE)
     elements = objects(elements)
     if ufunc in (np.maximum, np.minimum) and initial is None:
-        return OWN[{"maximum": "max", "minimum": "min"}[ufunc.__name__]](elements, axis, keepdims)
+        return IMPLEMENTED[{"maximum": "max", "minimum": "min"}[ufunc.__name__]](
+            elements, axis, keepdims
+        )
 
     def line_of(line: Any) -> Any:
         if initial is not None:

@@ -19,7 +19,7 @@ OTHERS = {"divmod", "modf", "frexp", "heaviside"}  # they return tuples, or plai
 FUNCTIONS = {
     f"{getattr(function, '__module__', '')}.{rule.name}": (function, rule)
     for function, rule in registry.TABLE.items()
-    if rule.kind != "predicate" and rule.name not in OTHERS
+    if rule.kind != "piecewise_constant" and rule.name not in OTHERS
 }
 
 

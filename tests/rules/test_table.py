@@ -145,7 +145,7 @@ INTEGERS = {"ldexp": {1}, "polygamma": {0}, "sinc_derivative": {0}, "power_log":
 KINKS = {"side", "undefined", "unit", "tied", "difference", "difference_of_slopes"}
 BY_HAND = {"divmod", "modf", "frexp", "where", "direction"} | KINKS
 
-ENTRIES = {entry.name: entry for entry in TABLE.values() if entry.kind != "predicate"}
+ENTRIES = {entry.name: entry for entry in TABLE.values() if entry.kind != "piecewise_constant"}
 CASES = [
     pytest.param(name, point, id=f"{name}{point}")
     for name, row in ROWS.items()
@@ -280,11 +280,13 @@ def assert_single(number):
 # Predicates: the value alone counts
 
 
-PREDICATES = [pytest.param(e, id=e.name) for e in TABLE.values() if e.kind == "predicate"]
+PIECEWISE_CONSTANT = [
+    pytest.param(e, id=e.name) for e in TABLE.values() if e.kind == "piecewise_constant"
+]
 
 
-@pytest.mark.parametrize("entry", PREDICATES)
-def test_predicates_are_of_the_value(entry):
+@pytest.mark.parametrize("entry", PIECEWISE_CONSTANT)
+def test_piecewise_constant_functions_are_of_the_value(entry):
     arguments = [2.7, -1.3][: entry.arity]
     duals = [Dual(Dual(x, 1.0), 5.0) for x in arguments]
     function = entry.functions[0]

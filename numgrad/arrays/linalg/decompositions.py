@@ -32,10 +32,10 @@ import numpy as np
 
 from numgrad.arrays.linalg.matrices import (
     add,
-    adjoint,
     are_matrices,
     check_square,
     clear_values,
+    conjugate_transpose,
     difference,
     dot,
     inverse_of,
@@ -49,12 +49,12 @@ from numgrad.arrays.linalg.matrices import (
 )
 from numgrad.arrays.linalg.norms import singular_values
 from numgrad.arrays.linalg.quotients import divide, tolerance_of
-from numgrad.arrays.outlined import apart, define_apart, overload_apart
+from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit
 
 
-@apart
+@outlined
 def product_of_three(a, b, c):
     return dot(dot(a, b), c)
 
@@ -64,7 +64,7 @@ def no_step(count, *arguments):
     """Leave it at the first step."""
 
 
-@apart
+@outlined
 def hermitian(a, number):
     """Return the matrix of which LAPACK reads the lower triangle and the real diagonal."""
     result = np.empty(a.shape, number)
@@ -80,7 +80,7 @@ def hermitian(a, number):
 # triangle and half the diagonal.
 
 
-@define_apart(np.linalg.cholesky)
+@define_outlined(np.linalg.cholesky)
 def _cholesky(a):
     if not are_matrices(a):
         return None
@@ -100,9 +100,9 @@ def _cholesky(a):
     return cholesky
 
 
-@apart
+@outlined
 def add_to_cholesky(result, rest, l0, inverse):
-    step = product_of_three(inverse, rest, adjoint(inverse))
+    step = product_of_three(inverse, rest, conjugate_transpose(inverse))
     for i in range(step.shape[0]):
         step[i, i] *= 0.5
         for j in range(i + 1, step.shape[0]):
@@ -110,10 +110,10 @@ def add_to_cholesky(result, rest, l0, inverse):
     add(result, dot(l0, step))
 
 
-@apart
+@outlined
 def steps_to_cholesky(count, result, whole, l0, inverse, number):
     for _ in range(count):
-        rest = difference(whole, dot(result, adjoint(result)), number)
+        rest = difference(whole, dot(result, conjugate_transpose(result)), number)
         add_to_cholesky(result, rest, l0, inverse)
 
 
@@ -128,7 +128,7 @@ def less_than_one(product):
 # diagonal that of Q^H Y. Then Q' = Y - Q T. Of a wide matrix this is so for the first columns.
 
 
-@define_apart(np.linalg.qr)
+@define_outlined(np.linalg.qr)
 def _qr(a):
     if not are_matrices(a):
         return None
@@ -147,7 +147,7 @@ def _qr(a):
         add_to_qr(q, r, rest, clear_values(r.copy()), q0, triangle, inverse)
         improve(count, q, r, first, q0, triangle, inverse, number)
         if a.shape[1] > k:
-            others = dot(adjoint(q), np.ascontiguousarray(a[:, k:]))
+            others = dot(conjugate_transpose(q), np.ascontiguousarray(a[:, k:]))
             r = set_values(side_by_side(r, others, number), r0)
         return np.asfortranarray(q)[:, :k], np.asfortranarray(r)  # Q a slice, as Numba's own is
 
@@ -166,10 +166,10 @@ def check_independent(r0, count):
             raise np.linalg.LinAlgError("the QR of dependent columns has no derivative")
 
 
-@apart
+@outlined
 def add_to_qr(q, r, e, f, q0, r0, inverse):
     y = dot(e, inverse)
-    t = dot(adjoint(q0), y)
+    t = dot(conjugate_transpose(q0), y)
     for i in range(t.shape[0]):
         for j in range(i + 1, t.shape[0]):
             t[i, j] += np.conj(t[j, i]) - f[i, j]
@@ -181,11 +181,11 @@ def add_to_qr(q, r, e, f, q0, r0, inverse):
     add(q, subtract(y, dot(q0, t)))
 
 
-@apart
+@outlined
 def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
     for _ in range(count):
         e = difference(a, dot(q, r), number)
-        f = less_than_one(dot(adjoint(q), q))
+        f = less_than_one(dot(conjugate_transpose(q), q))
         add_to_qr(q, r, e, f, q0, r0, inverse)
 
 
@@ -193,7 +193,7 @@ def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
 # w' = G_ii + w_i F_ii, E_ij = (G_ij + F_ij w_j) / (w_j - w_i), E_ii = F_ii / 2.
 
 
-@define_apart(np.linalg.eigh)
+@define_outlined(np.linalg.eigh)
 def _eigh(a):
     if not are_matrices(a):
         return None
@@ -206,7 +206,7 @@ def _eigh(a):
         v0 = np.ascontiguousarray(v0)
         whole = hermitian(a, number)
         v, w = lifted(v0, number), lifted(w0, real)
-        g = product_of_three(adjoint(v0), clear_values(whole.copy()), v0)
+        g = product_of_three(conjugate_transpose(v0), clear_values(whole.copy()), v0)
         add_to_eigenvectors(v, w, g, clear_values(v.copy()), w0, v0)
         improve(count, v, w, whole, w0, v0, number)
         return w, np.asfortranarray(v)
@@ -214,7 +214,7 @@ def _eigh(a):
     return eigh
 
 
-@apart
+@outlined
 def add_to_eigenvectors(v, w, g, f, w0, v0):
     n = w0.size
     divisors = np.zeros((n, n), w0.dtype)
@@ -230,15 +230,15 @@ def add_to_eigenvectors(v, w, g, f, w0, v0):
     add(v, dot(v0, g))
 
 
-@apart
+@outlined
 def steps_to_eigenvectors(count, v, w, whole, w0, v0, number):
     for _ in range(count):
-        g = clear_values(product_of_three(adjoint(v), whole, v))
-        f = less_than_one(dot(adjoint(v), v))
+        g = clear_values(product_of_three(conjugate_transpose(v), whole, v))
+        f = less_than_one(dot(conjugate_transpose(v), v))
         add_to_eigenvectors(v, w, g, f, w0, v0)
 
 
-@define_apart(np.linalg.eigvalsh)
+@define_outlined(np.linalg.eigvalsh)
 def _eigvalsh(a):
     if not are_matrices(a):
         return None
@@ -271,16 +271,16 @@ def _eigvalsh(a):
 # (A V - U s) / s, as far as they are outside of the space of U.
 
 
-@define_apart(np.linalg.svd)
+@define_outlined(np.linalg.svd)
 def _svd(a, full_matrices=1):
     if not are_matrices(a):
         return None
 
     def svd(a, full_matrices=1):
         left, s0, right = np.linalg.svd(values(a), full_matrices)
-        left, right, n = np.ascontiguousarray(left), adjoint(right), s0.size
+        left, right, n = np.ascontiguousarray(left), conjugate_transpose(right), s0.size
         is_wide = a.shape[0] < a.shape[1]
-        tall = adjoint(a) if is_wide else np.ascontiguousarray(a)
+        tall = conjugate_transpose(a) if is_wide else np.ascontiguousarray(a)
         if is_wide:
             left, right = right, left
         u0 = np.ascontiguousarray(left[:, :n])
@@ -289,7 +289,7 @@ def _svd(a, full_matrices=1):
             u = completed(u, u0, np.ascontiguousarray(left[:, n:]))
         if is_wide:
             u, v = v, u
-        return np.asfortranarray(u), s, np.asfortranarray(adjoint(v))
+        return np.asfortranarray(u), s, np.asfortranarray(conjugate_transpose(v))
 
     return svd
 
@@ -298,7 +298,7 @@ def singular_vectors(a, u0, s0, v0):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(singular_vectors)
+@overload_outlined(singular_vectors)
 def _singular_vectors(a, u0, s0, v0):
     """Return U, the singular values and V from those of the values."""
     number, count, real = a.dtype, more_steps(a.dtype), real_of(a.dtype)
@@ -307,7 +307,7 @@ def _singular_vectors(a, u0, s0, v0):
     def vectors(a, u0, s0, v0):
         u, s, v = lifted(u0, number), lifted(s0, real), lifted(v0, number)
         b = dot(clear_values(lifted(a, number)), v0)
-        g, zero = dot(adjoint(u0), b), clear_values(v.copy())
+        g, zero = dot(conjugate_transpose(u0), b), clear_values(v.copy())
         add_to_singular_vectors(u, s, v, b, g, zero, zero, u0, s0, v0)
         improve(count, u, s, v, a, u0, s0, v0, number)
         return u, s, v
@@ -315,17 +315,17 @@ def _singular_vectors(a, u0, s0, v0):
     return vectors
 
 
-@apart
+@outlined
 def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, number):
     for _ in range(count):
         b = dot(a, v)
-        g = clear_values(dot(adjoint(u), b))
-        f = less_than_one(dot(adjoint(u), u))
-        k = less_than_one(dot(adjoint(v), v))
+        g = clear_values(dot(conjugate_transpose(u), b))
+        f = less_than_one(dot(conjugate_transpose(u), u))
+        k = less_than_one(dot(conjugate_transpose(v), v))
         add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0)
 
 
-@apart
+@outlined
 def add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0):
     n, tolerance = s0.size, tolerance_of(s0)
     together, apart = g.copy(), g.copy()
@@ -352,7 +352,7 @@ def add_to_singular_vectors(u, s, v, b, g, f, k, u0, s0, v0):
             for j in range(n):
                 rest[i, j] -= u[i, j] * s[j]
         clear_values(rest)
-        subtract(rest, dot(u0, dot(adjoint(u0), rest)))
+        subtract(rest, dot(u0, dot(conjugate_transpose(u0), rest)))
         columns = np.empty((rest.shape[0], n), s0.dtype)
         for i in range(rest.shape[0]):
             for j in range(n):
@@ -367,7 +367,7 @@ def completed(u, u0, others0):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(completed)
+@overload_outlined(completed)
 def _completed(u, u0, others0):
     """Return U with all columns of a unitary matrix; the others turn as little as they can.
 
@@ -378,23 +378,23 @@ def _completed(u, u0, others0):
 
     def whole(u, u0, others0):
         others = lifted(others0, number)
-        subtract(others, dot(u0, clear_values(dot(adjoint(u), others0))))
+        subtract(others, dot(u0, clear_values(dot(conjugate_transpose(u), others0))))
         improve(count, others, u, u0, others0, number)
         return side_by_side(u, others, number)
 
     return whole
 
 
-@apart
+@outlined
 def steps_to_other_columns(count, others, u, u0, others0, number):
     for _ in range(count):
-        inside = clear_values(dot(adjoint(u), others))
-        rest = less_than_one(dot(adjoint(others), others))
+        inside = clear_values(dot(conjugate_transpose(u), others))
+        rest = less_than_one(dot(conjugate_transpose(others), others))
         subtract(others, dot(u0, inside))
         add(others, dot(others0, scaled(rest, 0.5)))
 
 
-@overload_apart(singular_values)
+@overload_outlined(singular_values)
 def _singular_values(a):
     """Return the singular values alone, of a matrix with derivatives or without."""
     if not is_carrier(a.dtype):
@@ -406,7 +406,7 @@ def _singular_values(a):
     def sizes(a):
         u0, s0, vt0 = np.linalg.svd(values(a), 0)
         s, tolerance = lifted(s0, real), tolerance_of(s0)
-        product = dot(clear_values(lifted(a, number)), adjoint(vt0))
+        product = dot(clear_values(lifted(a, number)), conjugate_transpose(vt0))
         for i in range(s.size):
             for k in range(u0.shape[0]):
                 if s0[i] > tolerance:

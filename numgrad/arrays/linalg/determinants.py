@@ -14,7 +14,7 @@ from numgrad.arrays.linalg.matrices import (
     undefined,
     values,
 )
-from numgrad.arrays.outlined import apart, define_apart, overload_apart
+from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_complex, number_of
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.targets.options import internal_njit
@@ -27,7 +27,7 @@ def log_of_rest(a, x0):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(log_of_rest)
+@overload_outlined(log_of_rest)
 def _log_of_rest(a, x0):
     """Return log det of a matrix less that of its values, whose inverse is given."""
     number, count = a.dtype, more_steps(a.dtype)
@@ -59,7 +59,7 @@ def trace_of_product(a, b, zero):
     return result
 
 
-@define_apart(np.linalg.slogdet)
+@define_outlined(np.linalg.slogdet)
 def _slogdet(a):
     """At singular matrices the logarithm has no derivative: nan."""
     if not are_matrices(a):
@@ -89,7 +89,7 @@ def complex_logarithm(sign, log, rest):
     return sign * np.exp(1j * np.imag(rest)), log + np.real(rest)
 
 
-@define_apart(np.linalg.det)
+@define_outlined(np.linalg.det)
 def _det(a):
     if not are_matrices(a):
         return None
@@ -116,7 +116,7 @@ def _det(a):
 # and V. Sominsky; see A. Householder, "The theory of matrices in numerical analysis", 1964, 6.7).
 
 
-@apart
+@outlined
 def by_elimination(a, one, tolerance):
     """Return the determinant of a matrix, which is overwritten."""
     n, result, first = a.shape[0], one, 0.0

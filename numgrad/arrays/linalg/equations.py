@@ -33,7 +33,7 @@ from numgrad.arrays.linalg.matrices import (
     subtract,
     values,
 )
-from numgrad.arrays.outlined import apart, define_apart, overload_apart
+from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, number_of
 from numgrad.targets.options import internal_njit
 
@@ -44,7 +44,7 @@ def factorised(matrix):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(factorised)
+@overload_outlined(factorised)
 def _factorised(matrix):
     """Return the triangular factors of a matrix of numbers in one array, and the exchanged rows.
 
@@ -74,7 +74,7 @@ def _factorised(matrix):
 BLOCK = 32  # rows, beyond which products with all rows before go through BLAS
 
 
-@apart
+@outlined
 def substitute(factors, pivots, rows):
     """Solve for all columns in place, with the triangular factors of a matrix."""
     n, width = rows.shape
@@ -109,7 +109,7 @@ def subtract_row(row, factor, other):
         row[c] -= factor * other[c]
 
 
-@define_apart(np.linalg.solve)
+@define_outlined(np.linalg.solve)
 def _solve(a, b):
     if not (are_matrices(a) and are_arrays(b) and b.ndim in (1, 2)):
         return None
@@ -156,7 +156,7 @@ def no_step(count, a, b, x, factors, pivots, number):
     """Leave it at the first step."""
 
 
-@apart
+@outlined
 def steps_to_solution(count, a, b, x, factors, pivots, number):
     for _ in range(count):
         step = difference(b, dot(a, x), number)
@@ -164,7 +164,7 @@ def steps_to_solution(count, a, b, x, factors, pivots, number):
         add(x, step)
 
 
-@define_apart(np.linalg.inv)
+@define_outlined(np.linalg.inv)
 def _inv(a):
     if not are_matrices(a):
         return None
@@ -190,7 +190,7 @@ def no_step_to_inverse(count, a, x, x0):
     """Leave it at the first step."""
 
 
-@apart
+@outlined
 def steps_to_inverse(count, a, x, x0):
     for _ in range(count):
         subtract(x, dot(x0, clear_values(dot(a, x))))

@@ -6,9 +6,9 @@ from numgrad.arrays.definitions import are_arrays, common
 from numgrad.arrays.linalg.determinants import trace_of_product
 from numgrad.arrays.linalg.matrices import (
     add,
-    adjoint,
     are_matrices,
     clear_values,
+    conjugate_transpose,
     dot,
     lifted,
     more_steps,
@@ -19,7 +19,7 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.linalg.norms import singular_values
-from numgrad.arrays.outlined import apart, define_apart
+from numgrad.arrays.outlined import define_outlined, outlined
 from numgrad.numbers.carrier import number_of, real_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
@@ -33,7 +33,7 @@ from numgrad.targets.options import internal_njit
 # is the rule of Golub and Pereyra. The last term vanishes if the columns are independent.
 
 
-@define_apart(np.linalg.pinv)
+@define_outlined(np.linalg.pinv)
 def _pinv(a, rcond=1.0e-15):
     if not are_matrices(a):
         return None
@@ -45,7 +45,7 @@ def _pinv(a, rcond=1.0e-15):
         if a.size == 0:
             return np.asfortranarray(np.empty((a.shape[1], a.shape[0]), number))
         is_wide = a.shape[0] < a.shape[1]
-        tall = adjoint(a) if is_wide else lifted(a, number)
+        tall = conjugate_transpose(a) if is_wide else lifted(a, number)
         a0, rest = values(tall), clear_values(lifted(tall, number))
         x0 = np.ascontiguousarray(np.linalg.pinv(a0, rcond))
         # X0 A0 is a projection, so its trace is the rank
@@ -54,7 +54,7 @@ def _pinv(a, rcond=1.0e-15):
             check_rank(a0, x0, rest, root)
         x = pseudo_inverse_from(x0, tall, a0, x0, rest, rank)
         x = improve(count, x, tall, a0, x0, rest, rank)
-        return np.asfortranarray(adjoint(x) if is_wide else x)
+        return np.asfortranarray(conjugate_transpose(x) if is_wide else x)
 
     return pinv
 
@@ -64,27 +64,27 @@ def no_step_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     return x
 
 
-@apart
+@outlined
 def steps_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     for _ in range(count):
         x = pseudo_inverse_from(x, a, a0, x0, rest, rank)
     return x
 
 
-@apart
+@outlined
 def pseudo_inverse_from(x, a, a0, x0, rest, rank):
     """Return the right-hand side of Wedin's identity."""
-    result = dot(dot(x, adjoint(x)), adjoint(rest))
+    result = dot(dot(x, conjugate_transpose(x)), conjugate_transpose(rest))
     subtract(result, dot(dot(result, a0), x0))
     subtract(result, dot(dot(x, rest), x0))
     if rank < x0.shape[0]:
-        other = dot(adjoint(dot(x0, rest)), x0)
+        other = dot(conjugate_transpose(dot(x0, rest)), x0)
         add(result, other)
         subtract(result, dot(x, dot(a, other)))
     return set_values(result, x0)
 
 
-@apart
+@outlined
 def check_rank(a0, x0, rest, root):
     """Raise where the rank changes with what carries derivatives: the pseudo-inverse jumps."""
     onto_rows = dot(x0, a0)
@@ -108,7 +108,7 @@ def largest(matrix):
 # Least squares
 
 
-@define_apart(np.linalg.lstsq)
+@define_outlined(np.linalg.lstsq)
 def _lstsq(a, b, rcond=-1.0):
     """Return the same as Numba: the solution, sums of squares, the rank and singular values."""
     if not (are_matrices(a) and are_arrays(b) and b.ndim in (1, 2)):

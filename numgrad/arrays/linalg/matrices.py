@@ -7,7 +7,7 @@ from numba.np.numpy_support import as_dtype
 
 from numgrad.arrays.definitions import are_arrays
 from numgrad.arrays.linalg.blas import rows_of_numbers
-from numgrad.arrays.outlined import apart, overload_apart
+from numgrad.arrays.outlined import outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import primal_of, set_primal
 from numgrad.numbers.layouts import line_of
@@ -44,7 +44,7 @@ def values(array):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(values)
+@overload_outlined(values)
 def _values(array):
     """Return the numbers without derivatives, in C order; the memory may be the array's own."""
     if not is_carrier(array.dtype):
@@ -62,7 +62,7 @@ def _values(array):
     return numbers
 
 
-@apart
+@outlined
 def lifted(array, number):
     """Return a new array in C order with the elements as another type."""
     result = np.empty(array.shape, number)
@@ -73,7 +73,7 @@ def lifted(array, number):
     return result
 
 
-@apart
+@outlined
 def set_values(array, numbers):
     """Give duals other values, their derivatives stay."""
     if array.size > 0:
@@ -83,7 +83,7 @@ def set_values(array, numbers):
     return array
 
 
-@apart
+@outlined
 def clear_values(array):
     """Leave of duals only what carries derivatives."""
     if array.size > 0:
@@ -93,7 +93,7 @@ def clear_values(array):
     return array
 
 
-@apart
+@outlined
 def difference(a, b, number):
     """Return what carries derivatives in the difference of two arrays."""
     result = np.empty(b.shape, number)
@@ -105,7 +105,7 @@ def difference(a, b, number):
     return clear_values(result)
 
 
-@apart
+@outlined
 def add(array, other):
     """Add an array to another in place, both in C order."""
     if array.size > 0:
@@ -115,7 +115,7 @@ def add(array, other):
     return array
 
 
-@apart
+@outlined
 def subtract(array, other):
     """Subtract an array from another in place, both in C order."""
     if array.size > 0:
@@ -125,12 +125,12 @@ def subtract(array, other):
     return array
 
 
-def adjoint(matrix):
+def conjugate_transpose(matrix):
     raise NotImplementedError("compiled code only")
 
 
-@overload_apart(adjoint)
-def _adjoint(matrix):
+@overload_outlined(conjugate_transpose)
+def _conjugate_transpose(matrix):
     """Return the conjugate transpose, in C order."""
     number = matrix.dtype
     if not is_complex(number_of(number)):
@@ -217,18 +217,18 @@ def _parts_of(array):
     return lambda array: count
 
 
-@apart
+@outlined
 def dot(a, b):
     return np.dot(a, b)
 
 
-@apart
+@outlined
 def inverse_of(numbers):
     """Return the inverse of a matrix of numbers, in C order."""
     return np.ascontiguousarray(np.linalg.inv(numbers))
 
 
-@apart
+@outlined
 def side_by_side(left, right, number):
     """Return the columns of two matrices in one."""
     n = left.shape[1]
@@ -241,7 +241,7 @@ def side_by_side(left, right, number):
     return result
 
 
-@apart
+@outlined
 def scaled(matrix, factor):
     """Multiply a matrix by a number in place."""
     for i in range(matrix.shape[0]):

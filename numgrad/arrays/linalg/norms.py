@@ -6,7 +6,7 @@ from numba import types
 from numgrad.arrays.definitions import are_arrays, define, is_given
 from numgrad.arrays.linalg.matrices import are_matrices, values
 from numgrad.arrays.linalg.products import check
-from numgrad.arrays.outlined import define_apart
+from numgrad.arrays.outlined import define_outlined
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
@@ -134,7 +134,7 @@ def _norm(x, ord=None):
 # Numbers that tell of a matrix
 
 
-@define_apart(np.linalg.cond)
+@define_outlined(np.linalg.cond)
 def _cond(x, p=None):
     if not are_matrices(x):
         return None
@@ -157,7 +157,7 @@ def ratio_of_singular_values(x, order):
     return sizes[0] / sizes[-1] if order > 0 else sizes[-1] / sizes[0]
 
 
-@define_apart(np.linalg.matrix_rank)
+@define_outlined(np.linalg.matrix_rank)
 def _matrix_rank(A, tol=None):  # noqa: N803
     if not are_arrays(A) or A.ndim not in (1, 2):
         return None

@@ -13,7 +13,7 @@ from numba.extending import overload
 from numgrad.arrays.definitions import are_arrays, common, define
 from numgrad.arrays.linalg.blas import check_lengths, is_for_blas, with_blas, with_blas_from_right
 from numgrad.arrays.linalg.matrices import are_matrices, dot, lifted
-from numgrad.arrays.outlined import define_apart
+from numgrad.arrays.outlined import define_outlined
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.targets.options import internal_njit
@@ -205,7 +205,7 @@ def cross(zero, a, b, out):
 # Powers
 
 
-@define_apart(np.linalg.matrix_power)
+@define_outlined(np.linalg.matrix_power)
 def _matrix_power(a, n):
     if not are_matrices(a) or not isinstance(n, types.Integer):
         return None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from numgrad.arrays.linalg.matrices import numbers_in
-from numgrad.arrays.outlined import apart
+from numgrad.arrays.outlined import outlined
 from numgrad.targets.options import internal_njit
 
 
@@ -16,7 +16,7 @@ def tolerance_of(numbers):
     return 8.0 * numbers.size * np.finfo(numbers.dtype).eps * largest
 
 
-@apart
+@outlined
 def divide(numerators, divisors, tolerance):
     """Divide in place; where divisors are 0, the result is 0 if numerators are, or else nan.
 

@@ -29,7 +29,9 @@ REASSOCIATE = ("contract", "reassoc", "nsz")
 
 def sum_of_terms(context, builder, result, derivation, values, value, operands):
     """Emit the partials of a result."""
-    terms = [scaled(context, builder, result, derivation.smooth, each) for each in operands]
+    terms = [
+        scaled(context, builder, result, derivation.finite_partials, each) for each in operands
+    ]
     return total(context, builder, result, terms)
 
 

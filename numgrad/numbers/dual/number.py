@@ -25,7 +25,7 @@ def apply(rule: Rule, *arguments: Any) -> Any:
         rule = COMPLEX_TABLE.get(rule.functions[0], rule)
     if rule.kind == "composite":
         return rule.body(*arguments)
-    if rule.kind == "predicate":
+    if rule.kind == "piecewise_constant":
         return rule.body(*numbers)
     if len(arguments) != rule.arity:
         raise TypeError(f"{rule.name} of a Dual takes {rule.arity} arguments, not {len(arguments)}")
@@ -75,7 +75,7 @@ def _by_slopes(
 
 def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
     """Return the sums of the slopes times the derivatives of the arguments."""
-    may_be_steep = rule.kinked or not rule.smooth  # where what doesn't move moves nothing
+    may_be_steep = rule.kinked or not rule.finite_partials  # where what doesn't move moves nothing
     terms = [
         [dx if may_be_steep and _is_zero(dx) else product(f, dx) for dx in partials]
         for f, partials in active
@@ -384,7 +384,7 @@ def _broadcast(function: Function, inputs: tuple[Any, ...], keywords: dict[str, 
         return apply(rule, *inputs)
     outputs = function.nout if isinstance(function, np.ufunc) else 1
     results = np.frompyfunc(partial(apply, rule), len(inputs), outputs)(*map(_objects, inputs))
-    if rule.kind == "predicate":
+    if rule.kind == "piecewise_constant":
         return np.array(results.tolist())
     return results
 
