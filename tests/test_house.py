@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import numgrad
+from numgrad.targets import numba_private
 
 PACKAGE = Path(numgrad.__file__).parent
 DRAWING = PACKAGE.parent / "docs" / "drawings" / "house.svg"
@@ -126,3 +127,56 @@ def test_no_file_is_two_subjects():
         module: len(path.read_text("utf-8").splitlines()) for module, path in modules().items()
     }
     assert {module: length for module, length in lengths.items() if length > LONGEST} == {}
+
+
+PUBLIC = ("numba", "numba.extending", "numba.typed", "numba.cuda")
+DESCRIBED = ("types", "errors", "ir", "cgutils", "registry", "typing", "sigutils")
+PRIVATE_ELSEWHERE = {"_NoValue", "_ary", "_field_defaults", "_fields", "_getframe", "_replace"}
+
+
+def numbas(tree):
+    """Return the modules of Numba that a file imports, and private names that aren't its own."""
+    found, names = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba"):
+            found.add(node.module)
+            if node.module == "numba.core":
+                assert {alias.name for alias in node.names} <= set(DESCRIBED)
+            names |= {alias.name for alias in node.names if alias.name.startswith("_")}
+        elif isinstance(node, ast.Attribute) and re.match(r"_[A-Za-z]", node.attr):
+            names.add(node.attr)
+    described = {"numba.core", *(f"numba.core.{name}" for name in DESCRIBED)}
+    of_cuda = {name for name in found if name.startswith("numba.cuda")}  # in targets alone
+    return found - described - set(PUBLIC) - of_cuda, names
+
+
+def defined_in(tree):
+    """Return the names that a file gives to something."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+                yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_numbas_private_names_are_listed():
+    trees = {name: ast.parse(path.read_text("utf-8")) for name, path in modules().items()}
+    ours = {name for tree in trees.values() for name in defined_in(tree)}
+    used, named = set(), set()
+    for tree in trees.values():
+        found, names = numbas(tree)
+        used |= found
+        named |= names
+    assert used == set(numba_private.MODULES)
+    unknown = named - ours - set(numba_private.NAMES) - PRIVATE_ELSEWHERE
+    assert unknown == set()
+    assert {name for name in numba_private.NAMES if name not in named | ours} == set()
+
+
+def test_cuda_is_imported_in_targets_alone():
+    for module, path in modules().items():
+        if "numba.cuda" in re.sub(r'""".*?"""', "", path.read_text("utf-8"), flags=re.DOTALL):
+            assert room_of(module) in ("targets", None) or '"numba.cuda"' in path.read_text()
