@@ -16,7 +16,7 @@ from numgrad.drivers.structure import argument, leaves, mapped, position_of, sou
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.carrier import number_of
 from numgrad.numbers.dual import nans
-from numgrad.targets.options import INTERNAL, internal_njit
+from numgrad.targets.options import internal_njit, internal_parallel_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of
@@ -305,7 +305,7 @@ class Mapping:
                     begin + (count - begin) * (thread + 1) // threads,
                 )
 
-        return numba.njit(shared, parallel=True, **INTERNAL)
+        return internal_parallel_njit(shared)
 
     def _putting_back(self):
         """The source that puts back the state that items may write."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from numba import get_num_threads, njit, prange, types
+from numba import get_num_threads, prange, types
 
 from numgrad.drivers import care, chunks
 from numgrad.drivers.inputs import Input, check_place, derivative_element
@@ -12,7 +12,7 @@ from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure
 from numgrad.drivers.widths import FEWEST
 from numgrad.numbers.dual import nans, parts
 from numgrad.targets import cuda_device
-from numgrad.targets.options import INTERNAL, internal_njit
+from numgrad.targets.options import internal_njit, internal_parallel_njit
 from numgrad.twin.source import function_of
 
 
@@ -314,4 +314,4 @@ def share_passes(some_passes, count):
                 (1 + passes * (thread + 1) // threads) * count,
             )
 
-    return njit(share, parallel=True, **INTERNAL)
+    return internal_parallel_njit(share)

@@ -69,7 +69,6 @@ NAMES = {
     "_get_impl": "the implementation that an overload chose",
     "_globals": "which functions Numba knows",
     "_impl": "how a cache is found",
-    "_impl_class": "how a cache is found",
     "_index_key": "what tells entries of a cache apart",
     "_index_path": "whether loops of guvectorize are on disk",
     "_insert_global": "functions that numba-cuda knows",

@@ -12,6 +12,22 @@ ENTRY_POINT = {"error_model": "numpy", "fastmath": False, "nogil": True}  # call
 INTERNAL = ENTRY_POINT | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 INLINED = INTERNAL | {"forceinline": True}
 
+# The options that what we compile of a user's function takes over from it.
+OF_TWINS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
+OF_GUFUNCS = ("fastmath", "error_model", "boundscheck")
+OF_UFUNCS = ("fastmath", "error_model")
+# What Numba itself compiles the function of one element with.
+ELEMENT = {"error_model": "numpy"}
+# The options that Numba would take over from the first caller. Then a function would raise or
+# not according to its callers, and one that calls itself with other types would not be linked: the
+# options are part of the name of its machine code.
+NOT_INHERITED = {"fastmath": False, "error_model": "python", "forceinline": False}
+
+
+def taken_over(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Pick the options of some names."""
+    return {name: given[name] for name in names if name in given}
+
 
 def internal_njit(function: Callable[..., Any]) -> Any:
     """Compile a function that only other compiled functions call."""
@@ -21,3 +37,8 @@ def internal_njit(function: Callable[..., Any]) -> Any:
 def formula(function: Callable[..., Any]) -> Any:
     """Compile a few operations as part of the function that calls them."""
     return numba.njit(inline="always", **ENTRY_POINT)(function)
+
+
+def internal_parallel_njit(function: Callable[..., Any]) -> Any:
+    """Compile a function for other compiled functions whose ``prange`` loops run on threads."""
+    return numba.njit(function, parallel=True, **INTERNAL)

@@ -24,6 +24,7 @@ from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
+from numgrad.targets.options import ELEMENT, OF_UFUNCS, taken_over
 
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -31,9 +32,6 @@ DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _sources: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-UFUNC_OPTIONS = ("fastmath", "error_model")
-OF_UFUNCS = {"error_model": "numpy"}  # with which Numba compiles the function of one element
 
 # Packages whose own functions have rules, or are refused: their overloads are left as they are.
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
@@ -47,9 +45,8 @@ def elementwise(ufunc, active_version_of):
 
 
 def _elementwise_of(ufunc, active_version_of):
-    given = ufunc.targetoptions
-    options = {name: given[name] for name in UFUNC_OPTIONS if name in given}
-    function = numba.njit(ufunc._dispatcher.py_func, **OF_UFUNCS | options)
+    options = ELEMENT | taken_over(ufunc.targetoptions, OF_UFUNCS)
+    function = numba.njit(ufunc._dispatcher.py_func, **options)
     if ufunc in TABLE:  # the rule is one of numbers
         TABLE[function] = TABLE[ufunc]
     twin = active_version_of(function)

@@ -17,10 +17,9 @@ from numba.extending import overload
 
 from numgrad.arrays.creation import as_number, astype, item_type
 from numgrad.numbers.carrier import active_type, is_carrier, is_none, number_of
+from numgrad.targets.options import OF_GUFUNCS, taken_over
 from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body, function_of
-
-KERNEL_OPTIONS = ("fastmath", "error_model", "boundscheck")
 
 _callers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _loops: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -55,7 +54,7 @@ def loop_of(gufunc, twin_of):
 
 def _loop_of(gufunc, twin_of):
     given = gufunc.gufunc_builder.targetoptions
-    options = {name: given[name] for name in KERNEL_OPTIONS if name in given}
+    options = taken_over(given, OF_GUFUNCS)
     kernel = twin_of(numba.njit(gufunc.gufunc_builder.py_func, **options))
     names = parameters_of(gufunc)
 

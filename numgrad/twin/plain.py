@@ -18,6 +18,7 @@ from numgrad.arrays import (
 )
 from numgrad.calls.elementwise import has_array
 from numgrad.rules.registry import TABLE
+from numgrad.targets.options import ELEMENT
 from numgrad.twin import callees
 from numgrad.twin.source import Body, function_of
 
@@ -33,9 +34,7 @@ _elements: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # these, by their 
 def function_of_element(ufunc):
     """Return a ufunc of Numba's as a function of one element; given arrays it is the ufunc."""
     if ufunc not in _elements:
-        function = numba.njit(
-            ufunc._dispatcher.py_func, pipeline_class=PlainCompiler, **callees.OF_UFUNCS
-        )
+        function = numba.njit(ufunc._dispatcher.py_func, pipeline_class=PlainCompiler, **ELEMENT)
         function._compiler = ElementCompiler(function, ufunc, Compiler)
         UFUNCS[_elements.setdefault(ufunc, function)] = ufunc
     if ufunc in TABLE:

@@ -26,6 +26,7 @@ from numgrad.numbers.carrier import active_type, highest
 from numgrad.rules import registry
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
+from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
 from numgrad.twin.callees import DRIVERS, hashable
 from numgrad.twin.errors import DifferentiationError, explained
@@ -37,13 +38,6 @@ _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions th
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
 _locked_twins: dict[Any, Any] = {}  # by function and carrier: they are few
-
-# The options that a twin has of its function.
-OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil", "forceinline")
-# The options that Numba would take over from the first caller. Then a function would raise or
-# not according to its callers, and one that calls itself with other types would not be linked: the
-# options are part of the name of its machine code.
-INHERITED = {"fastmath": False, "error_model": "python", "forceinline": False}
 
 
 def twin_of(function):
@@ -193,8 +187,7 @@ class Twin(CPUDispatcher):
 
     def __init__(self, original):
         self.original = original
-        given = original.targetoptions
-        options = INHERITED | {name: given[name] for name in OPTIONS if name in given}
+        options = NOT_INHERITED | taken_over(original.targetoptions, OF_TWINS)
         options |= dict.fromkeys(self.options, True)
         super().__init__(original.py_func, targetoptions=options, pipeline_class=Pipeline)
         if original in UFUNCS:
