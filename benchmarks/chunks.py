@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.problems import point, rosenbrock_gradient
-from numgrad.drivers.widths import most_partials
+from numgrad.drivers.forward.widths import most_partials
 
 
 class Chunks:

@@ -7,8 +7,9 @@ import numba
 import numpy as np
 from numba import get_num_threads, prange, types
 
-from numgrad.drivers import care, chunks, layouts, state
-from numgrad.drivers.inputs import check_place
+from numgrad.drivers import chunks, layouts, state
+from numgrad.drivers.forward import care
+from numgrad.drivers.forward.inputs import check_place
 from numgrad.drivers.optionals import has_optional
 from numgrad.drivers.overloads import overload_of, return_type
 from numgrad.drivers.scratch import scratch

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numba import types
 
-from numgrad.drivers import care, chunks, layouts
+from numgrad.drivers import chunks, layouts
+from numgrad.drivers.forward import care
 from numgrad.drivers.mapping import Mapping
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.scratch import scratch

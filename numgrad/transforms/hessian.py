@@ -7,10 +7,10 @@ from typing import Any
 from numba import types
 
 from numgrad.drivers import chunks
+from numgrad.drivers.forward.results import JacobianPasses
+from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.positions import positions_of
-from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import leaves, structure_of
-from numgrad.drivers.widths import FEWEST
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, P

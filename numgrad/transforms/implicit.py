@@ -9,11 +9,11 @@ from numba import types
 from numgrad.arrays.linalg.matrices import columns_of
 from numgrad.drivers import state
 from numgrad.drivers.chunks import allocate, flat
+from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.layouts import duals_like, extent_of, lying_like, steps_like, store_at
 from numgrad.drivers.overloads import return_type
 from numgrad.drivers.structure import FLOATING, argument, leaves, rebuilt, structure_of
 from numgrad.drivers.transform import Transform, compiled, original_of, parameters_of
-from numgrad.drivers.widths import FEWEST
 from numgrad.drivers.written import written_arguments
 from numgrad.numbers.carrier import carrier_in, highest, is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import set_primal

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from numgrad.drivers.forward.results import JacobianPasses
+from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays
 from numgrad.drivers.positions import positions_of
-from numgrad.drivers.results import JacobianPasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform
-from numgrad.drivers.widths import FEWEST, counts_for_arrays
 from numgrad.numbers.carrier import number_of
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count

@@ -11,8 +11,8 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.drivers import chunks
-from numgrad.drivers.inputs import check_place, derivative_element
-from numgrad.drivers.passes import Passes
+from numgrad.drivers.forward.inputs import check_place, derivative_element
+from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import MAKERS, Transform, constant_of, original_of
 from numgrad.numbers.dual import parts

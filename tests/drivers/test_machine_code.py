@@ -8,7 +8,7 @@ import pytest
 from llvmlite import binding
 
 import numgrad
-from numgrad.drivers.widths import register_bytes
+from numgrad.drivers.forward.widths import register_bytes
 from numgrad.twin.twin import twin_of
 from tests.twin.functions import rosenbrock
 

@@ -10,10 +10,12 @@ from functools import partial
 
 from numba import types
 
-from numgrad.drivers import care, chunks, layouts, state
-from numgrad.drivers.inputs import Input, tangent_kind
+from numgrad.drivers import chunks, layouts, state
+from numgrad.drivers.forward import care
+from numgrad.drivers.forward.inputs import Input, tangent_kind
+from numgrad.drivers.forward.memory import CallersMemory
+from numgrad.drivers.forward.widths import count_for, counts_for_arrays
 from numgrad.drivers.layouts import duals_like
-from numgrad.drivers.memory import CallersMemory
 from numgrad.drivers.optionals import or_none, settled
 from numgrad.drivers.overloads import overload_of, return_type
 from numgrad.drivers.positions import position_of_output
@@ -29,7 +31,6 @@ from numgrad.drivers.structure import (
     source_of,
     structure_of,
 )
-from numgrad.drivers.widths import count_for, counts_for_arrays
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.numbers.carrier import highest, is_carrier, number_of
 from numgrad.numbers.dual import nans, parts, seeds
@@ -359,7 +360,7 @@ class Passes(CallersMemory):
             f"high = {lanes} if first + {lanes} < {size} else {size} - first",
         )
 
-    # Care where a derivative is nan: see `numgrad.drivers.care`
+    # Care where a derivative is nan: see `numgrad.drivers.forward.care`
 
     def _is_watched(self, watched):
         """Whether to look for nan: whether the passes can be repeated."""

@@ -5,11 +5,12 @@ from functools import partial
 
 from numba import get_num_threads, prange, types
 
-from numgrad.drivers import care, chunks
-from numgrad.drivers.inputs import Input, check_place, derivative_element
-from numgrad.drivers.passes import Passes
+from numgrad.drivers import chunks
+from numgrad.drivers.forward import care
+from numgrad.drivers.forward.inputs import Input, check_place, derivative_element
+from numgrad.drivers.forward.passes import Passes
+from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
-from numgrad.drivers.widths import FEWEST
 from numgrad.numbers.dual import nans, parts
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit, internal_parallel_njit

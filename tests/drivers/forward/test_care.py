@@ -12,7 +12,7 @@ from numba import njit, prange, types
 from numba.typed import List
 
 import numgrad
-from numgrad.drivers import care
+from numgrad.drivers.forward import care
 
 inf, nan = np.inf, np.nan
 

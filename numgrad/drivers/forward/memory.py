@@ -7,8 +7,8 @@ from typing import Any
 from numba import types
 
 from numgrad.drivers import chunks, layouts, state
-from numgrad.drivers.guarded import guarded
-from numgrad.drivers.inputs import Input
+from numgrad.drivers.forward.guarded import guarded
+from numgrad.drivers.forward.inputs import Input
 from numgrad.drivers.randomness import (
     ALL_GENERATORS,
     keep,

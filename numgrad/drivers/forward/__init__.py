@@ -1,0 +1,1 @@
+"""Forward mode: inputs seeded in chunks, one pass each, partials harvested."""
