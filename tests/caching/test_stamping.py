@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 
 import numgrad
 from numgrad.caching import contents, stamping
+from numgrad.caching.known import mangled
 from numgrad.targets import stamps
 
 PACKAGE = Path(numgrad.__file__).parent
@@ -400,10 +401,10 @@ def test_code_that_no_name_leads_to():
     linked = compiled._find_referenced_environments()
     known = contents.Contents().parts(function)
     names = [name for part in known for name in part.names]
-    assert stamping.all_from(linked, contents.mangled(names))
+    assert stamping.all_from(linked, mangled(names))
     without_scaled = [name for name in names if name != (__name__, "scaled")]
     assert len(without_scaled) == len(names) - 1
-    assert not stamping.all_from(linked, contents.mangled(without_scaled))
+    assert not stamping.all_from(linked, mangled(without_scaled))
 
 
 @njit

@@ -111,11 +111,12 @@ np.asarray(a); np.asarray(a, np.float32); np.asfortranarray(a); np.copy(a); a.co
 np.zeros_like(c); np.full_like(a, v[0]); np.nan_to_num(a, copy=False); a.reshape(3, 3)
 np.where(a > 0.5, a, b); np.where(a > 0.5, a, K); np.where(True, a, b); np.clip(a, K, 2.0)
 np.clip(a, None, 0.6); np.round(a, 1); np.concatenate((a, K)); a @ K; np.divmod(a, b)[1]
-np.linalg.inv(h); np.linalg.qr(h)[0]; np.linalg.solve(h, b); np.linalg.solve(h, v[:3])
+np.linalg.inv(h); np.linalg.solve(h, v[:3])
 a + b.T; a + b[::-1]; a + row; a + p; a * b + 1.0; a > b
 """
 
 MORE_F = """
+np.linalg.qr(h)[0]; np.linalg.solve(h, b)
 np.asarray(c); np.asarray(e); np.asarray(a, np.float64); np.ascontiguousarray(a)
 np.ascontiguousarray(row); np.asarray_chkfinite(a); np.copy(c); np.copy(e); a.astype(np.float32)
 np.zeros_like(a); np.zeros_like(a, dtype=np.float64); np.ones_like(a); np.empty_like(c)

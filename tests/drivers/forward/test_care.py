@@ -142,6 +142,10 @@ def test_second_derivatives():
     assert np.isnan(numgrad.hessian(njit(lambda x: np.hypot(x[0], x[1])))(np.zeros(2))).all()
     kinked = njit(lambda x: abs(x[0]) + x[1] ** 2)
     np.testing.assert_equal(numgrad.hessian(kinked)(np.zeros(2)), [[nan, 0.0], [0.0, 2.0]])
+
+
+@pytest.mark.thorough
+def test_second_derivatives_of_norms():
     norm = numgrad.hessian(njit(lambda x: np.linalg.norm(x) ** 2))
     assert np.isnan(norm(np.zeros(2))).any()
     np.testing.assert_allclose(norm(np.array([3.0, 4.0])), 2.0 * np.eye(2), atol=1e-15)
