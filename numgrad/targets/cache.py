@@ -1,10 +1,10 @@
 """Kernels that are cached on disk."""
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 
 from numgrad.targets.options import ENTRY_POINT
-
-PACKAGE = Path(__file__).parents[1]
+from numgrad.targets.stamps import PACKAGE, sources
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -60,9 +59,11 @@ class _PackageCache(FunctionCache):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        folders = Path(function.__code__.co_filename).parent, PACKAGE
+        folder = Path(function.__code__.co_filename).parent
+        of_folder = None if folder.is_relative_to(PACKAGE) else _stamp(folder)
         versions = sys.modules["numgrad"].__version__, np.__version__
-        stamp = self._impl.locator.get_source_stamp(), versions, *map(_stamp, folders)
+        source = self._impl.locator.get_source_stamp()
+        stamp = source, versions, of_folder, _stamp_of_imported(PACKAGE)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
         self._name = function.__qualname__
 
@@ -90,16 +91,21 @@ class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]
         self._save_index({**self._load_index(), key: name})
 
 
+@cache
+def _stamp_of_imported(package: Path) -> list[tuple[str, int, int]]:
+    """The stamp of a package as it was when its first kernel was made.
+
+    A process goes on with the sources that it imported: what it compiles after one was edited must
+    not pass for machine code of the edited one.
+    """
+    return _stamp(package)
+
+
 def _stamp(folder: Path) -> list[tuple[str, int, int]]:
     """The times and sizes of all sources in a folder, which tell whether one has changed."""
     found = []
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".py"):
-                path = os.path.join(inside, name)
-                with suppress(OSError):  # a zipped package has no files
-                    status = os.stat(path)
-                    found.append(
-                        (os.path.relpath(path, folder), status.st_mtime_ns, status.st_size)
-                    )
-    return sorted(found)
+    for path in sources(folder):
+        with suppress(OSError):  # it has just gone
+            status = path.stat()
+            found.append((str(path.relative_to(folder)), status.st_mtime_ns, status.st_size))
+    return found

@@ -11,9 +11,12 @@ which Numba takes for an entry that isn't there, and the function is compiled an
 import hashlib
 import os
 import sys
+import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import llvmlite
 import numba
@@ -23,6 +26,7 @@ from numba.core.compiler import Compiler
 from numba.core.dispatcher import _FunctionCompiler
 
 PACKAGE = Path(__file__).parents[1]
+_imported = time.time_ns()
 _environments: dict[int, Any] = {}  # Numba refers to them weakly, and looks for them when it saves
 
 
@@ -37,18 +41,27 @@ def package() -> tuple[str, ...]:
     return version, _digest_of_sources(), *libraries
 
 
+def sources(folder: Path) -> Iterator[Path]:
+    """The files of Python in a folder and in those within it, in one order."""
+    for inside, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(inside, name) for name in sorted(names) if name.endswith(".py"))
+
+
 @cache
 def _digest_of_sources() -> str:
-    """Return a digest of numgrad's source, which changes more often than its version."""
+    """Return a digest of numgrad's source, which changes more often than its version.
+
+    A process goes on with what it imported: where a file was edited since, the digest is one that
+    no other process has.
+    """
     digest = hashlib.sha256()
-    for folder, folders, names in os.walk(PACKAGE):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith(".py"):
-                path = Path(folder, name)
-                source = path.read_bytes()
-                digest.update(f"{path.relative_to(PACKAGE)} {len(source)}\n".encode())
-                digest.update(source)
+    for path in sources(PACKAGE):
+        source = path.read_bytes()
+        digest.update(f"{path.relative_to(PACKAGE)} {len(source)}\n".encode())
+        digest.update(source)
+        if path.stat().st_mtime_ns > _imported:
+            digest.update(uuid4().bytes)
     return digest.hexdigest()
 
 

@@ -120,6 +120,7 @@ def test_the_stamp_is_that_of_the_whole_package_and_of_its_version_too(tmp_path,
     monkeypatch.setattr(cache, "PACKAGE", tmp_path / "numgrad")
 
     def stamp():
+        cache._stamp_of_imported.cache_clear()  # as in another process
         return cache._PackageCache(run_program)._cache_file._source_stamp
 
     stamps = [stamp()]
@@ -144,6 +145,25 @@ def test_an_edited_stencil_is_compiled_anew(copy):
     edited = source.replace(quotient, 'return f"1.0 + quotient(')
     assert edited != source
     formulas.write_text(edited, "utf-8")
+    assert run_program(copy, printed) == f"{[each + 1.0 for each in expected]}\n"
+
+
+def test_what_was_compiled_of_a_file_since_edited_is_stale(copy):
+    """A process goes on with what it imported; what it saves is not of the file that is there."""
+    formulas = copy / "numgrad" / "fields" / "kernels" / "formulas.py"
+    edited = "path.write_text(path.read_text().replace('return f\"q', 'return f\"1.0 + q'))"
+    single = "numgrad.gradient((np.arange(6.0) ** 2).astype(np.float32)).tolist()"
+    program = f"""
+import numpy as np, numgrad
+from pathlib import Path
+numgrad.gradient(np.arange(6.0))
+path = Path({str(formulas)!r})
+{edited}
+print({single})
+"""
+    expected = [1.0, 2.0, 4.0, 6.0, 8.0, 9.0]
+    assert run_program(copy, program) == f"{expected}\n"
+    printed = f"import numpy as np, numgrad\nprint({single})"
     assert run_program(copy, printed) == f"{[each + 1.0 for each in expected]}\n"
 
 
