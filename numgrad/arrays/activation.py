@@ -20,7 +20,7 @@ from numgrad.numbers.carrier import (
 )
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.emitting import call, return_type
-from numgrad.numbers.layouts import allocated_like, as_constant
+from numgrad.numbers.layouts import allocated_like, as_constant, retyped
 from numgrad.targets.options import internal_njit
 
 FLOATING = types.Float | types.Complex
@@ -34,11 +34,7 @@ def activated(dual, value):
 @intrinsic
 def unchanged(typingctx, value):
     """Return a value as it is."""
-
-    def codegen(context, builder, sig, arguments):
-        return impl_ret_borrowed(context, builder, sig.return_type, arguments[0])
-
-    return value(value), codegen
+    return retyped(value, value)
 
 
 @overload(activated)
@@ -178,9 +174,7 @@ def real_part(typingctx, numbers):
         return attribute(typingctx, numbers, "real")
     if is_complex(numbers.dtype.number):
         return half_of(numbers, REAL)
-    return numbers(numbers), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, numbers, arguments[0]
-    )
+    return retyped(numbers, numbers)
 
 
 @intrinsic

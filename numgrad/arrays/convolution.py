@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numgrad.arrays.definitions import are_arrays, common, define
+from numgrad.arrays.definitions import are_arrays, common, define, itself
 from numgrad.numbers.carrier import is_complex, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.targets.options import internal_njit
@@ -71,11 +71,6 @@ def _convolve(a, v, mode="full"):
 @internal_njit
 def conjugates(numbers):
     return np.conj(numbers)
-
-
-@internal_njit
-def itself(numbers):
-    return numbers
 
 
 @internal_njit

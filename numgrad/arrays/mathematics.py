@@ -4,8 +4,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from numgrad.arrays.convolution import itself
-from numgrad.arrays.definitions import are_arrays, carries, define, is_given
+from numgrad.arrays.definitions import are_arrays, carries, define, is_given, itself
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted_like, primal_of
 from numgrad.targets.options import internal_njit

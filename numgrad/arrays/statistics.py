@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 from numba.np import arraymath
 
-from numgrad.arrays.convolution import conjugates, itself
+from numgrad.arrays.convolution import conjugates
 from numgrad.arrays.creation import filled
 from numgrad.arrays.definitions import (
     are_arrays,
@@ -14,6 +14,7 @@ from numgrad.arrays.definitions import (
     define,
     is_given,
     is_real,
+    itself,
     of_number,
 )
 from numgrad.arrays.ranges import spaced

@@ -15,8 +15,8 @@ from numgrad.numbers.carrier import (
     is_carrier,
     is_complex,
     number_of,
+    real_of,
 )
-from numgrad.numbers.carrier import real_of as real_type
 from numgrad.numbers.conversions import primal_of
 
 
@@ -75,7 +75,7 @@ def complex_of(typingctx, x, y):
 
     def codegen(context, builder, sig, arguments):
         pair = [
-            context.cast(builder, argument, argtype, real_type(result))
+            context.cast(builder, argument, argtype, real_of(result))
             for argument, argtype in zip(arguments, sig.args, strict=True)
         ]
         return complex_of_parts(builder, result, pair)
@@ -98,22 +98,22 @@ def folded(function, count):
 # Numba's own np.real reads the attribute, so the attribute can't call np.real.
 
 
-def real_of(dual):
+def real_part_of(dual):
     raise NotImplementedError("compiled code only")
 
 
-def imag_of(dual):
+def imaginary_part_of(dual):
     raise NotImplementedError("compiled code only")
 
 
 @overload_attribute(Carrier, "real")
 def _real(dual):
-    return lambda dual: real_of(dual)
+    return lambda dual: real_part_of(dual)
 
 
 @overload_attribute(Carrier, "imag")
 def _imag(dual):
-    return lambda dual: imag_of(dual)
+    return lambda dual: imaginary_part_of(dual)
 
 
 @overload_method(Carrier, "conjugate")

@@ -16,7 +16,7 @@ from numba.core.errors import NumbaTypeError
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
-from numgrad.calls.builtins import imag_of, real_of
+from numgrad.calls.builtins import imaginary_part_of, real_part_of
 from numgrad.calls.derivations import (
     POWERS,
     derivation,
@@ -168,8 +168,8 @@ def register_table():
         register_formula(formula)
     for function in registry.TABLE:
         register_function(function)
-    register(real_of, np.real)
-    register(imag_of, np.imag)
+    register(real_part_of, np.real)
+    register(imaginary_part_of, np.imag)
     registry.listeners.append(register_function)
 
 

@@ -35,13 +35,19 @@ def _allocated_like(model, elements):
     return allocate
 
 
+def retyped(array, result):
+    """The signature and the code of an intrinsic that gives the same array another type."""
+
+    def codegen(context, builder, sig, arguments):
+        return impl_ret_borrowed(context, builder, result, arguments[0])
+
+    return result(array), codegen
+
+
 @intrinsic
 def of_any_layout(typingctx, array):
     """Return an array as one of which the layout isn't known."""
-    result = array.copy(layout="A")
-    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, result, arguments[0]
-    )
+    return retyped(array, array.copy(layout="A"))
 
 
 def line_of(array):
@@ -77,7 +83,4 @@ def layout_of_elementwise(function, argtypes):
 @intrinsic
 def as_constant(typingctx, array):
     """Return an array that can't be written to."""
-    result = array.copy(readonly=True)
-    return result(array), lambda context, builder, sig, arguments: impl_ret_borrowed(
-        context, builder, result, arguments[0]
-    )
+    return retyped(array, array.copy(readonly=True))

@@ -323,7 +323,7 @@ def jvp(
     (0.0, 2.0)
     """
     if not jit or is_traced(f):
-        if isinstance(tangents, tuple | list) and tangents and is_none(*tangents):
+        if isinstance(tangents, tuple | list) and tangents and have_no_direction(*tangents):
             raise TypeError(NO_DIRECTION)
         result = tracer().jvp(original_of(f), as_tuple(primals), as_tuple(tangents))
         result = stored_by_tracer(out, result)
@@ -338,7 +338,7 @@ def called(transform, primals, tangents, out):
     return transform(as_tuple(primals), as_tuple(tangents), **given)
 
 
-def is_none(*tangents):
+def have_no_direction(*tangents):
     """Whether there is no tangent at all."""
     return all(tangent is None for tangent in tangents)
 

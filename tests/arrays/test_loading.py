@@ -3,8 +3,11 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import numgrad
 
 # Numba types the logarithm, then learns of duals, then types the loop again
 HALFWAY = """for _ in range(3):
@@ -53,3 +56,18 @@ def test_first_use(name, tmp_path):
     file.write_text("\n".join(lines), "utf-8")
     done = subprocess.run([sys.executable, file], check=True, capture_output=True, text=True)
     assert float(done.stdout) == expected
+
+
+def test_every_chapter_is_loaded():
+    """What isn't loaded would be left to Numba's own functions, which know nothing of duals."""
+    program = "import sys; from numgrad.arrays.loading import load; load(); print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    folder = Path(numgrad.__file__).parent
+    chapters = {
+        ".".join(["numgrad", *path.relative_to(folder).with_suffix("").parts])
+        for room in ("arrays", "calls")
+        for path in (folder / room).rglob("*.py")
+        if path.stem not in ("__init__", "on_cuda", "pointers")  # asked for where they are met
+    }
+    assert chapters - set(loaded) == set()
