@@ -53,6 +53,7 @@ def derivation(typingctx, function, rule, argtypes):
     if function in registry.COMPLEX_TABLE and isinstance(carrier.number, types.Complex):
         return tangent_derivation(typingctx, registry.COMPLEX_TABLE[function], carrier)
     if rule.kind == "composite":
+        argtypes = tuple(getattr(argtype, "stored", argtype) for argtype in argtypes)
         body = rule.body if len(argtypes) == rule.arity else folded(function, len(argtypes))
         return plain_derivation(typingctx, compiled_body(body, argtypes), argtypes, carrier)
     values = tuple(
@@ -80,7 +81,12 @@ def derivation(typingctx, function, rule, argtypes):
     value = as_precise(value, single=are_single(values))
     if is_carrier(carrier.value):  # the slopes may have derivatives where the value has none
         value = typingctx.unify_pairs(value, carrier.value) or value
-    result = carrier.with_value(value)
+    operands = [
+        argtype
+        for argtype, slope in zip(argtypes, slopes, strict=False)
+        if is_active(argtype, carrier) and not is_none(slope)
+    ]
+    result = carrier.of_operands(value, operands)
     name = rule.functions[0]
     return Derivation(
         callee,
@@ -108,7 +114,7 @@ def tangent_derivation(typingctx, rule, carrier):
     if returned is None:
         return None
     value = typingctx.unify_types(*returned)  # for one of them may have derivatives alone
-    result = carrier.with_value(value)
+    result = carrier.of_operands(value, [carrier])
     return Derivation(callee, argtypes, carrier, result, returned, by_tangents=True)
 
 

@@ -49,6 +49,7 @@ def array_type(typingctx, function, argtypes):
     ndim = max(array.ndim for array in arrays)
     if ndim == 0:  # as Numba has it
         return result
+    result = getattr(result, "stored", result)
     return types.Array(result, ndim, layout_of_elementwise(function, argtypes))
 
 

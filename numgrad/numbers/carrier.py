@@ -65,6 +65,19 @@ class Carrier(types.Type):
         return 1 + (self.value.order if is_carrier(self.value) else 0)
 
     @property
+    def stored(self):
+        """The type of numbers in arrays, of arguments and of results.
+
+        It is another where operations make temporaries, which are not to outlive them.
+        """
+        return self
+
+    @property
+    def has_temporaries(self):
+        """Whether operations make numbers of other types than those that are stored."""
+        return False
+
+    @property
     def is_outlined(self):
         """Whether calls of the table are so long that each is a function of its own."""
         return False
@@ -77,6 +90,14 @@ class Carrier(types.Type):
     def with_value(self, value):
         """Make the type that carries the same along with another type of values."""
         raise NotImplementedError
+
+    def of_operands(self, value, argtypes):
+        """Find the type of what is computed of numbers of some types."""
+        return self.with_value(value)
+
+    def identified(self, identity):
+        """Find the type of stored numbers that a program reads at one place alone."""
+        return self
 
     def is_alike(self, other):
         """Whether another type differs in the type of its value at most."""
@@ -218,7 +239,7 @@ def floating(argtype):
 def carrier_in(argtype):
     """Find the carrier of the highest depth within a type, or None."""
     if is_carrier(argtype):
-        return argtype
+        return argtype.stored
     if isinstance(argtype, types.BaseTuple):
         return highest(argtype.types)
     if isinstance(argtype, types.Optional):

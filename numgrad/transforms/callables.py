@@ -1,9 +1,10 @@
 """The types of what transforms return, for checkers of types."""
 
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Mode = Literal["auto", "forward", "reverse"]
 Result = TypeVar("Result", covariant=True)
 
 

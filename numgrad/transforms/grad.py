@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from numgrad.transforms.callables import Derived, P, R
-from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.callables import Derived, Mode, P, R
+from numgrad.transforms.jacobian import Jacobian, checked_argnums, checked_mode
 from numgrad.transforms.made import made, register
 
 
@@ -24,7 +24,7 @@ class ValueAndGrad(Grad):
 
 
 def grad(
-    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, mode: Mode = "auto", jit: bool = True
 ) -> Derived[P, Any]:
     """Return the function that computes the gradient of a real-valued function.
 
@@ -97,11 +97,11 @@ def grad(
     >>> numgrad.grad(energy, argnums=(0, 1))(2.0, (3.0, 4.0))
     (12.5, (6.0, 8.0))
     """
-    return made(Grad, f, checked_argnums(argnums), jit=jit)
+    return made(Grad, f, checked_argnums(argnums), checked_mode(mode), jit=jit)
 
 
 def value_and_grad(
-    f: Callable[P, R], argnums: int | tuple[int, ...] = 0, jit: bool = True
+    f: Callable[P, R], argnums: int | tuple[int, ...] = 0, mode: Mode = "auto", jit: bool = True
 ) -> Derived[P, tuple[R, Any]]:
     """Return the function that computes a real-valued function and its gradient.
 
@@ -144,7 +144,7 @@ def value_and_grad(
     >>> numgrad.value_and_grad(lambda x: x[0] * np.exp(x[1]))(np.array([2.0, 0.0]))
     (2.0, array([1., 2.]))
     """
-    return made(ValueAndGrad, f, checked_argnums(argnums), jit=jit)
+    return made(ValueAndGrad, f, checked_argnums(argnums), checked_mode(mode), jit=jit)
 
 
 register(grad, Grad)

@@ -1,5 +1,7 @@
 """``numgrad.jacobian``, of which the gradient, the derivative and the Hessian are made."""
 
+import inspect
+import os
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -10,13 +12,14 @@ from numba import types
 from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays
 from numgrad.drivers.positions import positions_of
+from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import number_of
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
-from numgrad.transforms.callables import Derived, P
+from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 
@@ -41,7 +44,18 @@ class Jacobian(Transform):
 
     @property
     def out_argnum(self):
-        return self.settings[1] if len(self.settings) > 1 else None
+        return self.setting("out_argnum")
+
+    @property
+    def mode(self):
+        """Forward or reverse, or auto; transforms that have no such setting are forward."""
+        return self.setting("mode") or FORWARD
+
+    def setting(self, name):
+        """A setting by the name that the maker has for it, or None."""
+        names = list(inspect.signature(type(self).maker).parameters)[1:]
+        given = dict(zip(names, self.settings, strict=False))
+        return given.get(name)
 
     def __init__(self, function, *settings):
         super().__init__(function, *settings)
@@ -71,6 +85,8 @@ class Jacobian(Transform):
             inputs = sum([size_of(arguments[argnum]) for argnum in argnums])
         except IndexError:  # it is among the keywords, or missing
             return None
+        if is_reverse(self.mode, inputs):
+            return REVERSE
         if inputs < MANY:
             return HINTS[inputs]
         return SHARED if inputs**2 >= SHARED_NUMBERS and thread_count(1 << 30) > 1 else MANY
@@ -84,7 +100,7 @@ class Jacobian(Transform):
             positions, _ = positions_of(self.function, self.argnums, len(kinds))
             hint = sum(inputs_in(kinds[position]) for position in positions)
         passes = self.chosen_passes(kinds, out, hint)
-        if hint is not None or not passes.has_arrays:
+        if hint is not None or self.mode == REVERSE or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
         if passes.dual.count <= few:
@@ -105,13 +121,24 @@ class Jacobian(Transform):
     def chosen_passes(self, kinds, out, hint):
         """Return the passes for arguments of some types, and of which a hint is known."""
         most = hint if isinstance(hint, int) else None
-        return self.passes(kinds, out, most, shared=hint == SHARED)
+        is_reverse = hint == REVERSE or self.mode == REVERSE
+        return self.passes(kinds, out, most, shared=hint == SHARED, is_reverse=is_reverse)
 
-    def passes(self, kinds, out=None, most=None, *, shared=False, careful=False, watched=True):
+    def passes(
+        self,
+        kinds,
+        out=None,
+        most=None,
+        *,
+        shared=False,
+        careful=False,
+        watched=True,
+        is_reverse=False,
+    ):
         """Return the passes for arguments of some types, with so many partials at most."""
         positions, single = positions_of(self.function, self.argnums, len(kinds))
         most = self.widest if most is None else min(most, self.widest or most)
-        kind, function = self.method(kinds)
+        kind, function = (ReversePasses, self.function) if is_reverse else self.method(kinds)
         passes = kind(
             function,
             kinds,
@@ -134,10 +161,26 @@ class Jacobian(Transform):
         return JacobianPasses, self.function
 
 
+FORWARD, REVERSE, AUTO = "forward", "reverse", "auto"
+MODES = FORWARD, REVERSE, AUTO
+MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
 SHARED = "shared"  # among all threads
 SHARED_NUMBERS = 1 << 21  # inputs times passes times partials, from which sharing pays
 MANY = 128  # inputs, as far as a call from Python tells them
 HINTS = [max(FEWEST, 1 << (inputs - 1).bit_length()) for inputs in range(MANY)]
+
+
+def is_reverse(mode, inputs):
+    """Whether to go backward for so many inputs."""
+    mode = os.environ.get(MODE_VARIABLE, AUTO) if mode == AUTO else mode
+    return mode == REVERSE
+
+
+def checked_mode(mode):
+    """Return a mode, if it is one."""
+    if mode not in MODES:
+        raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
+    return mode
 
 
 def size_of(argument):
@@ -199,6 +242,7 @@ def jacobian(
     f: Callable[P, Any],
     argnums: int | tuple[int, ...] = 0,
     out_argnum: int | None = None,
+    mode: Mode = "auto",
     jit: bool = True,
 ) -> Derived[P, Any]:
     """Return the function that computes the derivatives of all outputs by all inputs.
@@ -282,7 +326,7 @@ def jacobian(
     """
     if out_argnum is not None and not is_integer(out_argnum):
         raise TypeError(f"out_argnum must be an int or None, not {out_argnum!r}")
-    return made(Jacobian, f, checked_argnums(argnums), out_argnum, jit=jit)
+    return made(Jacobian, f, checked_argnums(argnums), out_argnum, checked_mode(mode), jit=jit)
 
 
 register(jacobian, Jacobian)

@@ -68,6 +68,7 @@ def _elementwise_of(ufunc, active_version_of):
             if not has_array(kinds):
                 return signature(return_type(self.context, twin, kinds), *kinds)
             result = return_type(self.context, twin, [element(kind) for kind in kinds])
+            result = getattr(result, "stored", result)
             ndim = max(kind.ndim for kind in kinds if isinstance(kind, types.Array))
             layout = layout_of_elementwise(ufunc, kinds)
             return signature(types.Array(result, ndim, layout), *kinds)

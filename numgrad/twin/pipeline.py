@@ -21,6 +21,7 @@ from numgrad.twin.inference import front_end, inferred_in_pass
 from numgrad.twin.plain import compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
+from numgrad.twin.temporaries import Temporaries, outliving
 
 
 def calls_itself(function):
@@ -59,6 +60,8 @@ def carry_derivatives(state, active_versions):
     is_recursive = calls_itself(state.func_id.func)
     rewriting = Rewriting(state, activity, highest(state.args), active_versions, is_recursive)
     rewriting.run()
+    if highest(state.args).has_temporaries:
+        Temporaries(activity).run()
     state.metadata["numgrad_activity"] = activity
     if rewriting.registered:  # Numba takes in what is registered only when asked to
         state.typingctx.refresh()
@@ -84,6 +87,9 @@ class CheckMemory(AnalysisPass):
         if found is not None:
             loc = activity.loc_of(found)
             raise located(state.func_id.func_name, loc.filename, loc.line, DIVIDED, COPY_IT)
+        found = outliving(state.func_ir, state.typemap)
+        if found is not None:
+            raise AssertionError(f"a temporary outlives its operands in {found}")
         return False
 
 

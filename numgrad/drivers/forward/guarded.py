@@ -1,6 +1,7 @@
 """A call of a function on duals after which the caller's arrays are right even if it raises."""
 
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numgrad.drivers.chunks import store_values
@@ -8,15 +9,16 @@ from numgrad.numbers.emitting import call
 
 
 @intrinsic
-def guarded(typingctx, function, arguments, targets, sources):
+def guarded(typingctx, function, arguments, targets, sources, undone):
     """Call a function; if it raises, store the values of arrays of duals before it is passed on.
 
     So the caller's arrays hold what the failing call leaves, as those that are written in place do.
+    ``undone`` has a function to be called then, too, and its arguments, or nothing.
     """
     sig = typingctx.resolve_function_type(function, tuple(arguments), {})
 
     def codegen(context, builder, outer, given):
-        _, arguments_given, targets_given, sources_given = given
+        _, arguments_given, targets_given, sources_given, undone_given = given
         compiled = function.dispatcher.overloads[tuple(sig.args)]
         passed = folded(context, builder, sig, arguments, arguments_given)
         context.add_linking_libs([compiled.library])
@@ -28,10 +30,14 @@ def guarded(typingctx, function, arguments, targets, sources):
                     builder.extract_value(sources_given, k),
                 ]
                 call(context, builder, store_values, kinds, pair)
+            if undone:
+                undo, kinds = undone
+                values = cgutils.unpack_tuple(builder, builder.extract_value(undone_given, 1))
+                call(context, builder, undo.typing_key, kinds, values)
             context.call_conv.return_status_propagate(builder, status)
         return result
 
-    return sig.return_type(function, arguments, targets, sources), codegen
+    return sig.return_type(function, arguments, targets, sources, undone), codegen
 
 
 def folded(context, builder, sig, kinds, packed):

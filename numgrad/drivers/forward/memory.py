@@ -154,12 +154,17 @@ class CallersMemory:
         """Return the source of the call, which leaves the caller's arrays right if it raises."""
         function, arguments = self.call
         written = [each for each in self.inputs if each.written]
-        if not written or cuda_device.in_kernel():
+        undone = self._undone()
+        if not (written or undone) or cuda_device.in_kernel():
             return f"{function}({arguments})"
         targets = "".join(f"{each.leaf.expression}, " for each in written)
         sources = "".join(f"{each.name}_dual, " for each in written)
         guard = self.name(guarded, "guarded")
-        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}))"
+        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}), ({undone}))"
+
+    def _undone(self):
+        """The source of what is done if the call raises: a function and a tuple of arguments."""
+        return ""
 
     def restore(self):
         """Let arrays that the function writes hold what it leaves in them."""

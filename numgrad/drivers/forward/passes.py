@@ -80,10 +80,14 @@ class Passes(CallersMemory):
             position: self._inputs_of(position, kind) for position, kind in enumerate(kinds)
         }
         self.seeded = [each for each in self.inputs if each.seeded]
-        self.dual = DualType(self._value_type(), self._count(most), self._depth(careful))
+        self.dual = self.carrier(most, careful)
         self._call()
         self.state = self._state()  # asked of what has been compiled
         self.is_watched = self._is_watched(watched)
+
+    def carrier(self, most, careful):
+        """The number that inputs go in as, where it is as wide as any."""
+        return DualType(self._value_type(), self._count(most), self._depth(careful))
 
     def _checked_out_argnum(self, out_argnum):
         """Return the position of the array that holds the function's result."""
@@ -328,18 +332,21 @@ class Passes(CallersMemory):
 
     def _fill(self, each, indent):
         """Write an array of duals anew: constants, or numbers with their tangents."""
-        name, dual = each.name, self._dual_name(each)
-        if each.seeded and self.tangents is not None:
-            made = f"{self.name(seeds.with_tangent, 'with_tangent')}({dual}, "
-            made += f"{name}_numbers[k], {name}_tangents[k])"
-        else:
-            made = f"{self.name(seeds.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
+        name, made = each.name, self._made(each)
         self.add(f"for k in range({name}_numbers.size):", indent=indent)
         if each.in_line:
             self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
         else:
             store_at = self.name(layouts.store_at, "store_at")
             self.add(f"{store_at}({name}_dual, k, {made})", indent=indent + 1)
+
+    def _made(self, each):
+        """Return the source of the k-th number of an array as it goes in."""
+        name, dual = each.name, self._dual_name(each)
+        if each.seeded and self.tangents is not None:
+            made = f"{self.name(seeds.with_tangent, 'with_tangent')}({dual}, "
+            return made + f"{name}_numbers[k], {name}_tangents[k])"
+        return f"{self.name(seeds.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""

@@ -1,0 +1,1 @@
+"""The number of reverse mode: a value, and where its adjoint will lie."""

@@ -1,0 +1,197 @@
+"""The sweep: from the adjoint of a result to those of all that it depends on.
+
+The adjoint of a number is the derivative of the result by it. Each statement, the last one first,
+hands its own to its leaves, multiplied by the partials; so those of the inputs come out last.
+Adjoints are 0 before and after, but those of the inputs, which are read and cleared by who asked.
+
+The method is reverse accumulation: A. Griewank and A. Walther, "Evaluating Derivatives", 2nd
+edition, SIAM (2008), chapters 3 and 6.
+"""
+
+import operator
+
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from numgrad.numbers.emitting import call
+from numgrad.numbers.tape import memory
+from numgrad.numbers.tape.statements import FULL, partial_type, words_of
+from numgrad.targets.options import internal_njit
+
+COUNTERS = types.UniTuple(types.int64, 2)  # of statements and leaves
+STREAMS = types.UniTuple(types.int64, 4)
+
+
+@intrinsic
+def open_tape(typingctx, node, inputs):
+    """Reserve indices for some inputs; return the counters: the first input is the first index."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        count = context.cast(builder, arguments[1], sig.args[1], types.int64)
+        words = memory.I64(words_of(context, node.value))
+        kind = memory.SIGNATURES[memory.OPEN]
+        function = memory.declared(builder.module, memory.OPEN, kind)
+        tape = builder.call(function, [words, count])
+        with cgutils.if_unlikely(builder, cgutils.is_null(builder, tape)):
+            context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
+        before = []
+        for field in (memory.STATEMENTS, memory.LEAVES):
+            place = memory.field_of(builder, tape, field)
+            before.append(builder.load(place))
+        after = builder.add(before[1], count)  # never fewer than statements
+        builder.store(builder.add(before[0], count), memory.field_of(builder, tape, memory.STATEMENTS))
+        builder.store(after, memory.field_of(builder, tape, memory.LEAVES))
+        return cgutils.pack_array(builder, before)
+
+    return COUNTERS(types.TypeRef(node), inputs), codegen
+
+
+@intrinsic
+def close_tape(typingctx, node, counters):
+    """Let all that was written since go; return the counters as they were.
+
+    It is still there until something else is written.
+    """
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        before = []
+        for k, field in enumerate((memory.STATEMENTS, memory.LEAVES)):
+            place = memory.field_of(builder, tape, field)
+            before.append(builder.load(place))
+            builder.store(builder.extract_value(arguments[1], k), place)
+        return cgutils.pack_array(builder, before)
+
+    return COUNTERS(types.TypeRef(node), COUNTERS), codegen
+
+
+@intrinsic
+def streams_of(typingctx, node):
+    """Return the addresses of the streams: partials, adjoints, indices and counts."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        fields = memory.PARTIALS, memory.ADJOINTS, memory.INDICES, memory.COUNTS
+        loaded = [builder.load(memory.field_of(builder, tape, field)) for field in fields]
+        return cgutils.pack_array(builder, loaded)
+
+    return STREAMS(types.TypeRef(node)), codegen
+
+
+def place_in(builder, streams, stream, kind, position):
+    """The place of an element of a stream."""
+    order = memory.PARTIALS, memory.ADJOINTS, memory.INDICES, memory.COUNTS
+    address = builder.extract_value(streams, order.index(stream))
+    start = builder.inttoptr(address, kind.as_pointer())
+    return builder.gep(start, [position], inbounds=True)
+
+
+@intrinsic
+def count_at(typingctx, streams, statement):
+    """Return the number of leaves of a statement."""
+
+    def codegen(context, builder, sig, arguments):
+        place = place_in(builder, arguments[0], memory.COUNTS, memory.I8, arguments[1])
+        return builder.zext(builder.load(place), memory.I64)
+
+    return types.int64(STREAMS, types.int64), codegen
+
+
+@intrinsic
+def adjoint_at(typingctx, node, streams, index):
+    """Return the adjoint of an index, which is 0 from then on."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        kind = context.get_data_type(value)
+        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        adjoint = context.unpack_value(builder, value, place)
+        none = context.get_constant_null(value)
+        context.pack_value(builder, value, none, place)
+        return adjoint
+
+    return value(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def begin_at(typingctx, node, streams, index):
+    """Let the adjoint of an index be 1."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        kind = context.get_data_type(value)
+        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        one = context.get_constant(types.float64, 1.0)
+        context.pack_value(
+            builder, value, context.cast(builder, one, types.float64, value), place
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def pull(typingctx, node, streams, leaf, adjoint):
+    """Add an adjoint times the partial by a leaf to the adjoint of the leaf."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        _, streams, leaf, adjoint = arguments
+        kind = context.get_data_type(value)
+        at_index = place_in(builder, streams, memory.INDICES, memory.I32, leaf)
+        index = builder.zext(builder.load(at_index), memory.I64)
+        partial_place = place_in(builder, streams, memory.PARTIALS, kind, leaf)
+        place = place_in(builder, streams, memory.ADJOINTS, kind, index)
+        partial, before = (
+            context.unpack_value(builder, value, each) for each in (partial_place, place)
+        )
+        if isinstance(value, types.Float):
+            term = builder.fmul(adjoint, partial, flags=("contract",))
+            total = builder.fadd(before, term, flags=("contract",))
+        else:
+            pair = value, value
+            returned, term = call(context, builder, operator.mul, pair, [adjoint, partial])
+            term = context.cast(builder, term, returned, value)
+            returned, total = call(context, builder, operator.add, pair, [before, term])
+            total = context.cast(builder, total, returned, value)
+        context.pack_value(builder, value, total, place)
+        return context.get_dummy_value()
+
+    return types.void(types.TypeRef(node.instance_type), STREAMS, types.int64, value), codegen
+
+
+@internal_njit
+def sweep(node, first, last, leaves):
+    """Hand adjoints back from one statement down to another, and let them be 0 again.
+
+    Of the statements from ``first`` to before ``last``, whose leaves end at ``leaves``.
+    """
+    streams = streams_of(node)
+    while last > first:
+        last -= 1
+        count = count_at(streams, last)
+        leaves -= count
+        adjoint = adjoint_at(node, streams, last)
+        for leaf in range(leaves, leaves + count):
+            pull(node, streams, leaf, adjoint)
+
+
+@internal_njit
+def sweep_from(node, result, first, counters):
+    """Find the derivatives of one result: the adjoints of the inputs, from ``first`` down."""
+    if result > 0:
+        begin_at(node, streams_of(node), result)
+        sweep(node, first, counters[0], counters[1])
+
+
+@internal_njit
+def clear(node, first, count):
+    """Let the adjoints of some indices be 0, and that of numbers without derivatives."""
+    streams = streams_of(node)
+    adjoint_at(node, streams, 0)
+    for k in range(count):
+        adjoint_at(node, streams, first + k)

@@ -1,0 +1,251 @@
+"""Where the temporaries of a carrier become numbers that are kept.
+
+Some carriers have temporaries: what an operation makes of them lives in registers, and its type
+says what it was made of (`numgrad.numbers.tape.type`). It must not outlive that: what a loop hands
+to its next round, what is passed to another function, put into a container or returned is *held*,
+which makes a stored number of it. That is done here at the definitions of variables.
+
+Where a variable is read from memory, its type gets an identity, the place in the program. It is
+sound, for between two rounds of a loop all numbers are held: those of one identity that meet in an
+operation were all made since the place was passed last.
+"""
+
+from numba import types
+from numba.core.analysis import compute_cfg_from_blocks
+
+from numgrad.numbers.temporaries import Identity, has_temporary, held, identified
+from numgrad.rules.registry import TABLE
+from numgrad.twin.callees import hashable
+from numgrad.twin.statements import Statements
+
+OPERATIONS = ("binop", "inplace_binop", "unary")
+READS = ("getitem", "static_getitem", "typed_getitem", "pair_first", "exhaust_iter")
+NUMBER = types.Number | types.Boolean
+HOLDING = types.Float | types.Complex | types.BaseTuple | types.Optional  # what may hold a number
+CONSTANTS = "Global", "FreeVar", "Const"
+
+
+class Temporaries(Statements):
+    """The statements of one function, in which no temporary outlives its operands."""
+
+    def __init__(self, activity):
+        super().__init__(activity)
+        blocks = activity.ir.blocks
+        self.loops = set(compute_cfg_from_blocks(blocks).loops())
+        self.definitions, self.uses = {}, {}
+        for label, block in blocks.items():
+            for statement in block.body:
+                self._take_down(label, statement)
+        self.kept = {name for name in self.definitions if not self._may_be_temporary(name)}
+        self.aliases: dict[str, object] = {}  # identified variables, by those they stand for
+        self.identities = 0
+
+    def _take_down(self, label, statement):
+        """Take down the uses and the definition that a statement is."""
+        used = statement.list_vars()
+        if isinstance(statement, self.nodes.Assign):
+            name = statement.target.name
+            self.definitions.setdefault(name, []).append((label, statement))
+            used = getattr(statement.value, "list_vars", list)()
+            if isinstance(statement.value, self.nodes.Var):
+                used = [statement.value]
+        for variable in used:
+            self.uses.setdefault(variable.name, []).append((label, statement))
+
+    # What variables and statements are
+
+    def _may_hold_temporary(self, name):
+        """Whether a variable may be, or hold, a number that carries something.
+
+        Of variables that the rewriting added nothing is known.
+        """
+        kind = self.activity.type_of(name)
+        if kind is None:
+            return True
+        return isinstance(kind, HOLDING) and self.activity.is_active(name)
+
+    def _is_number(self, variable):
+        return isinstance(self.activity.type_of(variable.name), NUMBER)
+
+    def _is_operation(self, statement):
+        """Whether a statement assigns what the table makes of numbers."""
+        value = getattr(statement, "value", None)
+        if not isinstance(value, self.nodes.Expr):
+            return False
+        if value.op in OPERATIONS:
+            return all(map(self._is_number, value.list_vars()))
+        if value.op != "call" or value.kws or value.vararg:
+            return False
+        function = self.activity.function_of(value.func)
+        if not hashable(function) or function not in TABLE or TABLE[function].kind == "composite":
+            return False
+        return all(map(self._is_number, value.args))
+
+    def _is_copy(self, statement):
+        value = getattr(statement, "value", None)
+        is_cast = isinstance(value, self.nodes.Expr) and value.op == "cast"
+        return isinstance(statement, self.nodes.Assign) and (
+            isinstance(value, self.nodes.Var) or is_cast
+        )
+
+    def _is_phi(self, statement):
+        value = getattr(statement, "value", None)
+        return isinstance(value, self.nodes.Expr) and value.op == "phi"
+
+    def _is_branch_phi(self, label, statement):
+        """Whether numbers meet here after a branch, and not at the head of a loop."""
+        return (
+            self._is_phi(statement)
+            and label not in self.loops
+            and all(
+                isinstance(each, self.nodes.Var) and self._is_number(each)
+                for each in statement.value.incoming_values
+            )
+        )
+
+    def _hands_on(self, label, statement):
+        """Whether what is assigned is a temporary where its operands are."""
+        return (
+            self._is_operation(statement)
+            or self._is_copy(statement)
+            or self._is_branch_phi(label, statement)
+        )
+
+    def _is_stored(self, label, statement):
+        """Whether what is assigned is a stored number, or holds such."""
+        value = statement.value
+        return isinstance(value, self.nodes.Arg) or (
+            isinstance(value, self.nodes.Expr) and value.op in READS
+        )
+
+    def _may_be_temporary(self, name):
+        """Whether all uses of a variable are of temporaries as well."""
+        return len(self.definitions[name]) == 1 and all(
+            self._hands_on(*use) or self._is_store(use[1], name) for use in self.uses.get(name, ())
+        )
+
+    def _is_store(self, statement, name):
+        """Whether a number is stored in an array, which makes a stored one of it."""
+        if not isinstance(statement, self.nodes.SetItem | self.nodes.StaticSetItem):
+            return False
+        owner = self.activity.type_of(statement.target.name)
+        return isinstance(owner, types.Array) and statement.value.name == name
+
+    # The statements
+
+    def run(self):
+        for label, block in self.activity.ir.blocks.items():
+            self.block, self.read = block, {}
+            phis, body = [], []
+            for statement in block.body:
+                self.loc = statement.loc
+                changed = self._changed(label, statement)
+                if self._is_phi(changed[0]):
+                    phis.append(changed[0])
+                    body += changed[1:]
+                else:
+                    body += changed
+                self._forget(statement)
+            block.body = phis + body
+        for block in self.activity.ir.blocks.values():
+            for statement in block.body:
+                self._use_aliases(statement)
+
+    def _changed(self, label, statement):
+        """The statements in the place of one."""
+        if not isinstance(statement, self.nodes.Assign):
+            return [statement]
+        name, value = statement.target.name, statement.value
+        if type(value).__name__ in CONSTANTS or not self._may_hold_temporary(name):
+            return [statement]
+        hands_on = self._hands_on(label, statement)
+        if hands_on and name not in self.kept:
+            return [statement]
+        if hands_on or not self._is_stored(label, statement):
+            return [*self._through(statement, self._held), *self._alias(statement)]
+        if name in self.kept:
+            return [statement, *self._alias(statement)]
+        identity = self._identity(value)
+        return self._through(statement, lambda plain: self._identified(plain, identity))
+
+    def _forget(self, statement):
+        """Forget what was read, where a statement may write."""
+        value = getattr(statement, "value", None)
+        writes = isinstance(value, self.nodes.Expr) and value.op in ("call", "inplace_binop")
+        if not isinstance(statement, self.nodes.Assign) or (
+            writes and not self._is_operation(statement)
+        ):
+            self.read = {}
+
+    def _through(self, statement, function):
+        """Let a variable be what a function makes of what is assigned to it."""
+        plain = self._defined("$plain", statement.value)
+        before = self.nodes.Assign(statement.value, plain, self.loc)
+        call, named = function(plain)
+        self._set(statement, call)
+        return [before, *named, statement]
+
+    def _held(self, variable):
+        """The call that holds a value, and the statements before it."""
+        func, named = self._constant("held", held)
+        return self.nodes.Expr.call(func, [variable], (), self.loc), [named]
+
+    def _identified(self, variable, identity):
+        """The call that takes a number to be read here alone, and the statements before it."""
+        place, told = self._constant("place", Identity(identity))
+        func, named = self._constant("identified", identified)
+        return self.nodes.Expr.call(func, [place, variable], (), self.loc), [told, named]
+
+    def _alias(self, statement):
+        """Add an identified variable of a stored number, for the operations that use it."""
+        name = statement.target.name
+        uses = self.uses.get(name, ())
+        if len(self.definitions[name]) > 1 or not any(self._takes_alias(use) for _, use in uses):
+            return []
+        call, named = self._identified(statement.target, self._new_identity())
+        self.aliases[name] = alias = self._defined(f"{name}.leaf", call)
+        return [*named, self.nodes.Assign(call, alias, self.loc)]
+
+    def _takes_alias(self, statement):
+        is_kept = isinstance(statement, self.nodes.Assign) and statement.target.name in self.kept
+        return self._is_operation(statement) or (self._is_copy(statement) and not is_kept)
+
+    def _identity(self, value):
+        """The identity of what is read: that of the same element read before."""
+        if isinstance(value, self.nodes.Expr) and value.op == "getitem":
+            key = value.value.name, value.index.name
+            return self.read.setdefault(key, self._new_identity())
+        return self._new_identity()
+
+    def _new_identity(self):
+        self.identities += 1
+        return self.identities
+
+    def _use_aliases(self, statement):
+        if not isinstance(statement, self.nodes.Assign) or not self._takes_alias(statement):
+            return
+        value = statement.value
+        if isinstance(value, self.nodes.Var):
+            statement.value = self.aliases.get(value.name, value)
+            return
+        for key, used in value._kws.items():
+            if isinstance(used, self.nodes.Var):
+                value._kws[key] = self.aliases.get(used.name, used)
+        if value.op == "call":
+            value._kws["args"] = [self.aliases.get(each.name, each) for each in value.args]
+
+
+def outliving(function_ir, typemap):
+    """Find a variable that holds a temporary where none may be, or None.
+
+    It can't happen if what is above is right: a last look, since the derivative would be wrong in
+    silence.
+    """
+    loops = set(compute_cfg_from_blocks(function_ir.blocks).loops())
+    for label, block in function_ir.blocks.items():
+        for statement in block.body:
+            value = getattr(statement, "value", None)
+            if getattr(value, "op", None) == "phi" and label in loops:
+                if has_temporary(typemap[statement.target.name]):
+                    return statement
+    return None
