@@ -86,7 +86,7 @@ def derivation(typingctx, function, rule, argtypes):
         for argtype, slope in zip(argtypes, slopes, strict=False)
         if is_active(argtype, carrier) and not is_none(slope)
     ]
-    result = carrier.of_operands(value, operands)
+    result = carrier.of_operands(getattr(value, "stored", value), operands)
     name = rule.functions[0]
     return Derivation(
         callee,
@@ -114,7 +114,7 @@ def tangent_derivation(typingctx, rule, carrier):
     if returned is None:
         return None
     value = typingctx.unify_types(*returned)  # for one of them may have derivatives alone
-    result = carrier.of_operands(value, [carrier])
+    result = carrier.of_operands(getattr(value, "stored", value), [carrier])
     return Derivation(callee, argtypes, carrier, result, returned, by_tangents=True)
 
 

@@ -23,3 +23,9 @@ def call(context, builder, function, argtypes, arguments):
     omitted = [context.get_dummy_value()] * (len(sig.args) - len(argtypes))
     callee = context.typing_context.resolve_value_type(function)
     return sig.return_type, context.get_function(callee, sig)(builder, [*arguments, *omitted])
+
+
+def call_as(context, builder, function, argtypes, arguments, wanted):
+    """Emit a call of a function, and its result as a wanted type."""
+    returned, result = call(context, builder, function, argtypes, arguments)
+    return context.cast(builder, result, returned, wanted)

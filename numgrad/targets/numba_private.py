@@ -17,7 +17,7 @@ MODULES = {
     "numba.core.cpu_options": "whether an overload is inlined",
     "numba.core.datamodel.models": "the model of arrays",
     "numba.core.dispatcher": "functions of njit, and what compiles them",
-    "numba.core.imputils": "references that are borrowed",
+    "numba.core.imputils": "references that are borrowed; results that may be None",
     "numba.core.interpreter": "a function's statements, to explain them",
     "numba.core.ir_utils": "definitions of variables",
     "numba.core.itanium_mangler": "how names of machine code begin",

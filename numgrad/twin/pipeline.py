@@ -60,7 +60,8 @@ def carry_derivatives(state, active_versions):
     is_recursive = calls_itself(state.func_id.func)
     rewriting = Rewriting(state, activity, highest(state.args), active_versions, is_recursive)
     rewriting.run()
-    if highest(state.args).has_temporaries:
+    carrier = highest(state.args)
+    if carrier is not None and carrier.has_temporaries:
         Temporaries(activity).run()
     state.metadata["numgrad_activity"] = activity
     if rewriting.registered:  # Numba takes in what is registered only when asked to

@@ -13,13 +13,14 @@ operation were all made since the place was passed last.
 from numba import types
 from numba.core.analysis import compute_cfg_from_blocks
 
+from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.temporaries import Identity, has_temporary, held, identified
 from numgrad.rules.registry import TABLE
 from numgrad.twin.callees import hashable
 from numgrad.twin.statements import Statements
 
 OPERATIONS = ("binop", "inplace_binop", "unary")
-READS = ("getitem", "static_getitem", "typed_getitem", "pair_first", "exhaust_iter")
+READS = ("cast", "getitem", "static_getitem", "typed_getitem", "pair_first", "exhaust_iter")
 NUMBER = types.Number | types.Boolean
 HOLDING = types.Float | types.Complex | types.BaseTuple | types.Optional  # what may hold a number
 CONSTANTS = "Global", "FreeVar", "Const"
@@ -82,11 +83,8 @@ class Temporaries(Statements):
         return all(map(self._is_number, value.args))
 
     def _is_copy(self, statement):
-        value = getattr(statement, "value", None)
-        is_cast = isinstance(value, self.nodes.Expr) and value.op == "cast"
-        return isinstance(statement, self.nodes.Assign) and (
-            isinstance(value, self.nodes.Var) or is_cast
-        )
+        is_assignment = isinstance(statement, self.nodes.Assign)
+        return is_assignment and isinstance(statement.value, self.nodes.Var)
 
     def _is_phi(self, statement):
         value = getattr(statement, "value", None)
@@ -120,16 +118,8 @@ class Temporaries(Statements):
 
     def _may_be_temporary(self, name):
         """Whether all uses of a variable are of temporaries as well."""
-        return len(self.definitions[name]) == 1 and all(
-            self._hands_on(*use) or self._is_store(use[1], name) for use in self.uses.get(name, ())
-        )
-
-    def _is_store(self, statement, name):
-        """Whether a number is stored in an array, which makes a stored one of it."""
-        if not isinstance(statement, self.nodes.SetItem | self.nodes.StaticSetItem):
-            return False
-        owner = self.activity.type_of(statement.target.name)
-        return isinstance(owner, types.Array) and statement.value.name == name
+        uses = self.uses.get(name, ())
+        return len(self.definitions[name]) == 1 and all(self._hands_on(*use) for use in uses)
 
     # The statements
 
@@ -163,7 +153,7 @@ class Temporaries(Statements):
             return [statement]
         if hands_on or not self._is_stored(label, statement):
             return [*self._through(statement, self._held), *self._alias(statement)]
-        if name in self.kept:
+        if name in self.kept or not self._is_number(statement.target):
             return [statement, *self._alias(statement)]
         identity = self._identity(value)
         return self._through(statement, lambda plain: self._identified(plain, identity))
@@ -200,7 +190,7 @@ class Temporaries(Statements):
         """Add an identified variable of a stored number, for the operations that use it."""
         name = statement.target.name
         uses = self.uses.get(name, ())
-        if len(self.definitions[name]) > 1 or not any(self._takes_alias(use) for _, use in uses):
+        if not self._is_number(statement.target) or len(self.definitions[name]) > 1 or not any(self._takes_alias(use) for _, use in uses):
             return []
         call, named = self._identified(statement.target, self._new_identity())
         self.aliases[name] = alias = self._defined(f"{name}.leaf", call)
@@ -244,8 +234,10 @@ def outliving(function_ir, typemap):
     loops = set(compute_cfg_from_blocks(function_ir.blocks).loops())
     for label, block in function_ir.blocks.items():
         for statement in block.body:
-            value = getattr(statement, "value", None)
-            if getattr(value, "op", None) == "phi" and label in loops:
-                if has_temporary(typemap[statement.target.name]):
-                    return statement
+            if type(statement).__name__ != "Assign":
+                continue
+            kind = typemap[statement.target.name]
+            is_loop_variable = getattr(statement.value, "op", None) == "phi" and label in loops
+            if has_temporary(kind) and (is_loop_variable or not is_carrier(kind)):
+                return statement
     return None

@@ -2,6 +2,7 @@
 
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import fix_returning_optional
 from numba.extending import intrinsic
 
 from numgrad.drivers.chunks import store_values
@@ -13,14 +14,17 @@ def guarded(typingctx, function, arguments, targets, sources, undone):
     """Call a function; if it raises, store the values of arrays of duals before it is passed on.
 
     So the caller's arrays hold what the failing call leaves, as those that are written in place do.
+    The tuple of arguments begins with None (see `numgrad.drivers.structure.argument`).
     ``undone`` has a function to be called then, too, and its arguments, or nothing.
     """
-    sig = typingctx.resolve_function_type(function, tuple(arguments), {})
+    kinds_given = tuple(arguments)[1:]
+    sig = typingctx.resolve_function_type(function, kinds_given, {})
 
     def codegen(context, builder, outer, given):
         _, arguments_given, targets_given, sources_given, undone_given = given
         compiled = function.dispatcher.overloads[tuple(sig.args)]
-        passed = folded(context, builder, sig, arguments, arguments_given)
+        values = cgutils.unpack_tuple(builder, arguments_given)[1:]
+        passed = folded(context, builder, sig, kinds_given, values)
         context.add_linking_libs([compiled.library])
         status, result = context.call_internal_no_propagate(builder, compiled.fndesc, sig, passed)
         with builder.if_then(status.is_error, likely=False):
@@ -35,14 +39,13 @@ def guarded(typingctx, function, arguments, targets, sources, undone):
                 values = cgutils.unpack_tuple(builder, builder.extract_value(undone_given, 1))
                 call(context, builder, undo.typing_key, kinds, values)
             context.call_conv.return_status_propagate(builder, status)
-        return result
+        return fix_returning_optional(context, builder, sig, status, result)
 
     return sig.return_type(function, arguments, targets, sources, undone), codegen
 
 
-def folded(context, builder, sig, kinds, packed):
+def folded(context, builder, sig, kinds, values):
     """Return arguments as a compiled function takes them: the last ones of ``*args`` as a tuple."""
-    values = [builder.extract_value(packed, k) for k in range(len(kinds))]
     wanted, rest = list(sig.args), None
     if wanted and isinstance(wanted[-1], types.StarArgTuple | types.StarArgUniTuple):
         rest = wanted.pop()

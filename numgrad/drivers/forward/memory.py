@@ -160,7 +160,7 @@ class CallersMemory:
         targets = "".join(f"{each.leaf.expression}, " for each in written)
         sources = "".join(f"{each.name}_dual, " for each in written)
         guard = self.name(guarded, "guarded")
-        return f"{guard}({function}, ({arguments}), ({targets}), ({sources}), ({undone}))"
+        return f"{guard}({function}, (None, {arguments}), ({targets}), ({sources}), ({undone}))"
 
     def _undone(self):
         """The source of what is done if the call raises: a function and a tuple of arguments."""

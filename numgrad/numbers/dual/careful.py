@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.dual.layout import numbers_of
 from numgrad.numbers.dual.lowering import all_floats, has_nan, is_zero, total
-from numgrad.numbers.emitting import call
+from numgrad.numbers.emitting import call_as
 
 
 def sum_of_terms(context, builder, result, derivation, values, value, operands):
@@ -97,7 +97,8 @@ def careful_product(context, builder, argtype, slope, tangent, vanishes):
 
 def product_of_parts(context, builder, argtype, slope, tangent, vanishes):
     if not is_carrier(argtype):
-        return call(context, builder, operator.mul, (argtype, argtype), (slope, tangent))[1]
+        pair = slope, tangent
+        return call_as(context, builder, operator.mul, (argtype, argtype), pair, argtype)
     part = argtype.value
     f, *df = numbers_of(builder, argtype, slope)
     t, *dt = numbers_of(builder, argtype, tangent)
@@ -107,7 +108,7 @@ def product_of_parts(context, builder, argtype, slope, tangent, vanishes):
             careful_product(context, builder, part, f, dt_k, vanishes),
             careful_product(context, builder, part, t, df_k, cgutils.false_bit),
         )
-        numbers.append(call(context, builder, operator.add, (part, part), pair)[1])
+        numbers.append(call_as(context, builder, operator.add, (part, part), pair, part))
     return argtype.of_components(builder, numbers)
 
 

@@ -20,7 +20,7 @@ from numgrad.numbers.dual.layout import (
     partials_type,
     unpack,
 )
-from numgrad.numbers.emitting import call
+from numgrad.numbers.emitting import call_as
 
 # Partials may be contracted to fused multiply-adds; values stay what they are without us.
 CONTRACT = ("contract",)
@@ -49,8 +49,8 @@ def scaled(context, builder, result, finite_partials, operand):
     terms = []
     for partial in unpack(builder, source, partials):
         operand_types = slope_type, source.value
-        term_type, term = call(context, builder, operator.mul, operand_types, [slope, partial])
-        term = context.cast(builder, term, term_type, result.value)
+        pair = [slope, partial]
+        term = call_as(context, builder, operator.mul, operand_types, pair, result.value)
         if not finite_partials:
             none = context.get_constant_null(result.value)
             term = builder.select(is_zero(context, builder, source.value, partial), none, term)
@@ -134,7 +134,7 @@ def total(context, builder, dual, terms):
         operand_types = dual.value, dual.value
         for term in others:
             first = [
-                call(context, builder, operator.add, operand_types, pair)[1]
+                call_as(context, builder, operator.add, operand_types, pair, dual.value)
                 for pair in zip(first, term, strict=True)
             ]
         return pack(builder, dual, first)

@@ -1,10 +1,11 @@
 """Nodes in compiled code: how one is made and taken apart."""
 
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import box, intrinsic
 
-from numgrad.numbers.carrier import REAL, is_active
+from numgrad.numbers.carrier import REAL, is_active, primal_of
 from numgrad.numbers.tape import memory
+from numgrad.numbers.tape.type import TapeNumber
 
 
 @intrinsic
@@ -47,3 +48,9 @@ def index_of(typingctx, node, number, half):
         return builder.select(is_real, indices[REAL][1], indices[-1][1])
 
     return types.int64(types.TypeRef(node), number, half), codegen
+
+
+@box(TapeNumber)
+def box_node(number, native, c):
+    """A number that goes to Python, in an error's message or a text: without derivatives."""
+    return c.box(number.number, primal_of(c.builder, number, native))

@@ -11,7 +11,7 @@ from numba.core.errors import NumbaTypeError
 
 from numgrad.numbers.carrier import IMAG, REAL, complex_parts, in_precision, is_complex, real_of
 from numgrad.numbers.dual.lowering import REASSOCIATE, is_zero, zero_where_zero
-from numgrad.numbers.emitting import call
+from numgrad.numbers.emitting import call_as
 from numgrad.numbers.tape import memory, threads
 
 FULL = (
@@ -77,8 +77,7 @@ def product(context, builder, value, slope, leaf, *, finite):
         result = builder.fmul(slope, partial, flags=REASSOCIATE)
         return result if finite else zero_where_zero(builder, partial, result)
     argtypes = value, leaf.argtype
-    returned, result = call(context, builder, operator.mul, argtypes, [slope, partial])
-    result = context.cast(builder, result, returned, value)
+    result = call_as(context, builder, operator.mul, argtypes, [slope, partial], value)
     if finite:
         return result
     nothing = is_zero(context, builder, leaf.argtype, partial)
@@ -103,8 +102,7 @@ def merged(context, builder, value, leaves):
 def added(context, builder, value, first, second):
     if isinstance(value, types.Float):
         return builder.fadd(first, second, flags=REASSOCIATE)
-    returned, total = call(context, builder, operator.add, (value, value), [first, second])
-    return context.cast(builder, total, returned, value)
+    return call_as(context, builder, operator.add, (value, value), [first, second], value)
 
 
 # The tape

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numgrad.numbers.emitting import call
+from numgrad.numbers.emitting import call_as
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
 from numgrad.targets.options import internal_njit
@@ -154,10 +154,8 @@ def pull(typingctx, node, streams, leaf, adjoint):
             total = builder.fadd(before, term, flags=("contract",))
         else:
             pair = value, value
-            returned, term = call(context, builder, operator.mul, pair, [adjoint, partial])
-            term = context.cast(builder, term, returned, value)
-            returned, total = call(context, builder, operator.add, pair, [before, term])
-            total = context.cast(builder, total, returned, value)
+            term = call_as(context, builder, operator.mul, pair, [adjoint, partial], value)
+            total = call_as(context, builder, operator.add, pair, [before, term], value)
         context.pack_value(builder, value, total, place)
         return context.get_dummy_value()
 

@@ -48,6 +48,7 @@ class TapeNumber(Carrier):
     """
 
     keys: tuple[Any, ...]
+    count = 1  # of partials that a pass over such numbers computes with: as many as one has
 
     @property
     def stored(self):
@@ -69,7 +70,7 @@ class TapeNumber(Carrier):
 
     def of_operands(self, value, argtypes):
         keys, _ = leaves_of_result(argtypes)
-        return ExpressionType(getattr(value, "stored", value), self.depth, keys)
+        return ExpressionType(value, self.depth, keys)
 
     # While code is emitted
 
