@@ -83,6 +83,8 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
             active.append((position, argtype, argument))
             argument, argtype = argtype.value_of(builder, argument), argtype.value
         values.append(context.cast(builder, argument, argtype, wanted))
+    if derivation.carrier and not any(map(is_carrier, derivation.argtypes)):
+        note_callee(builder, derivation)
     result = call(context, builder, derivation.callee, derivation.argtypes, values)[1]
     if not derivation.returned:
         return result
@@ -96,6 +98,14 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
     result = derivation.result
     value = context.cast(builder, value, value_type, result.value)
     return result.of_slopes(context, builder, derivation, values, value, operands)
+
+
+def note_callee(builder, derivation):
+    """Let the carrier know that a call is one of numbers without derivatives."""
+    overloads = getattr(derivation.callee, "overloads", {})
+    compiled = overloads.get(tuple(derivation.argtypes))
+    if compiled is not None:
+        derivation.carrier.note_callee(builder.module, compiled.fndesc.llvm_func_name)
 
 
 def by_tangents(context, builder, derivation, argument):

@@ -105,6 +105,15 @@ class Carrier(types.Type):
 
     # While code is emitted
 
+    def begin_function(self, function):
+        """Prepare a function of numbers that is about to be written."""
+
+    def end_function(self, function):
+        """Complete a function of numbers that has been written."""
+
+    def note_callee(self, module, name):
+        """Take down that a function of a module is one of values alone."""
+
     def components(self, builder, number):
         """List the numbers that one is made of, the value first, each with its type."""
         raise NotImplementedError

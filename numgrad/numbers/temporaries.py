@@ -1,11 +1,14 @@
 """From temporaries to stored numbers and back, for carriers that have both."""
 
+import operator
+
 from numba import types
 from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import active_type, floating, is_active, is_carrier, number_of
+from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import retyped
 
 
@@ -56,6 +59,50 @@ def stored(context, builder, argtype, value):
         for item, each in zip(argtype.types, cgutils.unpack_tuple(builder, value), strict=True)
     ]
     return context.make_tuple(builder, result, items)
+
+
+@intrinsic
+def claimed(typingctx, carrier, value):
+    """Return a number as a stored one that nothing else is, for others to be added to it."""
+    carrier = carrier.instance_type
+    result = active_type(carrier, floating(number_of(value)))
+
+    def codegen(context, builder, sig, arguments):
+        stored_number = context.cast(builder, arguments[1], sig.args[1], result)
+        return result.claimed(context, builder, stored_number)
+
+    return result(types.TypeRef(carrier), value), codegen
+
+
+def adding(function):
+    """Make the function that adds a number to a sum, or subtracts it, in its place."""
+
+    def typed(typingctx, total, number):
+        if not is_carrier(total):  # neither has derivatives
+            sig = signature_of(typingctx, function, (total, number))
+
+            def plain(context, builder, sig, arguments):
+                return call(context, builder, function, sig.args, arguments)[1]
+
+            return sig.return_type(total, number), plain
+        value = return_type(typingctx, function, (value_type(total), value_type(number, total)))
+        result = total.stored.with_value(getattr(value, "stored", value))
+
+        def codegen(context, builder, sig, arguments):
+            return result.accumulated(context, builder, function, sig.args, arguments)
+
+        return result(total, number), codegen
+
+    return typed
+
+
+def value_type(number, carrier=None):
+    """Find the type of the value of a number: itself where it is a constant for a carrier."""
+    is_constant = carrier is not None and not is_active(number, carrier)
+    return types.unliteral(number) if is_constant else number.value
+
+
+accumulated, diminished = (intrinsic(adding(each)) for each in (operator.add, operator.sub))
 
 
 class Identity(types.Type):

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -46,7 +47,7 @@ class Jacobian(Transform):
     def out_argnum(self):
         return self.setting("out_argnum")
 
-    @property
+    @cached_property
     def mode(self):
         """Forward or reverse, or auto; transforms that have no such setting are forward."""
         return self.setting("mode") or FORWARD

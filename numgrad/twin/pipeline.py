@@ -7,7 +7,8 @@ from numba import types
 from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
-from numba.core.typed_passes import NopythonTypeInference
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 
 from numgrad.caching.contents import Contents
@@ -62,7 +63,7 @@ def carry_derivatives(state, active_versions):
     rewriting.run()
     carrier = highest(state.args)
     if carrier is not None and carrier.has_temporaries:
-        Temporaries(activity).run()
+        Temporaries(activity, carrier).run()
     state.metadata["numgrad_activity"] = activity
     if rewriting.registered:  # Numba takes in what is registered only when asked to
         state.typingctx.refresh()
@@ -165,6 +166,29 @@ class UnrollOnPrimals(FunctionPass):
             state.args = kinds
 
 
+class TwinLower(Lower):
+    """The machine code of a twin, which may keep something of its number's in registers."""
+
+    def setup_function(self, fndesc):
+        super().setup_function(fndesc)
+        self.carrier = highest(fndesc.argtypes)
+        if self.carrier is not None:
+            self.carrier.begin_function(self.function)
+
+    def post_lower(self):
+        super().post_lower()
+        if self.carrier is not None:
+            self.carrier.end_function(self.function)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class TwinLowering(NativeLowering):
+    """Numba's pass, with other machine code."""
+
+    _name = "numgrad_lowering"
+    lowering_class = TwinLower
+
+
 class TwinCompiler(CompilerBase):
     """Numba's pipeline with passes more."""
 
@@ -172,10 +196,11 @@ class TwinCompiler(CompilerBase):
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        manager.passes = [
-            (UnrollOnPrimals, "unroll on primals") if each[0] is LiteralUnroll else each
-            for each in manager.passes
-        ]
+        ours = {
+            LiteralUnroll: (UnrollOnPrimals, "unroll on primals"),
+            NativeLowering: (TwinLowering, "lowering"),
+        }
+        manager.passes = [ours.get(each[0], each) for each in manager.passes]
         last = ReconstructSSA if self.state.flags.enable_ssa else UnrollOnPrimals
         compile_callees_first(manager)
         manager.add_pass_after(CarryDerivatives, last)

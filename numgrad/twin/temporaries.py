@@ -10,14 +10,25 @@ sound, for between two rounds of a loop all numbers are held: those of one ident
 operation were all made since the place was passed last.
 """
 
+import operator
+
 from numba import types
 from numba.core.analysis import compute_cfg_from_blocks
 
 from numgrad.numbers.carrier import is_carrier
-from numgrad.numbers.temporaries import Identity, has_temporary, held, identified
+from numgrad.numbers.temporaries import (
+    Identity,
+    accumulated,
+    claimed,
+    diminished,
+    has_temporary,
+    held,
+    identified,
+)
 from numgrad.rules.registry import TABLE
 from numgrad.twin.callees import hashable
 from numgrad.twin.statements import Statements
+from numgrad.twin.sums import Sums
 
 OPERATIONS = ("binop", "inplace_binop", "unary")
 READS = ("cast", "getitem", "static_getitem", "typed_getitem", "pair_first", "exhaust_iter")
@@ -29,14 +40,17 @@ CONSTANTS = "Global", "FreeVar", "Const"
 class Temporaries(Statements):
     """The statements of one function, in which no temporary outlives its operands."""
 
-    def __init__(self, activity):
+    def __init__(self, activity, carrier):
         super().__init__(activity)
+        self.carrier = carrier
         blocks = activity.ir.blocks
         self.loops = set(compute_cfg_from_blocks(blocks).loops())
         self.definitions, self.uses = {}, {}
         for label, block in blocks.items():
             for statement in block.body:
                 self._take_down(label, statement)
+        self.sums = Sums(activity, self.definitions, self.uses).found()
+        self.summands = {key: each for found in self.sums for key, each in found.adding.items()}
         self.kept = {name for name in self.definitions if not self._may_be_temporary(name)}
         self.aliases: dict[str, object] = {}  # identified variables, by those they stand for
         self.identities = 0
@@ -74,7 +88,8 @@ class Temporaries(Statements):
         if not isinstance(value, self.nodes.Expr):
             return False
         if value.op in OPERATIONS:
-            return all(map(self._is_number, value.list_vars()))
+            is_sum = id(statement) in self.summands
+            return not is_sum and all(map(self._is_number, value.list_vars()))
         if value.op != "call" or value.kws or value.vararg:
             return False
         function = self.activity.function_of(value.func)
@@ -118,12 +133,21 @@ class Temporaries(Statements):
 
     def _may_be_temporary(self, name):
         """Whether all uses of a variable are of temporaries as well."""
-        uses = self.uses.get(name, ())
-        return len(self.definitions[name]) == 1 and all(self._hands_on(*use) for use in uses)
+        return len(self.definitions[name]) == 1 and all(
+            self._hands_on(*use) or self._is_summand(use[1], name)
+            for use in self.uses.get(name, ())
+        )
+
+    def _is_summand(self, statement, name):
+        """Whether a statement adds a number to a sum."""
+        summand = self.summands.get(id(statement))
+        return summand is not None and summand.number.name == name
 
     # The statements
 
     def run(self):
+        for found in self.sums:
+            self._start(found)
         for label, block in self.activity.ir.blocks.items():
             self.block, self.read = block, {}
             phis, body = [], []
@@ -148,6 +172,8 @@ class Temporaries(Statements):
         name, value = statement.target.name, statement.value
         if type(value).__name__ in CONSTANTS or not self._may_hold_temporary(name):
             return [statement]
+        if id(statement) in self.summands:
+            return self._added(statement, self.summands[id(statement)])
         hands_on = self._hands_on(label, statement)
         if hands_on and name not in self.kept:
             return [statement]
@@ -157,6 +183,27 @@ class Temporaries(Statements):
             return [statement, *self._alias(statement)]
         identity = self._identity(value)
         return self._through(statement, lambda plain: self._identified(plain, identity))
+
+    def _start(self, found):
+        """Let a sum have a place of its own from where the loop is entered."""
+        phi = found.members[found.name].value
+        for label, variable in found.starts:
+            self.block, self.loc = self.activity.ir.blocks[label], variable.loc
+            kind, told = self._constant("carrier", self.carrier)
+            func, named = self._constant("claimed", claimed)
+            call = self.nodes.Expr.call(func, [kind, variable], (), self.loc)
+            start = self._defined(f"{variable.name}.sum", call)
+            assign = self.nodes.Assign(call, start, self.loc)
+            self.block.body[-1:-1] = [told, named, assign]
+            phi.incoming_values[phi.incoming_blocks.index(label)] = start
+
+    def _added(self, statement, summand):
+        """Let a statement add to a sum in its place."""
+        chosen = accumulated if summand.function is operator.add else diminished
+        func, named = self._constant(chosen.__name__, chosen)
+        arguments = [summand.version, summand.number]
+        self._set(statement, self.nodes.Expr.call(func, arguments, (), self.loc))
+        return [named, statement, *self._alias(statement)]
 
     def _forget(self, statement):
         """Forget what was read, where a statement may write."""
@@ -197,6 +244,8 @@ class Temporaries(Statements):
         return [*named, self.nodes.Assign(call, alias, self.loc)]
 
     def _takes_alias(self, statement):
+        if id(statement) in self.summands:
+            return True
         is_kept = isinstance(statement, self.nodes.Assign) and statement.target.name in self.kept
         return self._is_operation(statement) or (self._is_copy(statement) and not is_kept)
 
@@ -221,7 +270,10 @@ class Temporaries(Statements):
         for key, used in value._kws.items():
             if isinstance(used, self.nodes.Var):
                 value._kws[key] = self.aliases.get(used.name, used)
-        if value.op == "call":
+        if id(statement) in self.summands:
+            sum_before, number = value.args
+            value._kws["args"] = [sum_before, self.aliases.get(number.name, number)]
+        elif value.op == "call":
             value._kws["args"] = [self.aliases.get(each.name, each) for each in value.args]
 
 

@@ -127,7 +127,7 @@ class ReversePasses(JacobianPasses):
         """Take the adjoints of an input to their place in a result."""
         by, step = result.by, indices_of(result.by.leaf.element)
         store = self.name(store_half(result.element, half), "store_half")
-        adjoint = self.tape_function("adjoint_at")
+        adjoint = self.tape_function("take_adjoint")
         adjoint += f", streams, base + {by.name}_offset"
         if not by.leaf.is_array:
             place = f"{result.name}_flat[row]" if result.output.is_array else result.name

@@ -8,7 +8,8 @@ and their indices. Its own index is its place among all statements. A tape has f
     counts     of each statement: the number of its leaves, 8 bits
     adjoints   of each statement, 0 but while a sweep is under way,
 
-in one block of memory that doubles when it is full. No statement has fewer leaves than one, so one
+A statement whose count has the flag `IS_SUM` adds to the number of another index, the last of its
+indices, which has no partial. All streams are in one block of memory that doubles when it is full. No statement has fewer leaves than one, so one
 capacity serves all. Index 0 is that of all numbers without derivatives: its adjoint is never read.
 
 The code here is compiled once a process, by LLVM alone; all other code finds it by symbols.
@@ -28,6 +29,7 @@ POINTER = I8.as_pointer()
 # The fields of a tape: words. Addresses of the streams, then counters.
 PARTIALS, ADJOINTS, INDICES, COUNTS, LEAVES, STATEMENTS, CAPACITY, WORDS, BLOCK = range(9)
 HEADER_BYTES = 128
+IS_SUM = 128  # in a count
 FIRST_CAPACITY = 1 << 12
 MOST_STATEMENTS = (1 << 31) - 1  # an index has 32 bits
 

@@ -12,7 +12,7 @@ from numba.core.errors import NumbaTypeError
 from numgrad.numbers.carrier import IMAG, REAL, complex_parts, in_precision, is_complex, real_of
 from numgrad.numbers.dual.lowering import REASSOCIATE, is_zero, zero_where_zero
 from numgrad.numbers.emitting import call_as
-from numgrad.numbers.tape import memory, threads
+from numgrad.numbers.tape import memory, registers, threads
 
 FULL = (
     "The tape of reverse mode is full: it may take no more memory, see numgrad.tape_limit. "
@@ -141,48 +141,62 @@ def pushed(context, builder, argtype, leaves):
     ]
 
 
-def push(context, builder, value, leaves):
-    """Write one statement of partials and indices; return its own index."""
+def add_to(context, builder, value, index, leaves, sign):
+    """Write the statement that adds an expression to the number of an index, or subtracts it."""
+    on_tape, slopes = partial_type(value), []
+    for each in leaves:
+        partial = each.with_type(context, builder, value).known_partial(context, builder)
+        if sign < 0:
+            partial = call_as(context, builder, operator.neg, (value,), [partial], value)
+        slopes.append((context.cast(builder, partial, value, on_tape), each.index))
+    push(context, builder, on_tape, slopes, target=index)
+
+
+def push(context, builder, value, leaves, target=None):
+    """Write one statement of partials and indices; return its own index.
+
+    With a target the result is added to the number of that index, which comes last.
+    """
     if not leaves:  # no statement has fewer leaves than one
         leaves = [(context.get_constant_null(value), memory.I64(0))]
-    words = words_of(context, value)
-    tape = memory.tape_of_thread(builder, words)
-    used = builder.load(memory.field_of(builder, tape, memory.LEAVES))
-    end = builder.add(used, memory.I64(len(leaves)))
-    reserve(context, builder, tape, end, len(leaves))
-    store_partials(context, builder, tape, value, used, [partial for partial, _ in leaves])
-    for k, (_, index) in enumerate(leaves):
-        place = element(builder, tape, memory.INDICES, memory.I32, builder.add(used, memory.I64(k)))
+    indices = [index for _, index in leaves] + ([] if target is None else [target])
+    fields = registers.fields_of(builder, words_of(context, value))
+    used = fields.get(builder, memory.LEAVES)
+    end = builder.add(used, memory.I64(len(indices)))
+    reserve(context, builder, fields, end, len(indices))
+    store_partials(context, builder, fields, value, used, [partial for partial, _ in leaves])
+    for k, index in enumerate(indices):
+        position = builder.add(used, memory.I64(k))
+        place = element(builder, fields, memory.INDICES, memory.I32, position)
         builder.store(builder.trunc(index, memory.I32), place)
-    own = builder.load(memory.field_of(builder, tape, memory.STATEMENTS))
-    count = element(builder, tape, memory.COUNTS, memory.I8, own)
-    builder.store(memory.I8(len(leaves)), count)
-    builder.store(end, memory.field_of(builder, tape, memory.LEAVES))
-    after = builder.add(own, memory.I64(1))
-    builder.store(after, memory.field_of(builder, tape, memory.STATEMENTS))
+    own = fields.get(builder, memory.STATEMENTS)
+    count = element(builder, fields, memory.COUNTS, memory.I8, own)
+    flag = 0 if target is None else memory.IS_SUM
+    builder.store(memory.I8(len(indices) | flag), count)
+    fields.put(builder, memory.LEAVES, end)
+    fields.put(builder, memory.STATEMENTS, builder.add(own, memory.I64(1)))
     return own
 
 
-def reserve(context, builder, tape, end, room):
+def reserve(context, builder, fields, end, room):
     """Raise a MemoryError unless there is room up to some place."""
-    capacity = builder.load(memory.field_of(builder, tape, memory.CAPACITY))
+    capacity = fields.get(builder, memory.CAPACITY)
     with builder.if_then(builder.icmp_unsigned(">", end, capacity), likely=False):
         grow = memory.declared(builder.module, memory.GROW, memory.SIGNATURES[memory.GROW])
-        grown = builder.call(grow, [tape, memory.I64(room)])
+        grown = builder.call(grow, [fields.tape, memory.I64(room)])
         with builder.if_then(builder.icmp_unsigned("==", grown, memory.I32(0)), likely=False):
             context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
 
 
-def element(builder, tape, stream, kind, position):
+def element(builder, fields, stream, kind, position):
     """The place of an element of a stream."""
-    address = builder.load(memory.field_of(builder, tape, stream))
-    start = builder.inttoptr(address, kind.as_pointer())
+    start = builder.inttoptr(fields.get(builder, stream), kind.as_pointer())
     return builder.gep(start, [position], inbounds=True)
 
 
-def store_partials(context, builder, tape, value, position, partials):
+def store_partials(context, builder, fields, value, position, partials):
     data = context.get_data_type(value)
-    place = element(builder, tape, memory.PARTIALS, data, position)
+    place = element(builder, fields, memory.PARTIALS, data, position)
     if isinstance(value, types.Float) and len(partials) > 1:
         kind = ir.VectorType(data, len(partials))
         vector = ir.Constant(kind, ir.Undefined)

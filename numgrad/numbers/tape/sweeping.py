@@ -102,8 +102,32 @@ def count_at(typingctx, streams, statement):
 
 
 @intrinsic
-def adjoint_at(typingctx, node, streams, index):
-    """Return the adjoint of an index, which is 0 from then on."""
+def index_at(typingctx, streams, leaf):
+    """Return the index of a leaf."""
+
+    def codegen(context, builder, sig, arguments):
+        place = place_in(builder, arguments[0], memory.INDICES, memory.I32, arguments[1])
+        return builder.zext(builder.load(place), memory.I64)
+
+    return types.int64(STREAMS, types.int64), codegen
+
+
+@intrinsic
+def adjoint_of(typingctx, node, streams, index):
+    """Return the adjoint of an index."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        kind = context.get_data_type(value)
+        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        return context.unpack_value(builder, value, place)
+
+    return value(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def take_adjoint(typingctx, node, streams, index):
+    """Take the adjoint of an index, which is 0 from then on."""
     value = partial_type(node.instance_type.value)
 
     def codegen(context, builder, sig, arguments):
@@ -172,8 +196,13 @@ def sweep(node, first, last, leaves):
     while last > first:
         last -= 1
         count = count_at(streams, last)
-        leaves -= count
-        adjoint = adjoint_at(node, streams, last)
+        if count & memory.IS_SUM:
+            count = (count & ~memory.IS_SUM) - 1
+            leaves -= count + 1
+            adjoint = adjoint_of(node, streams, index_at(streams, leaves + count))
+        else:
+            leaves -= count
+            adjoint = take_adjoint(node, streams, last)
         for leaf in range(leaves, leaves + count):
             pull(node, streams, leaf, adjoint)
 
@@ -190,6 +219,6 @@ def sweep_from(node, result, first, counters):
 def clear(node, first, count):
     """Let the adjoints of some indices be 0, and that of numbers without derivatives."""
     streams = streams_of(node)
-    adjoint_at(node, streams, 0)
+    take_adjoint(node, streams, 0)
     for k in range(count):
-        adjoint_at(node, streams, first + k)
+        take_adjoint(node, streams, first + k)

@@ -14,6 +14,7 @@ A complex number is two real ones, on the tape as in memory, and so has two leav
 expression has complex partials by real leaves, which holds for functions that aren't holomorphic.
 """
 
+import operator
 from typing import Any
 
 from numba import types
@@ -34,8 +35,9 @@ from numgrad.numbers.carrier import (
     real_of,
     unified_constant,
 )
+from numgrad.numbers.emitting import call_as
 from numgrad.numbers.memory import HalvesModel
-from numgrad.numbers.tape import memory, statements
+from numgrad.numbers.tape import memory, registers, statements
 from numgrad.numbers.tape.statements import Leaf
 
 MOST_LEAVES = 8  # of an expression: beyond, its largest part becomes a node
@@ -73,6 +75,15 @@ class TapeNumber(Carrier):
         return ExpressionType(value, self.depth, keys)
 
     # While code is emitted
+
+    def begin_function(self, function):
+        registers.begin(function)
+
+    def end_function(self, function):
+        registers.end(function)
+
+    def note_callee(self, module, name):
+        registers.note_harmless(module, name)
 
     def leaves(self, context, builder, number):
         """List the leaves of a number: keys, partials and indices."""
@@ -191,6 +202,27 @@ class NodeType(TapeNumber):
             return self.of_components(builder, [value, *[memory.I64(0)] * len(self.keys)])
         pushed = statements.pushed(context, builder, self, leaves)
         return self.of_components(builder, [value, *(each.index for each in pushed)])
+
+    def claimed(self, context, builder, number):
+        """Give a number an index that no other has."""
+        own = statements.pushed(context, builder, self, self.leaves(context, builder, number))
+        value = self.value_of(builder, number)
+        return self.of_components(builder, [value, *(each.index for each in own)])
+
+    def accumulated(self, context, builder, function, argtypes, arguments):
+        """Add a number to a sum, or subtract it; the index of the sum stays."""
+        total, number = argtypes
+        values = [total.value_of(builder, arguments[0]), arguments[1]]
+        kinds, leaves = [total.value, number], []
+        if self.is_alike(number):
+            values[1], kinds[1] = number.value_of(builder, arguments[1]), number.value
+            leaves = number.leaves(context, builder, arguments[1])
+        value = call_as(context, builder, function, kinds, values, self.value)
+        (index,) = (each.index for each in total.leaves(context, builder, arguments[0]))
+        if leaves:
+            sign = 1 if function is operator.add else -1
+            statements.add_to(context, builder, self.value, index, leaves, sign)
+        return self.of_components(builder, [value, index])
 
     def converted(self, context, builder, source, number):
         if not isinstance(source, NodeType) or len(source.keys) != len(self.keys):

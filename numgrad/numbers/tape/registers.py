@@ -1,0 +1,115 @@
+"""The counters of a tape while code is emitted: in memory, or in registers of a function.
+
+In a twin the addresses of the streams and the counters are variables of the function, which LLVM
+keeps in registers. Before a call of anything that may write to the tape the counters go back to
+memory, and afterwards all is read anew; so it is before the function returns.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+from numgrad.numbers.tape import memory
+
+KEPT = (
+    memory.PARTIALS,
+    memory.INDICES,
+    memory.COUNTS,
+    memory.CAPACITY,
+    memory.LEAVES,
+    memory.STATEMENTS,
+)
+COUNTERS = memory.LEAVES, memory.STATEMENTS
+# What LLVM and Numba's runtime have, and functions of C's mathematics, know nothing of tapes.
+HARMLESS = ("llvm.", "NRT_", "numba.", "numba_", "_numba")
+
+
+class InMemory:
+    """The fields of a tape where they lie."""
+
+    def __init__(self, builder: Any, words: int) -> None:
+        self.tape = memory.tape_of_thread(builder, words)
+
+    def get(self, builder: Any, field: int) -> Any:
+        return builder.load(memory.field_of(builder, self.tape, field))
+
+    def put(self, builder: Any, field: int, value: Any) -> None:
+        builder.store(value, memory.field_of(builder, self.tape, field))
+
+
+class InRegisters(InMemory):
+    """The fields of a tape as variables of a function."""
+
+    def __init__(self, builder: Any, words: int) -> None:
+        with builder.goto_entry_block():
+            super().__init__(builder, words)
+            self.variables = {field: builder.alloca(memory.I64) for field in KEPT}
+            self.read(builder)
+
+    def get(self, builder: Any, field: int) -> Any:
+        return builder.load(self.variables[field])
+
+    def put(self, builder: Any, field: int, value: Any) -> None:
+        builder.store(value, self.variables[field])
+
+    def read(self, builder: Any) -> None:
+        """Read all fields from memory."""
+        for field in KEPT:
+            builder.store(super().get(builder, field), self.variables[field])
+
+    def write(self, builder: Any) -> None:
+        """Write the counters back to memory."""
+        for field in COUNTERS:
+            super().put(builder, field, builder.load(self.variables[field]))
+
+
+def fields_of(builder: Any, words: int) -> InMemory:
+    """The fields of a tape, as the function that is being written has them."""
+    kept = getattr(builder.function, "numgrad_tapes", None)
+    if kept is None:
+        return InMemory(builder, words)
+    if words not in kept:
+        kept[words] = InRegisters(builder, words)
+    found: InMemory = kept[words]
+    return found
+
+
+def begin(function: Any) -> None:
+    """Let a function that is about to be written keep the fields of its tapes in registers."""
+    function.numgrad_tapes = {}
+
+
+def note_harmless(module: Any, name: str) -> None:
+    """Take down that a function of compiled code writes no tape."""
+    vars(module).setdefault("numgrad_harmless", set()).add(name)
+
+
+def end(function: Any) -> None:
+    """Write the counters back wherever a function that has been written leaves for another."""
+    tapes = list(function.numgrad_tapes.values())
+    if not tapes:
+        return
+    harmless = vars(function.module).get("numgrad_harmless", set())
+    builder = ir.IRBuilder()
+    for block in function.blocks:
+        for instruction in list(block.instructions):
+            if isinstance(instruction, ir.Ret):
+                _write(builder, tapes, instruction)
+            elif isinstance(instruction, ir.CallInstr) and not _is_harmless(instruction, harmless):
+                _write(builder, tapes, instruction)
+                builder.position_after(instruction)
+                for tape in tapes:
+                    tape.read(builder)
+
+
+def _write(builder: Any, tapes: list[Any], instruction: Any) -> None:
+    builder.position_before(instruction)
+    for tape in tapes:
+        tape.write(builder)
+
+
+def _is_harmless(instruction: Any, known: set[str]) -> bool:
+    name = getattr(instruction.callee, "name", "")
+    if name in known or name == memory.threads.GET:
+        return True
+    return name.startswith(HARMLESS) or "." not in name and not name.startswith("_Z")
