@@ -203,8 +203,19 @@ def sweep(node, first, last, leaves):
         else:
             leaves -= count
             adjoint = take_adjoint(node, streams, last)
-        for leaf in range(leaves, leaves + count):
-            pull(node, streams, leaf, adjoint)
+        # the frequent counts have code of their own
+        if count == 1:
+            pull(node, streams, leaves, adjoint)
+        elif count == 2:
+            pull(node, streams, leaves, adjoint)
+            pull(node, streams, leaves + 1, adjoint)
+        elif count == 3:
+            pull(node, streams, leaves, adjoint)
+            pull(node, streams, leaves + 1, adjoint)
+            pull(node, streams, leaves + 2, adjoint)
+        else:
+            for leaf in range(leaves, leaves + count):
+                pull(node, streams, leaf, adjoint)
 
 
 @internal_njit
