@@ -1,11 +1,13 @@
 """The harvest of a sweep: adjoints as derivatives."""
 
+import operator
 from functools import cache
 
 from numba import types
 from numba.extending import intrinsic
 
 from numgrad.numbers.carrier import IMAG, complex_of_parts, complex_parts, number_of, real_of
+from numgrad.numbers.emitting import call_as
 
 
 @cache
@@ -29,5 +31,29 @@ def store_half(element, half):
             return complex_of_parts(builder, element, pair)
 
         return element(before, adjoint), codegen
+
+    return store
+
+
+@cache
+def store_conjugate(element):
+    """The function that makes a complex derivative of the adjoints of both parts of an input.
+
+    That of a holomorphic function by ``x + i y`` is the adjoint by x minus i times that by y.
+    """
+
+    @intrinsic
+    def store(typingctx, by_real, by_imaginary):
+        real = real_of(element)
+
+        def codegen(context, builder, sig, arguments):
+            pair = [
+                context.cast(builder, each, kind, real)
+                for each, kind in zip(arguments, sig.args, strict=True)
+            ]
+            pair[1] = call_as(context, builder, operator.neg, (real,), pair[1:], real)
+            return complex_of_parts(builder, element, pair)
+
+        return element(by_real, by_imaginary), codegen
 
     return store

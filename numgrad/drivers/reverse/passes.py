@@ -9,7 +9,7 @@ from functools import partial
 from numba import types
 
 from numgrad.drivers.forward.results import JacobianPasses, careful_function
-from numgrad.drivers.reverse.harvest import store_half
+from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, number_of
 from numgrad.numbers.tape import memory, nodes, sweeping
@@ -20,6 +20,8 @@ class ReversePasses(JacobianPasses):
     """The call and the sweeps, and the results that they fill."""
 
     looks_back = True  # a derivative that is nan is found among the results
+    fallback = JacobianPasses  # forward passes that compute it again
+    both_parts = False  # whether a result by a complex number tells of its imaginary part too
 
     def carrier(self, most, careful):
         memory.register()
@@ -31,7 +33,7 @@ class ReversePasses(JacobianPasses):
     def careful(self):
         """Derivatives that are nan are computed again in forward mode."""
         return partial(
-            careful_function, JacobianPasses, self.function, self.kinds, self.argnums, self.settings
+            careful_function, self.fallback, self.function, self.kinds, self.argnums, self.settings
         )
 
     # What goes in
@@ -126,20 +128,22 @@ class ReversePasses(JacobianPasses):
     def _take(self, result, half, indent):
         """Take the adjoints of an input to their place in a result."""
         by, step = result.by, indices_of(result.by.leaf.element)
-        store = self.name(store_half(result.element, half), "store_half")
-        adjoint = self.tape_function("take_adjoint")
-        adjoint += f", streams, base + {by.name}_offset"
-        if not by.leaf.is_array:
-            place = f"{result.name}_flat[row]" if result.output.is_array else result.name
-            before = place if half else "0.0"
-            self.add(f"{place} = {store}({before}, {adjoint}))", indent=indent)
+        place = f"{result.name}_flat[row]" if result.output.is_array else result.name
+        index = f"base + {by.name}_offset"
+        if by.leaf.is_array:
+            size = f"{by.name}_numbers.size"
+            position = f"row * {size} + k" if result.output.is_array else "k"
+            place, index = f"{result.name}_flat[{position}]", f"{index} + k * {step}"
+            self.add(f"for k in range({size}):", indent=indent)
+            indent += 1
+        take = f"{self.tape_function('take_adjoint')}, streams, {index}"
+        if self.both_parts and step == 2:
+            store = self.name(store_conjugate(result.element), "store")
+            self.add(f"{place} = {store}({take}), {take} + 1))", indent=indent)
             return
-        size = f"{by.name}_numbers.size"
-        place = f"row * {size} + k" if result.output.is_array else "k"
-        place = f"{result.name}_flat[{place}]"
+        store = self.name(store_half(result.element, half), "store")
         before = place if half else "0.0"
-        self.add(f"for k in range({size}):", indent=indent)
-        self.add(f"{place} = {store}({before}, {adjoint} + k * {step}))", indent=indent + 1)
+        self.add(f"{place} = {store}({before}, {take}))", indent=indent)
 
 
 def indices_of(element):
