@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from numgrad.transforms.hessian import hessian
     from numgrad.transforms.implicit import implicit_root
     from numgrad.transforms.jacobian import jacobian
+    from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
+    from numgrad.transforms.vjp import vjp
     from numgrad.transforms.vmap import vmap
     from numgrad.twin.errors import DifferentiationError
 
@@ -41,7 +43,9 @@ _NAMES_IN = {
     "numgrad.transforms.hessian": ["hessian"],
     "numgrad.transforms.implicit": ["implicit_root"],
     "numgrad.transforms.jacobian": ["jacobian"],
+    "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
+    "numgrad.transforms.vjp": ["vjp"],
     "numgrad.transforms.vmap": ["vmap"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
@@ -61,9 +65,12 @@ __all__ = [
     "jvp",
     "plot",
     "plot_gradient",
+    "release_memory",
     "rule",
+    "tape_limit",
     "trace",
     "value_and_grad",
+    "vjp",
     "vmap",
 ]
 

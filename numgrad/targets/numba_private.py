@@ -7,6 +7,7 @@ Numba; a test finds whatever is used and isn't listed here.
 # Beyond numba, numba.extending, numba.typed, and types, errors, ir, cgutils, registry and typing of
 # numba.core, which its manual describes.
 MODULES = {
+    "numba.core.analysis": "loops, where numbers of one round must not meet those of the next",
     "numba.core.bytecode": "a function's bytecode, to infer its types without compiling it",
     "numba.core.caching": "the cache on disk: files, stamps, what is being loaded and saved",
     "numba.core.ccallback": "functions of cfunc",
@@ -21,6 +22,7 @@ MODULES = {
     "numba.core.interpreter": "a function's statements, to explain them",
     "numba.core.ir_utils": "definitions of variables",
     "numba.core.itanium_mangler": "how names of machine code begin",
+    "numba.core.lowering": "what a function of numbers keeps in registers",
     "numba.core.runtime.nrtdynmod": "the reference count of memory",
     "numba.core.serialize": "whether a function can be pickled",
     "numba.core.target_extension": "whether code is compiled for a kernel",

@@ -4,6 +4,7 @@ All of it is read off the twin's compiled form: the types that Numba inferred an
 that it calls. Nothing is analysed a second time.
 """
 
+import copy
 import inspect
 import linecache
 import textwrap
@@ -19,9 +20,12 @@ from numba.core import ir
 from numba.core.errors import NumbaError
 
 from numgrad.arrays.creation import METHODS, REPLACEMENTS
+from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import carrier_in, highest, is_carrier
+from numgrad.numbers.tape import memory, threads
 from numgrad.rules.registry import TABLE
+from numgrad.transforms.callables import Mode
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.twin import Twin
@@ -244,7 +248,12 @@ def header_line(function: Any) -> int:
     return next((number for number, text in lines if text.startswith("def ")), first)
 
 
-def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 0) -> Report:
+def explain(
+    f: Callable[..., Any],
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    mode: Mode = "auto",
+) -> Report:
     """Return a report of how a function is differentiated: its source, line by line.
 
     Parameters
@@ -255,13 +264,16 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
         The arguments of a call of `f`.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by: see `jacobian`.
+    mode : {"auto", "forward", "reverse"}, optional
+        See `grad`.
 
     Returns
     -------
     Report
         It shows itself as text in a terminal and as HTML in a notebook; ``print(report)`` in a
         script. The first line tells how many inputs there are, how many partials a pass carries and
-        how many passes are made when `grad` or `jacobian` is called with these arguments. Then
+        how many passes are made when `grad` or `jacobian` is called with these arguments, or, in
+        reverse mode, how many statements are written on the tape and what memory they take. Then
         comes the source of `f`. A star stands before every line that computes numbers with
         derivatives, or hands them to a compiled function. Notes tell which allocations hold duals
         and which remain what they were, and which functions are compiled on duals, called as they
@@ -282,7 +294,8 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
 
     Notes
     -----
-    The function is compiled on duals for these arguments, as a derivative would, but not run. What
+    The function is compiled on duals for these arguments, as a derivative would, but not run; in
+    reverse mode it is run with copies of the arguments, to see what it writes on the tape. What
     is shown is read off the compiled form: the type of every variable and the target of every call.
 
     Examples
@@ -311,7 +324,7 @@ def explain(f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 
             f"explain shows a function of your own, not what numgrad made of one: {f!r}; pass the "
             "function, and argnums"
         )
-    transform: Any = jacobian(f, argnums)
+    transform: Any = jacobian(f, argnums, mode=mode)
     arguments = arguments_of(transform, args)
     hint = transform.hint(arguments)
     transform.entry_point(hint)  # from now on Numba knows what duals are
@@ -342,15 +355,29 @@ def kind_of(transform: Jacobian, position: int, argument: Any) -> Any:
 
 
 def title_of(transform: Any, passes: Any, arguments: tuple[Any, ...], *, shared: bool) -> str:
-    """Return the first line of the report: the inputs, the chunk and the passes."""
+    """Return the first line of the report: the inputs, the chunk and the passes, or the tape."""
     names = [p.name for p in transform.parameters]
     inputs = sum(size_of(arguments[k]) for k in passes.argnums)
+    if isinstance(passes, ReversePasses):
+        by = ", ".join(names[min(k, len(names) - 1)] for k in passes.argnums)
+        written = tape_of(transform, arguments, inputs)
+        return (
+            f"{transform.function.py_func.__name__} by {by}: {plural(inputs, 'input')}, {written}"
+        )
     count = passes.dual.count
     made = max(1, -(-inputs // count))
     by = ", ".join(names[min(k, len(names) - 1)] for k in passes.argnums)
     parts = [plural(inputs, "input"), f"{plural(count, 'partial')} a pass", plural(made, "pass")]
     title = f"{transform.function.py_func.__name__} by {by}: {', '.join(parts)}"
     return f"{title} shared among all threads" if shared else title
+
+
+def tape_of(transform: Any, arguments: tuple[Any, ...], inputs: int) -> str:
+    """Tell what a call writes on the tape, by making one with copies of the arguments."""
+    transform(*copy.deepcopy(arguments))
+    statements = threads.last_size(memory.LAST_STATEMENTS) - inputs
+    size = threads.last_size(memory.LAST_LEAVES) * memory.BYTES_A_LEAF
+    return f"reverse mode, {plural(statements, 'statement')}, {plural(size, 'byte')} of tape"
 
 
 def plural(count: int, noun: str) -> str:

@@ -36,6 +36,12 @@ def grad(
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats,
         complex numbers, arrays of them of any rank, and tuples of all these.
+    mode : {"auto", "forward", "reverse"}, optional
+        Forward mode makes passes that carry some inputs each; reverse mode calls `f` once, writes
+        down the partial derivatives of all operations, and sweeps back over them: the derivatives
+        by all inputs take a few times as long as `f`, and memory in proportion to its operations.
+        "auto", the default, goes backward where forward mode would make more than one pass. The
+        environment variable ``NUMGRAD_MODE`` sets another meaning of "auto".
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -57,6 +63,9 @@ def grad(
         but a real number, or ``out`` doesn't fit in number, dtype or rank.
     ValueError
         When called, if there is no argument at one of `argnums`, or ``out`` doesn't fit in shape.
+        At once, if `mode` is none of the three.
+    MemoryError
+        When called, if reverse mode would take more memory than there may be.
     DifferentiationError
         When called, if something in `f` can't be differentiated: the message names the line.
 
@@ -68,10 +77,10 @@ def grad(
 
     Notes
     -----
-    The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
-    and branches are decided by values alone.
-    A pass carries as many inputs as fill four vector registers; a function of ``n`` inputs takes
-    ``n`` over that number of passes.
+    The methods are forward accumulation with dual numbers and reverse accumulation with a tape
+    [1]_: exact but for rounding. Comparisons and branches are decided by values alone.
+    A forward pass carries as many inputs as fill four vector registers; a function of ``n`` inputs
+    takes ``n`` over that number of passes.
 
     References
     ----------
@@ -112,6 +121,8 @@ def value_and_grad(
         is compiled.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: see `grad`.
+    mode : {"auto", "forward", "reverse"}, optional
+        See `grad`.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -135,7 +146,7 @@ def value_and_grad(
 
     Notes
     -----
-    The value costs nothing: every pass computes it.
+    The value costs nothing: every pass computes it, and so does reverse mode.
 
     Examples
     --------

@@ -11,10 +11,17 @@ from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.structure import leaves, structure_of
+from numgrad.drivers.transform import compiled
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
-from numgrad.transforms.callables import Derived, P
-from numgrad.transforms.jacobian import Jacobian, checked_argnums
+from numgrad.transforms.callables import Derived, Mode, P
+from numgrad.transforms.jacobian import (
+    FORWARD,
+    REVERSE,
+    Jacobian,
+    checked_argnums,
+    checked_mode,
+)
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 
@@ -80,16 +87,26 @@ class Hessian(Jacobian):
 
     summary = "the Hessian"
     widest = FEWEST  # partials, each of which has partials of its own: more pay for idle ones
+    forward_up_to = FEWEST
 
-    def __init__(self, function, argnums):
-        super().__init__(Jacobian(function, argnums, None), argnums)
+    def __init__(self, function, argnums, mode):
+        super().__init__(Jacobian(function, argnums, None, FORWARD), argnums, mode)
         self.original = self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
-        self.half = LaterJacobian(function, argnums, None).driver()
+        self.half = LaterJacobian(function, argnums, None, FORWARD).driver()
+        self.backward = Jacobian(function, argnums, None, REVERSE).driver()
 
     @property
     def out_argnum(self):
         return None
+
+    def reverse_method(self, kinds):
+        """Rows of the Hessian: forward passes over the call and the sweep of reverse mode."""
+        return JacobianPasses, self.backward
+
+    @property
+    def primal(self):
+        return compiled(self.original)
 
     def inputs_of_results(self, kinds):
         inputs = super().inputs_of_results(kinds)
@@ -109,7 +126,10 @@ class Hessian(Jacobian):
 
 
 def hessian(
-    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, jit: bool = True
+    f: Callable[P, Any],
+    argnums: int | tuple[int, ...] = 0,
+    mode: Mode = "auto",
+    jit: bool = True,
 ) -> Derived[P, Any]:
     """Return the function that computes the second derivatives of a function.
 
@@ -121,6 +141,10 @@ def hessian(
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: see
         `jacobian`.
+    mode : {"auto", "forward", "reverse"}, optional
+        How to differentiate the first time: the second time is forward. "auto", the default, goes
+        backward by many inputs of a function that returns a number: a pass then computes some rows
+        at the cost of a gradient. See `grad`.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -147,7 +171,8 @@ def hessian(
     Notes
     -----
     It is the Jacobian of the Jacobian: dual numbers whose values and partials are dual numbers. By
-    arrays, one half of it is computed and the other mirrored.
+    arrays, one half of it is computed and the other mirrored. In reverse mode the gradient is by
+    reverse accumulation, over dual numbers.
 
     Examples
     --------
@@ -157,7 +182,7 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    return made(Hessian, f, checked_argnums(argnums), jit=jit)
+    return made(Hessian, f, checked_argnums(argnums), checked_mode(mode), jit=jit)
 
 
 register(hessian, Hessian)

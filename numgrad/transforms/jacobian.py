@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from math import prod
@@ -11,18 +12,30 @@ import numpy as np
 from numba import types
 
 from numgrad.drivers.forward.results import JacobianPasses
-from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays
+from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays, most_partials
+from numgrad.drivers.overloads import chosen
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform
-from numgrad.numbers.carrier import number_of
+from numgrad.numbers.carrier import number_of, without_derivatives
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.made import made, register
+from numgrad.twin.errors import DifferentiationError
+from numgrad.twin.inference import signature_of
 from numgrad.twin.source import Body, function_of
+
+FORWARD, REVERSE, AUTO = "forward", "reverse", "auto"
+MODES = FORWARD, REVERSE, AUTO
+MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
+# What one forward pass takes, it takes in less time: `benchmarks/modes.py` measures where reverse
+# mode is faster.
+FORWARD_UP_TO = most_partials(types.float64)  # inputs
+FEW_OUTPUTS = 4  # each of which is a sweep
+MOST = sys.maxsize  # inputs
 
 
 class Jacobian(Transform):
@@ -33,6 +46,7 @@ class Jacobian(Transform):
     with_value = False
     derives_all = False  # whether 0 is the derivative of a result that is no float, and not None
     widest: int | None = None  # how many partials to carry at most, where that is less than usual
+    forward_up_to = FORWARD_UP_TO  # inputs, in mode auto
 
     @property
     def stores_results(self):
@@ -50,7 +64,7 @@ class Jacobian(Transform):
     @cached_property
     def mode(self):
         """Forward or reverse, or auto; transforms that have no such setting are forward."""
-        return self.setting("mode") or FORWARD
+        return meaning_of(self.setting("mode") or FORWARD)
 
     def setting(self, name):
         """A setting by the name that the maker has for it, or None."""
@@ -60,7 +74,7 @@ class Jacobian(Transform):
 
     def __init__(self, function, *settings):
         super().__init__(function, *settings)
-        self._by_size = {}  # the drivers for arrays of few numbers
+        self._by_size = {}  # the drivers for arrays of some sizes
 
     def __call__(self, *arguments, **keywords):
         try:  # the commonest call of all: one array, of a size that was met before
@@ -73,7 +87,8 @@ class Jacobian(Transform):
         """Return the driver for the arguments of a call from Python."""
         hint = self.hint(arguments)
         driver = self.entry_point(hint)
-        if type(self.argnums) is int and type(hint) is int and hint < MANY:
+        is_known = (type(hint) is int and hint < MANY) or hint == REVERSE
+        if type(self.argnums) is int and is_known and len(self._by_size) < MANY:
             argument = arguments[self.argnums]
             if type(argument) is np.ndarray:
                 self._by_size[argument.size] = driver
@@ -86,7 +101,7 @@ class Jacobian(Transform):
             inputs = sum([size_of(arguments[argnum]) for argnum in argnums])
         except IndexError:  # it is among the keywords, or missing
             return None
-        if is_reverse(self.mode, inputs):
+        if goes_backward(self.mode, inputs, self.forward_up_to):
             return REVERSE
         if inputs < MANY:
             return HINTS[inputs]
@@ -97,16 +112,27 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
-        if hint is None and cuda_device.in_kernel():
-            positions, _ = positions_of(self.function, self.argnums, len(kinds))
-            hint = sum(inputs_in(kinds[position]) for position in positions)
+        if cuda_device.in_kernel():
+            hint = self._hint_in_kernel(kinds)
         passes = self.chosen_passes(kinds, out, hint)
         if hint is not None or self.mode == REVERSE or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
+        backward = self._reverse_passes(kinds, out) if goes_backward(self.mode, MOST) else None
+        if backward is not None:
+            forward = self.passes(kinds, out, few)
+            return by_size(forward, backward, self.forward_up_to, value=self.with_value)
         if passes.dual.count <= few:
             return passes.implementation(value=self.with_value)
-        return by_size(self.passes(kinds, out, few), passes, value=self.with_value)
+        forward = self.passes(kinds, out, few)
+        return by_size(forward, passes, forward.dual.count, value=self.with_value)
+
+    def _hint_in_kernel(self, kinds):
+        """The number of inputs of a call in a kernel, which its types tell."""
+        if self.mode == REVERSE:
+            raise TypeError("mode='reverse' isn't for kernels, which have no tape: leave it out")
+        positions, _ = positions_of(self.function, self.argnums, len(kinds))
+        return sum(inputs_in(kinds[position]) for position in positions)
 
     def inputs_of_results(self, kinds):
         if self.out_argnum is not None:
@@ -121,9 +147,27 @@ class Jacobian(Transform):
 
     def chosen_passes(self, kinds, out, hint):
         """Return the passes for arguments of some types, and of which a hint is known."""
+        if self.mode == REVERSE:
+            return self.passes(kinds, out, is_reverse=True)
+        if hint == REVERSE:
+            backward = self._reverse_passes(kinds, out)
+            if backward is not None:
+                return backward
         most = hint if isinstance(hint, int) else None
-        is_reverse = hint == REVERSE or self.mode == REVERSE
-        return self.passes(kinds, out, most, shared=hint == SHARED, is_reverse=is_reverse)
+        return self.passes(kinds, out, most, shared=hint == SHARED)
+
+    def _reverse_passes(self, kinds, out):
+        """Reverse passes where they are the better choice for many inputs, or None.
+
+        There is a sweep for each output, so there must be few, as far as types tell. What can't be
+        written on a tape is differentiated forward.
+        """
+        if not (self.must_be_real or has_few_outputs(self.primal, kinds)):
+            return None
+        try:
+            return self.passes(kinds, out, is_reverse=True)
+        except DifferentiationError:
+            return None
 
     def passes(
         self,
@@ -139,7 +183,7 @@ class Jacobian(Transform):
         """Return the passes for arguments of some types, with so many partials at most."""
         positions, single = positions_of(self.function, self.argnums, len(kinds))
         most = self.widest if most is None else min(most, self.widest or most)
-        kind, function = (ReversePasses, self.function) if is_reverse else self.method(kinds)
+        kind, function = self.reverse_method(kinds) if is_reverse else self.method(kinds)
         passes = kind(
             function,
             kinds,
@@ -161,20 +205,30 @@ class Jacobian(Transform):
         """The class of the passes for given argument types, and the function to make them over."""
         return JacobianPasses, self.function
 
+    def reverse_method(self, kinds):
+        """The same where they go backward."""
+        return ReversePasses, self.function
 
-FORWARD, REVERSE, AUTO = "forward", "reverse", "auto"
-MODES = FORWARD, REVERSE, AUTO
-MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
+    @property
+    def primal(self):
+        """The function of the user's, as Numba compiles it."""
+        return self.function
+
+
 SHARED = "shared"  # among all threads
 SHARED_NUMBERS = 1 << 21  # inputs times passes times partials, from which sharing pays
 MANY = 128  # inputs, as far as a call from Python tells them
 HINTS = [max(FEWEST, 1 << (inputs - 1).bit_length()) for inputs in range(MANY)]
 
 
-def is_reverse(mode, inputs):
+def goes_backward(mode, inputs, forward_up_to=FORWARD_UP_TO):
     """Whether to go backward for so many inputs."""
-    mode = os.environ.get(MODE_VARIABLE, AUTO) if mode == AUTO else mode
-    return mode == REVERSE
+    return mode == REVERSE or (mode == AUTO and inputs > forward_up_to)
+
+
+def meaning_of(mode):
+    """Return what a mode means: of auto the environment may say so."""
+    return checked_mode(os.environ.get(MODE_VARIABLE, AUTO)) if mode == AUTO else mode
 
 
 def checked_mode(mode):
@@ -199,7 +253,7 @@ def inputs_in(kind):
     )
 
 
-def by_size(few, many, *, value):
+def by_size(few, many, most, *, value):
     """Return the body that chooses between two kinds of passes by the number of inputs."""
     sizes = [e.leaf.expression + ".size" if e.leaf.is_array else "1" for e in few.seeded]
     names = {
@@ -207,11 +261,19 @@ def by_size(few, many, *, value):
         for name, passes in (("few", few), ("many", many))
     }
     lines = [
-        f"if {' + '.join(sizes)} <= {few.dual.count}:",
+        f"if {' + '.join(sizes)} <= {most}:",
         "    return few(arguments, out)",
         "return many(arguments, out)",
     ]
     return Body(lines, names)
+
+
+def has_few_outputs(function, kinds):
+    """Whether the types of a function's results tell that there are few numbers among them."""
+    kinds = [without_derivatives(kind) for kind in kinds]
+    returned = without_derivatives(signature_of(*chosen(function, kinds)).return_type)
+    outputs = leaves(structure_of("", returned))
+    return len(outputs) <= FEW_OUTPUTS and not any(output.is_array for output in outputs)
 
 
 def check_is_real(function, returned):
@@ -259,6 +321,10 @@ def jacobian(
     out_argnum : int, optional
         The position of the array that `f` stores its result in, for functions ``f(x, out)``. The
         Jacobian returned is that of this array, which holds the value of `f` afterwards.
+    mode : {"auto", "forward", "reverse"}, optional
+        Whether to go forward, in passes that carry some inputs each, or backward, in one call of
+        `f` and a sweep for each output. "auto", the default, goes backward by many inputs of a
+        function that returns few numbers. See `grad`.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -292,8 +358,8 @@ def jacobian(
 
     Notes
     -----
-    The method is forward accumulation with dual numbers [1]_: exact but for rounding. Comparisons
-    and branches are decided by values alone.
+    The methods are forward accumulation with dual numbers and reverse accumulation with a tape
+    [1]_: exact but for rounding. Comparisons and branches are decided by values alone.
     Whatever arguments `f` writes to, arrays, lists or others, end up as one call of `f` would leave
     them, also where it raises an error; each pass begins with them as they came. An argument that
     `f` overwrites is differentiated by the values that it came with. Where `f` raises an error, the

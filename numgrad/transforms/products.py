@@ -13,13 +13,15 @@ from numba.extending import overload
 from numgrad.drivers import chunks
 from numgrad.drivers.forward.inputs import check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
+from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import MAKERS, Transform, constant_of, original_of
 from numgrad.numbers.dual import parts
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
-from numgrad.transforms.callables import R
+from numgrad.transforms.callables import Mode, R
 from numgrad.transforms.grad import grad
+from numgrad.transforms.jacobian import checked_mode, goes_backward, meaning_of, size_of
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.twin.source import Body, function_of
 
@@ -347,7 +349,14 @@ def as_tuple(items):
     return tuple(items) if isinstance(items, list) else items
 
 
-def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True) -> Any:
+def hvp(
+    f: Callable[..., Any],
+    x: Any,
+    v: Any,
+    out: Any = None,
+    mode: Mode = "auto",
+    jit: bool = True,
+) -> Any:
     """Return the Hessian of a real-valued function times a vector.
 
     Parameters
@@ -361,6 +370,9 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True
         The vector, of the same arrangement and shape.
     out : array or tuple of arrays, optional
         Where to store the product, if it is made of arrays. Compiled code then allocates nothing.
+    mode : {"auto", "forward", "reverse"}, optional
+        How to compute the gradient, which is then differentiated along `v` in forward mode: see
+        `grad`.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -391,7 +403,11 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, out: Any = None, jit: bool = True
     if not jit or is_traced(f):
         result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
         return stored_by_tracer(out, result)
-    return called(tangent_of(grad(f)), (x,), (v,), out)
+    if checked_mode(mode) == "auto" and not goes_backward(meaning_of(mode), size_of(x), FEWEST):
+        mode = "forward"
+    elif mode == "auto":
+        mode = "reverse"
+    return called(tangent_of(grad(f, mode=mode)), (x,), (v,), out)
 
 
 def stored_by_tracer(out, result):
@@ -416,13 +432,13 @@ def compiled_jvp(f, primals, tangents, out=None, jit=True):
     return lambda f, primals, tangents, out=None, jit=True: run(primals, tangents, out)
 
 
-@overload(hvp, inline="always")
-def compiled_hvp(f, x, v, out=None, jit=True):
+@overload(hvp, inline="always", prefer_literal=True)
+def compiled_hvp(f, x, v, out=None, mode="auto", jit=True):
     if not isinstance(f, types.Dispatcher):
         return None
     check_jit(jit)
-    run = tangent_of(grad(f.dispatcher)).driver()
-    return lambda f, x, v, out=None, jit=True: run((x,), (v,), out)
+    run = tangent_of(grad(f.dispatcher, mode=constant_of(mode))).driver()
+    return lambda f, x, v, out=None, mode="auto", jit=True: run((x,), (v,), out)
 
 
 cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, jvp, compiled_jvp))

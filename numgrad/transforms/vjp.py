@@ -17,7 +17,7 @@ from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import R
 from numgrad.transforms.made import is_traced, made, tracer
-from numgrad.transforms.products import as_tuple, called, check_jit, stored_by_tracer
+from numgrad.transforms.products import as_tuple, check_jit, stored_by_tracer
 from numgrad.twin.source import Body, function_of
 
 

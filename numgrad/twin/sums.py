@@ -189,9 +189,9 @@ class Sums:
     def _reaches(self, start, goal, cut):
         """Whether a path leads from one place to another and not through a third."""
         (label, k), (goal_label, goal_k), (cut_label, cut_k) = start, goal, cut
-        if label == goal_label and k < goal_k:
-            if not (label == cut_label and k < cut_k < goal_k):
-                return True
+        is_cut = label == cut_label and k < cut_k < goal_k
+        if label == goal_label and k < goal_k and not is_cut:
+            return True
         if label == cut_label and cut_k > k:
             return False
         seen, waiting = set(), [after for after, _ in self.graph.successors(label)]

@@ -11,6 +11,7 @@ operation were all made since the place was passed last.
 """
 
 import operator
+from typing import Any
 
 from numba import types
 from numba.core.analysis import compute_cfg_from_blocks
@@ -45,7 +46,8 @@ class Temporaries(Statements):
         self.carrier = carrier
         blocks = activity.ir.blocks
         self.loops = set(compute_cfg_from_blocks(blocks).loops())
-        self.definitions, self.uses = {}, {}
+        self.definitions: dict[str, list[Any]] = {}  # blocks and statements
+        self.uses: dict[str, list[Any]] = {}
         for label, block in blocks.items():
             for statement in block.body:
                 self._take_down(label, statement)
@@ -237,7 +239,11 @@ class Temporaries(Statements):
         """Add an identified variable of a stored number, for the operations that use it."""
         name = statement.target.name
         uses = self.uses.get(name, ())
-        if not self._is_number(statement.target) or len(self.definitions[name]) > 1 or not any(self._takes_alias(use) for _, use in uses):
+        if (
+            not self._is_number(statement.target)
+            or len(self.definitions[name]) > 1
+            or not any(self._takes_alias(use) for _, use in uses)
+        ):
             return []
         call, named = self._identified(statement.target, self._new_identity())
         self.aliases[name] = alias = self._defined(f"{name}.leaf", call)

@@ -124,13 +124,13 @@ def summed(x, y):
 @pytest.mark.parametrize("size", [0, 8, 70])
 def test_passes_are_those_that_are_made(size):
     x, y = np.ones(size), np.ones((2, 3))
-    counted = numgrad.explain(summed, x, y, argnums=(0, 1)).sections[0].title
+    counted = numgrad.explain(summed, x, y, argnums=(0, 1), mode="forward").sections[0].title
     inputs, partials, passes = map(int, re.findall(r"(\d+) (?:input|partial|pass)", counted))
     assert inputs == size + 6
     assert passes == max(1, -(-inputs // partials))
     made = set(twin_of(summed).overloads)
     assert any(f"Dual(float64, {partials}," in str(kinds) for kinds in made)
-    numgrad.jacobian(summed, argnums=(0, 1))(x, y)
+    numgrad.jacobian(summed, argnums=(0, 1), mode="forward")(x, y)
     assert set(twin_of(summed).overloads) == made
 
 

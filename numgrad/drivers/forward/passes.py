@@ -86,7 +86,7 @@ class Passes(CallersMemory):
         self.is_watched = self._is_watched(watched)
 
     def carrier(self, most, careful):
-        """The number that inputs go in as, where it is as wide as any."""
+        """The number that inputs go in as."""
         return DualType(self._value_type(), self._count(most), self._depth(careful))
 
     def _checked_out_argnum(self, out_argnum):
@@ -341,12 +341,13 @@ class Passes(CallersMemory):
             self.add(f"{store_at}({name}_dual, k, {made})", indent=indent + 1)
 
     def _made(self, each):
-        """Return the source of the k-th number of an array as it goes in."""
-        name, dual = each.name, self._dual_name(each)
+        """The source of the k-th number of an array as it goes in."""
+        given, number = self._dual_name(each), f"{each.name}_numbers[k]"
         if each.seeded and self.tangents is not None:
-            made = f"{self.name(seeds.with_tangent, 'with_tangent')}({dual}, "
-            return made + f"{name}_numbers[k], {name}_tangents[k])"
-        return f"{self.name(seeds.seeded, 'seeded')}({dual}, {name}_numbers[k], -1)"
+            function, more = seeds.with_tangent, f"{each.name}_tangents[k]"
+        else:
+            function, more = seeds.seeded, "-1"
+        return f"{self.name(function, 'made')}({given}, {number}, {more})"
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""

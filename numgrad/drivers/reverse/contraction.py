@@ -77,9 +77,7 @@ def pairs_of(function, returned, cotangents):
 def fit(output, cotangent):
     """Whether a cotangent is arranged as its output, and real where that is."""
     ranks = [leaf.kind.ndim if leaf.is_array else None for leaf in (output, cotangent)]
-    are_complex = [
-        is_complex(number_of(leaf.element)) for leaf in (output, cotangent)
-    ]
+    are_complex = [is_complex(number_of(leaf.element)) for leaf in (output, cotangent)]
     return ranks[0] == ranks[1] and are_complex <= [are_complex[0]] * 2
 
 
@@ -103,7 +101,7 @@ def has_derivatives(kind):
     return bool(members) and all(leaf.is_floating for leaf in members)
 
 
-class OfContraction:
+class OfContraction(JacobianPasses):
     """Passes that differentiate the last output of a pair alone, by arguments of any type."""
 
     def _of_output(self, output):
@@ -115,7 +113,7 @@ class OfContraction:
         return self.results[-1]
 
 
-class ForwardContractionPasses(OfContraction, JacobianPasses):
+class ForwardContractionPasses(OfContraction):
     """Forward passes over a contraction, for derivatives that are nan."""
 
 
@@ -130,12 +128,12 @@ class ContractionPasses(OfContraction, ReversePasses):
         are_real = all(not is_complex(number_of(each.leaf.element)) for each in self.seeded)
         return are_real and super()._is_watched(watched)
 
-    def implementation(self):
+    def implementation(self, *, value=True):
         """Return the body of a function of ``arguments`` and ``out``: the value and the product."""
         body = super().implementation()
         result = body.lines[-1].removeprefix("return ")
-        value, _ = self.outputs()
-        plain = source_of(mapped(self._plain, value))
+        primal, _ = self.outputs()
+        plain = source_of(mapped(self._plain, primal))
         products = result if self.out is not None else f"{result}[1]"
         return Body([*body.lines[:-1], f"return {plain}, {products}"], self.names)
 

@@ -82,7 +82,8 @@ class ReversePasses(JacobianPasses):
         """Nothing: nodes are told apart by their indices."""
 
     def _undone(self):
-        return f"{self.name(sweeping.close_tape, 'close_tape')}, ({self.name(self.dual, 'node')}, counters)"
+        close = self.name(sweeping.close_tape, "close_tape")
+        return f"{close}, ({self.name(self.dual, 'node')}, counters)"
 
     def _needs_more_passes(self):
         return False

@@ -6,11 +6,14 @@ and their indices. Its own index is its place among all statements. A tape has f
     partials   of each leaf, of the type of values (in double precision)
     indices    of each leaf, 32 bits
     counts     of each statement: the number of its leaves, 8 bits
-    adjoints   of each statement, 0 but while a sweep is under way,
+    adjoints   of each statement, 0 but while a sweep is under way.
 
 A statement whose count has the flag `IS_SUM` adds to the number of another index, the last of its
-indices, which has no partial. All streams are in one block of memory that doubles when it is full. No statement has fewer leaves than one, so one
-capacity serves all. Index 0 is that of all numbers without derivatives: its adjoint is never read.
+indices, which has no partial.
+
+All streams are in one block of memory that doubles when it is full. No statement has fewer leaves
+than one, so one capacity serves all. Index 0 is that of all numbers without derivatives: its
+adjoint is never read.
 
 The code here is compiled once a process, by LLVM alone; all other code finds it by symbols.
 """
@@ -28,8 +31,10 @@ POINTER = I8.as_pointer()
 
 # The fields of a tape: words. Addresses of the streams, then counters.
 PARTIALS, ADJOINTS, INDICES, COUNTS, LEAVES, STATEMENTS, CAPACITY, WORDS, BLOCK = range(9)
+LAST_STATEMENTS, LAST_LEAVES = 9, 10  # how many the last derivative wrote
 HEADER_BYTES = 128
 IS_SUM = 128  # in a count
+BYTES_A_LEAF = 21  # of a tape of numbers, with its share of the other streams
 FIRST_CAPACITY = 1 << 12
 MOST_STATEMENTS = (1 << 31) - 1  # an index has 32 bits
 
@@ -177,9 +182,7 @@ def _moved(builder: Any, tape: Any, new: Any, words: Any, capacity: Any, wanted:
         target, source = builder.inttoptr(place, POINTER), builder.load(address)
         held, size = builder.mul(capacity, width), builder.mul(wanted, width)
         with builder.if_then(builder.icmp_unsigned("!=", held, I64(0))):
-            called(
-                builder, "memcpy", POINTER, target, builder.inttoptr(source, POINTER), held
-            )
+            called(builder, "memcpy", POINTER, target, builder.inttoptr(source, POINTER), held)
         if field == ADJOINTS:
             rest = builder.gep(target, [held])
             called(builder, "memset", POINTER, rest, I32(0), builder.sub(size, held))

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from numgrad.numbers.tape import memory
+from numgrad.numbers.tape import memory, threads
 
 KEPT = (
     memory.PARTIALS,
@@ -110,6 +110,6 @@ def _write(builder: Any, tapes: list[Any], instruction: Any) -> None:
 
 def _is_harmless(instruction: Any, known: set[str]) -> bool:
     name = getattr(instruction.callee, "name", "")
-    if name in known or name == memory.threads.GET:
+    if name in known or name == threads.GET:
         return True
-    return name.startswith(HARMLESS) or "." not in name and not name.startswith("_Z")
+    return name.startswith(HARMLESS) or ("." not in name and not name.startswith("_Z"))

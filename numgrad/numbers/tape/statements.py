@@ -86,7 +86,7 @@ def product(context, builder, value, slope, leaf, *, finite):
 
 def merged(context, builder, value, leaves):
     """Add up the partials by the same leaf."""
-    result = []
+    result: list[Leaf] = []
     for each in leaves:
         place = next((k for k, m in enumerate(result) if each.key and m.key == each.key), None)
         if place is None:

@@ -41,7 +41,9 @@ def open_tape(typingctx, node, inputs):
             place = memory.field_of(builder, tape, field)
             before.append(builder.load(place))
         after = builder.add(before[1], count)  # never fewer than statements
-        builder.store(builder.add(before[0], count), memory.field_of(builder, tape, memory.STATEMENTS))
+        builder.store(
+            builder.add(before[0], count), memory.field_of(builder, tape, memory.STATEMENTS)
+        )
         builder.store(after, memory.field_of(builder, tape, memory.LEAVES))
         return cgutils.pack_array(builder, before)
 
@@ -62,7 +64,10 @@ def close_tape(typingctx, node, counters):
         for k, field in enumerate((memory.STATEMENTS, memory.LEAVES)):
             place = memory.field_of(builder, tape, field)
             before.append(builder.load(place))
-            builder.store(builder.extract_value(arguments[1], k), place)
+            first = builder.extract_value(arguments[1], k)
+            last = memory.LAST_STATEMENTS if k == 0 else memory.LAST_LEAVES
+            builder.store(builder.sub(before[k], first), memory.field_of(builder, tape, last))
+            builder.store(first, place)
         return cgutils.pack_array(builder, before)
 
     return COUNTERS(types.TypeRef(node), COUNTERS), codegen
@@ -150,9 +155,7 @@ def begin_at(typingctx, node, streams, index):
         kind = context.get_data_type(value)
         place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
         one = context.get_constant(types.float64, 1.0)
-        context.pack_value(
-            builder, value, context.cast(builder, one, types.float64, value), place
-        )
+        context.pack_value(builder, value, context.cast(builder, one, types.float64, value), place)
         return context.get_dummy_value()
 
     return types.void(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen

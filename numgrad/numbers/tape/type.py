@@ -245,7 +245,9 @@ class NodeType(TapeNumber):
         components = [real.components(builder, part) for part in parts]
         values = [pair[0][1] for pair in components]
         indices = [pair[1][1] for pair in components]
-        return self.of_components(builder, [complex_of_parts(builder, self.value, values), *indices])
+        return self.of_components(
+            builder, [complex_of_parts(builder, self.value, values), *indices]
+        )
 
 
 class ExpressionType(TapeNumber):
