@@ -11,9 +11,9 @@ from functools import partial
 from numba import types
 
 from numgrad.drivers import chunks, layouts, state
-from numgrad.drivers.forward import care
 from numgrad.drivers.forward.inputs import Input, tangent_kind
 from numgrad.drivers.forward.memory import CallersMemory
+from numgrad.drivers.forward.watched import Watched
 from numgrad.drivers.forward.widths import count_for, counts_for_arrays
 from numgrad.drivers.layouts import duals_like
 from numgrad.drivers.optionals import or_none, settled
@@ -33,7 +33,7 @@ from numgrad.drivers.structure import (
 )
 from numgrad.drivers.written import draws, written_arguments
 from numgrad.numbers.carrier import highest, is_carrier, number_of
-from numgrad.numbers.dual import nans, parts, seeds
+from numgrad.numbers.dual import parts, seeds
 from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
 from numgrad.twin.callees import DRIVERS
@@ -44,7 +44,7 @@ from numgrad.twin.twin import twin_of
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
 
 
-class Passes(CallersMemory):
+class Passes(Watched, CallersMemory):
     """The source of all passes over a function with arguments of given types."""
 
     others = "None"  # what the careful function gets besides the arguments
@@ -367,49 +367,6 @@ class Passes(CallersMemory):
             "low = 0 if first > 0 else -first",
             f"high = {lanes} if first + {lanes} < {size} else {size} - first",
         )
-
-    # Care where a derivative is nan: see `numgrad.drivers.forward.care`
-
-    def _is_watched(self, watched):
-        """Whether to look for nan: whether the passes can be repeated."""
-        can_repeat = all(state.can_be_saved(kind) for _, kind in self.state)
-        return watched and can_repeat and not (self.dual.is_careful or cuda_device.in_kernel())
-
-    def watch(self, expression, indent):
-        """Take down whether a number lacks a derivative."""
-        if self.is_watched:
-            lacks, dual = self.name(nans.lacks, "lacks"), self.name(self.dual, "dual")
-            self.add(f"lacking = lacking | {lacks}({dual}, {expression})", indent=indent)
-
-    def take_care(self, found):
-        """Compute results, by name and whether they are arrays, again where a derivative lacks.
-
-        The function is called once more, on what the caller left: it has written to no array of
-        floats of the caller's before `restore`, and all else is put back.
-        """
-        if self.is_watched and found:
-            results = "".join(f"{name}, " for name, _ in found)
-            numbers = "".join(f"{name}, " for name, is_array in found if not is_array)
-            again = self.name(care.late(self.careful()), "again")
-            again = f"{again}(arguments, {self.others}, ({results}))"
-            self.add(f"if {self.name(care.rare, 'rare')}(lacking):")
-            self.put_back(2)
-            self.add(f"({numbers}) = {again}" if numbers else again, indent=2)
-
-    def careful(self):
-        """The maker of the function that computes results again, which can be pickled."""
-        raise NotImplementedError
-
-    def filling(self, found):
-        """The body that puts careful derivatives in the place of nan in results."""
-        fill, filled = self.name(care.fill, "fill"), self.name(care.filled, "filled")
-        numbers = ""
-        for k, (name, is_array) in enumerate(found):
-            if is_array:
-                self.add(f"{fill}(results[{k}], {name})")
-            else:
-                numbers += f"{filled}(results[{k}], {name}), "
-        return self.body(f"({numbers})")
 
     def outputs(self):
         """The structure of the outputs."""
