@@ -77,6 +77,14 @@ class Carrier(types.Type):
         """Whether operations make numbers of other types than those that are stored."""
         return False
 
+    def record_of(self, name):
+        """Find how arrays of such numbers compute something as a whole, or None.
+
+        "product" is a function of the type, two matrices one of which has such numbers, and a
+        matrix that takes the result.
+        """
+        return None
+
     @property
     def is_outlined(self):
         """Whether calls of the table are so long that each is a function of its own."""

@@ -16,6 +16,7 @@ from numgrad.arrays.linalg.matrices import are_matrices, dot, lifted
 from numgrad.arrays.outlined import define_outlined
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted
+from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
 
@@ -104,6 +105,9 @@ def product(a, b):
     if not check((a, b)):
         return None
     number = common(a, b)
+    record = number.record_of("product")
+    if record is not None:
+        return recorded(record, number, a.ndim, b.ndim)
     if (a.ndim, b.ndim) == (1, 1):
         return lambda a, b: inner(converted(0.0, number), a, b)
     loop = LOOPS[a.ndim, b.ndim]
@@ -117,6 +121,43 @@ def product(a, b):
         return loop(converted(0.0, number), a, b, out)
 
     return multiply
+
+
+def recorded(record, number, *ranks):
+    """Return the product of vectors and matrices that a carrier makes as a whole."""
+    rows, columns = as_row if ranks[0] == 1 else itself, as_column if ranks[1] == 1 else itself
+
+    def multiplied(a, b):
+        left, right = rows(a), columns(b)
+        check_lengths(left.shape[1], right.shape[0])
+        out = np.empty((left.shape[0], right.shape[1]), number)
+        record(number, left, right, out)
+        return finish(out)
+
+    finish = itself
+    if 1 in ranks:
+        finish = only if ranks == (1, 1) else line_of
+    return multiplied
+
+
+@internal_njit
+def as_row(vector):
+    return np.ascontiguousarray(vector).reshape((1, vector.size))
+
+
+@internal_njit
+def as_column(vector):
+    return np.ascontiguousarray(vector).reshape((vector.size, 1))
+
+
+@internal_njit
+def itself(matrix):
+    return matrix
+
+
+@internal_njit
+def only(matrix):
+    return matrix[0, 0]
 
 
 @define(operator.matmul)

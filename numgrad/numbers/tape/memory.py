@@ -34,6 +34,7 @@ PARTIALS, ADJOINTS, INDICES, COUNTS, LEAVES, STATEMENTS, CAPACITY, WORDS, BLOCK 
 LAST_STATEMENTS, LAST_LEAVES = 9, 10  # how many the last derivative wrote
 HEADER_BYTES = 128
 IS_SUM = 128  # in a count
+RECORD = 127  # a count
 BYTES_A_LEAF = 21  # of a tape of numbers, with its share of the other streams
 FIRST_CAPACITY = 1 << 12
 MOST_STATEMENTS = (1 << 31) - 1  # an index has 32 bits

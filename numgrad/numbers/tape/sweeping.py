@@ -189,6 +189,40 @@ def pull(typingctx, node, streams, leaf, adjoint):
     return types.void(types.TypeRef(node.instance_type), STREAMS, types.int64, value), codegen
 
 
+def pullback_kinds(node):
+    """The types of the arguments of a pullback: node, streams, end of the slots, first result."""
+    return types.TypeRef(node), STREAMS, types.int64, types.int64
+
+
+@intrinsic
+def pull_record(typingctx, node, streams, end, last):
+    """Call the pullback of a record; return where the statements and leaves before it end."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        dummy, streams, end, last = arguments
+        one, size = memory.I64(1), context.get_data_type(partial_type(node.value))
+        header = []
+        for k in (2, 1):
+            slot = builder.sub(end, memory.I64(k))
+            place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
+            header.append(builder.zext(builder.load(place), memory.I64))
+        results, slots = header
+        first = builder.sub(builder.add(last, one), results)
+        place = place_in(builder, streams, memory.PARTIALS, size, builder.sub(end, one))
+        address = builder.load(builder.bitcast(place, memory.I64.as_pointer()))
+        argtypes = pullback_kinds(node)
+        kind = context.call_conv.get_function_type(types.none, argtypes)
+        function = builder.inttoptr(address, kind.as_pointer())
+        given = [dummy, streams, end, first]
+        status, _ = context.call_conv.call_function(builder, function, types.none, argtypes, given)
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
+
+    return COUNTERS(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
+
+
 @internal_njit
 def sweep(node, first, last, leaves):
     """Hand adjoints back from one statement down to another, and let them be 0 again.
@@ -199,6 +233,10 @@ def sweep(node, first, last, leaves):
     while last > first:
         last -= 1
         count = count_at(streams, last)
+        if count == memory.RECORD:
+            last, leaves = pull_record(node, streams, leaves, last)
+            streams = streams_of(node)
+            continue
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1
             leaves -= count + 1

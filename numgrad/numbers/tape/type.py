@@ -15,7 +15,7 @@ expression has complex partials by real leaves, which holds for functions that a
 """
 
 import operator
-from typing import Any
+from typing import Any, ClassVar
 
 from numba import types
 from numba.core import cgutils
@@ -50,6 +50,7 @@ class TapeNumber(Carrier):
     """
 
     keys: tuple[Any, ...]
+    records: ClassVar[dict[str, Any]] = {}  # of real numbers: see `Carrier.record_of`
     count = 1  # of partials that a pass over such numbers computes with: as many as one has
 
     @property
@@ -63,6 +64,9 @@ class TapeNumber(Carrier):
     @property
     def is_careful(self):
         return getattr(self.value, "is_careful", False)
+
+    def record_of(self, name):
+        return self.records[name](self.stored) if not is_complex(self.number) else None
 
     def with_value(self, value):
         return NodeType(value, self.depth)

@@ -1,0 +1,113 @@
+"""Records: statements of many results, with a way of their own to hand adjoints back.
+
+A record takes slots of the streams of leaves, for the numbers and the indices of its operands as it
+likes, and indices for its results, one after the other. The last slots are its *header*: whole
+numbers in the stream of indices, and in that of partials the address of its *pullback*. The count
+of its last result is `RECORD`, which tells the sweep to call the pullback: a function of the end of
+the slots and of the first result, whose adjoints it takes.
+"""
+
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from numgrad.numbers.tape import memory
+from numgrad.numbers.tape.statements import FULL, partial_type, words_of
+from numgrad.numbers.tape.sweeping import STREAMS, place_in, pullback_kinds
+
+DETAILS = 4  # whole numbers in a header that are the pullback's own
+HEADER = DETAILS + 2  # slots: these, the number of results, the number of all slots
+PLACES = types.UniTuple(types.int64, 3)
+
+
+@intrinsic
+def begin_record(typingctx, node, slots, results):
+    """Reserve slots and indices of a record: the first of each, and the number of all slots."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        _, slots, results = arguments
+        slots = builder.add(slots, memory.I64(HEADER))
+        enough = builder.icmp_signed(">", slots, results)  # there is as much room for indices
+        room = builder.select(enough, slots, results)
+        kind = memory.SIGNATURES[memory.GROW]
+        grow = memory.declared(builder.module, memory.GROW, kind)
+        grown = builder.call(grow, [tape, room])
+        with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", grown, memory.I32(0))):
+            context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
+        places = [memory.field_of(builder, tape, f) for f in (memory.LEAVES, memory.STATEMENTS)]
+        first = [builder.load(place) for place in places]
+        for place, before, more in zip(places, first, (room, results), strict=True):
+            builder.store(builder.add(before, more), place)
+        return cgutils.pack_array(builder, [*first, room])
+
+    return PLACES(types.TypeRef(node), types.int64, types.int64), codegen
+
+
+@intrinsic
+def end_record(typingctx, node, streams, pullback, places, results, details):
+    """Write the header of a record, with the address of its pullback."""
+    node = node.instance_type
+    argtypes = pullback_kinds(node)
+    function = pullback.dispatcher
+    function.compile(argtypes)
+    compiled = function.overloads[argtypes]
+
+    def codegen(context, builder, sig, arguments):
+        _, streams, _, places, results, details = arguments
+        first_slot, first_result, room = cgutils.unpack_tuple(builder, places)
+        end = builder.add(first_slot, room)
+        numbers = [*cgutils.unpack_tuple(builder, details), results, room]
+        for k, number in enumerate(numbers):
+            slot = builder.sub(end, memory.I64(HEADER - k))
+            place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
+            builder.store(builder.trunc(number, memory.I32), place)
+        context.add_linking_libs([compiled.library])
+        declared = context.declare_function(builder.module, compiled.fndesc)
+        size = context.get_abi_sizeof(context.get_data_type(partial_type(node.value)))
+        at = builder.mul(builder.sub(end, memory.I64(1)), memory.I64(size))
+        place = place_in(builder, streams, memory.PARTIALS, memory.I8, at)
+        word = builder.bitcast(place, memory.I64.as_pointer())
+        builder.store(builder.ptrtoint(declared, memory.I64), word)
+        last = builder.sub(builder.add(first_result, results), memory.I64(1))
+        count = place_in(builder, streams, memory.COUNTS, memory.I8, last)
+        builder.store(memory.I8(memory.RECORD), count)
+        return context.get_dummy_value()
+
+    three = types.UniTuple(types.int64, DETAILS)
+    kinds = types.TypeRef(node), STREAMS, pullback, PLACES, types.int64, three
+    return types.void(*kinds), codegen
+
+
+def view_of(stream, element_of):
+    """Make the function that returns a part of a stream as an array."""
+
+    def typed(typingctx, node, streams, first, count):
+        element = element_of(node.instance_type)
+        array = types.Array(element, 1, "C")
+
+        def codegen(context, builder, sig, arguments):
+            _, streams, first, count = arguments
+            kind = context.get_data_type(element)
+            size = context.get_constant(types.intp, context.get_abi_sizeof(kind))
+            made = context.make_array(array)(context, builder)
+            context.populate_array(
+                made,
+                data=place_in(builder, streams, stream, kind, first),
+                shape=[count],
+                strides=[size],
+                itemsize=size,
+                meminfo=None,
+            )
+            return made._getvalue()
+
+        sig = array(types.TypeRef(node.instance_type), STREAMS, types.int64, types.int64)
+        return sig, codegen
+
+    return typed
+
+
+numbers_in = intrinsic(view_of(memory.PARTIALS, lambda node: partial_type(node.value)))
+adjoints_in = intrinsic(view_of(memory.ADJOINTS, lambda node: partial_type(node.value)))
+indices_in = intrinsic(view_of(memory.INDICES, lambda node: types.int32))
