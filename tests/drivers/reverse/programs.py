@@ -28,7 +28,7 @@ SUMS = {}
 def trips_depend_on_data(x):
     y, k = x[0], 0
     while y < 50.0:
-        y = y * x[1] + x[2]
+        y = y * (x[1] + 0.3) * 1.5 + x[2]
         k += 1
     return y + k
 
@@ -199,7 +199,7 @@ def through_complex(x):
 def whole_arrays(x):
     a = np.outer(x, x) + np.diag(x)
     b = a @ x + np.cumsum(x)[::-1]
-    b[1:] *= b[:-1]
+    b[1:] *= b[:-1].copy()
     b += x.sum() * np.sqrt(x)
     return b.dot(x) + a.sum(axis=0)[1] * np.cumsum(a, axis=1)[2, 2] + a.sum(axis=(0, 1))
 
