@@ -13,6 +13,7 @@ from numgrad.arrays.definitions import (
     is_given,
     is_real,
     is_whole,
+    itself,
     of_number,
 )
 from numgrad.arrays.manipulation import alone, flattened
@@ -49,8 +50,10 @@ def _sum(a, axis=None, dtype=None):
         return of_other_numbers(np.sum, a, dtype)
     if is_carrier(a):
         return lambda a, axis=None, dtype=None: a
-    if not are_arrays(a) or not is_whole(a, axis):
-        return None  # Numba's own sums along an axis take duals
+    if not are_arrays(a):
+        return None
+    if not is_whole(a, axis):
+        return sums_along(a, axis)
     if not is_given(axis):
         return lambda a, axis=None, dtype=None: total(a)
 
@@ -115,8 +118,10 @@ def _cumsum(a, axis=None, dtype=None):
         return of_other_numbers(np.cumsum, a, dtype)
     if is_carrier(a):
         return lambda a, axis=None, dtype=None: a
-    if not are_arrays(a) or not is_whole(a, axis):
+    if not are_arrays(a):
         return None
+    if not is_whole(a, axis):
+        return running_totals_along(a, axis)
     if not is_given(axis):
         return lambda a, axis=None, dtype=None: running_total(a)
 
@@ -153,6 +158,86 @@ def _ediff1d(ary, to_end=None, to_begin=None):
 @internal_njit
 def nothing(value, number):
     return np.empty(0, number)
+
+
+# Along axes. Numba's own serves other numbers. It stores what an addition returns, and no temporary
+# may lie in an array; and it doesn't know the zero that all axes of a tuple start from.
+
+
+def sums_along(a, axis):
+    """Return what adds up along one axis or some, or None where Numba's own serves."""
+    if not (is_carrier(a.dtype) and is_axis(axis)):
+        return None
+    number, axes = a.dtype, in_tuple if isinstance(axis, types.Integer) else itself
+    left = a.ndim - (1 if isinstance(axis, types.Integer) else len(axis))
+    if left <= 0:
+
+        def whole(a, axis=None, dtype=None):
+            other_axes(a.ndim, axes(axis))
+            return total(a)
+
+        return whole
+    if not number.has_temporaries:
+        return None
+    pick = chosen(left)
+
+    def along(a, axis=None, dtype=None):
+        others = other_axes(a.ndim, axes(axis))
+        result = np.zeros(pick(a.shape, others), number)
+        for index in np.ndindex(a.shape):
+            result[pick(index, others)] += a[index]
+        return result
+
+    return along
+
+
+def running_totals_along(a, axis):
+    """Return what adds up all elements so far along an axis, or None where Numba's own serves."""
+    if not isinstance(axis, types.Integer) or not getattr(a.dtype, "has_temporaries", False):
+        return None
+    number, pick = a.dtype, chosen(a.ndim - 1)
+
+    def along(a, axis=None, dtype=None):
+        others = other_axes(a.ndim, (axis,))
+        so_far = np.zeros(pick(a.shape, others), number)
+        result = np.empty(a.shape, number)
+        for index in np.ndindex(a.shape):
+            so_far[pick(index, others)] += a[index]
+            result[index] = so_far[pick(index, others)]
+        return result
+
+    return along
+
+
+def is_axis(axis):
+    """Return whether a type is that of one axis, or of some."""
+    is_tuple = isinstance(axis, types.UniTuple) and isinstance(axis.dtype, types.Integer)
+    return is_tuple or isinstance(axis, types.Integer)
+
+
+@internal_njit
+def in_tuple(axis):
+    return (axis,)
+
+
+def chosen(count):
+    """Return the function that picks so many items of a tuple."""
+    items = ", ".join(f"items[places[{k}]]" for k in range(count))
+    names = {}
+    exec(f"def pick(items, places):\n    return ({items},)", names)
+    return internal_njit(names["pick"])
+
+
+@internal_njit
+def other_axes(ndim, axes):
+    """Return all axes but some."""
+    is_left = np.ones(ndim, np.bool_)
+    for axis in axes:
+        check_axis(axis, ndim)
+        if not is_left[axis]:
+            raise ValueError("duplicate value in 'axis'")
+        is_left[axis] = False
+    return np.flatnonzero(is_left)
 
 
 # Those that pass over nan

@@ -91,8 +91,13 @@ class Carrier(types.Type):
         return False
 
     @property
+    def is_made_of_floats(self):
+        """Whether one lies in memory as floats, of which each tells by itself what it carries."""
+        return False
+
+    @property
     def is_row_of_floats(self):
-        """Whether one lies in memory as floats that scale and add up with it."""
+        """Whether these floats may be scaled and added up by themselves."""
         return False
 
     def with_value(self, value):

@@ -18,12 +18,12 @@ from numgrad.rules.registry import primal
 from numgrad.tracer.elements import Elements, cast, dtype_of, objects, values_of
 from numgrad.tracer.leaves import (
     array_from,
-    count_of,
     dtype_in,
     leaves,
     number_from,
     number_type,
     numbers_of,
+    type_of,
 )
 
 # Numbers
@@ -55,9 +55,11 @@ def set_primal(line: Elements, position: int, value: Any) -> None:
     line[position] = with_primal(line[position], value)
 
 
-def undefined(kind: Any) -> Any:
-    """Zero with derivatives that don't exist."""
-    numbers = [0.0, *(np.nan,) * (count_of(kind) - 1)]
+def undefined(number: Any) -> Any:
+    """Zero with the derivatives of a number, of which none exists."""
+    kind = type_of(number)
+    _, *partials = leaves(number, kind)
+    numbers = [0.0, *(np.nan if partial else 0.0 for partial in partials)]
     return number_from(map(dtype_in(kind).type, numbers), kind)
 
 

@@ -36,6 +36,7 @@ READS = ("cast", "getitem", "static_getitem", "typed_getitem", "pair_first", "ex
 NUMBER = types.Number | types.Boolean
 HOLDING = types.Float | types.Complex | types.BaseTuple | types.Optional  # what may hold a number
 CONSTANTS = "Global", "FreeVar", "Const"
+PLAIN = "$plain"  # variables that the next statement holds, and nothing else reads
 
 
 class Temporaries(Statements):
@@ -218,7 +219,7 @@ class Temporaries(Statements):
 
     def _through(self, statement, function):
         """Let a variable be what a function makes of what is assigned to it."""
-        plain = self._defined("$plain", statement.value)
+        plain = self._defined(PLAIN, statement.value)
         before = self.nodes.Assign(statement.value, plain, self.loc)
         call, named = function(plain)
         self._set(statement, call)
@@ -296,6 +297,9 @@ def outliving(function_ir, typemap):
                 continue
             kind = typemap[statement.target.name]
             is_loop_variable = getattr(statement.value, "op", None) == "phi" and label in loops
-            if has_temporary(kind) and (is_loop_variable or not is_carrier(kind)):
+            is_held = is_carrier(kind) or (
+                isinstance(kind, types.BaseTuple) and statement.target.name.startswith(PLAIN)
+            )
+            if has_temporary(kind) and (is_loop_variable or not is_held):
                 return statement
     return None

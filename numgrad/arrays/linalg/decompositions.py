@@ -224,6 +224,7 @@ def add_to_eigenvectors(v, w, g, f, w0, v0):
             g[i, j] += f[i, j] * w0[j]
             divisors[i, j] = w0[j] - w0[i]
         g[i, i] *= 0.0
+        divisors[i, i] = 1.0
     divide(g, divisors, tolerance_of(w0))
     for i in range(n):
         g[i, i] = f[i, i] * 0.5

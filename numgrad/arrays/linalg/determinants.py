@@ -11,7 +11,7 @@ from numgrad.arrays.linalg.matrices import (
     lifted,
     more_steps,
     precision_of,
-    undefined,
+    undefined_sum,
     values,
 )
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
@@ -72,7 +72,7 @@ def _slogdet(a):
         a0 = values(a)
         sign, log = np.linalg.slogdet(a0)
         if sign == 0.0:
-            return finish(sign, log, undefined(number))
+            return finish(sign, log, undefined_sum(a, converted(0.0, number)))
         x0 = inverse_of(a0) if a.size > 0 else a0
         return finish(sign, log, log_of_rest(a, x0))
 

@@ -10,12 +10,14 @@ from numgrad.arrays.linalg.matrices import (
     clear_values,
     conjugate_transpose,
     dot,
+    is_made_of_floats,
     lifted,
     more_steps,
     precision_of,
     rows_of,
     set_values,
     subtract,
+    undefined,
     values,
 )
 from numgrad.arrays.linalg.norms import singular_values
@@ -39,6 +41,7 @@ def _pinv(a, rcond=1.0e-15):
         return None
     number, count = a.dtype, more_steps(a.dtype)
     improve = steps_to_pseudo_inverse if count else no_step_to_pseudo_inverse
+    check = check_rank if is_made_of_floats(number) else check_rank_of_values
     root = precision_of(number) ** 0.5
 
     def pinv(a, rcond=1.0e-15):
@@ -51,7 +54,7 @@ def _pinv(a, rcond=1.0e-15):
         # X0 A0 is a projection, so its trace is the rank
         rank = int(np.round(np.real(trace_of_product(a0, x0, x0[0, 0] * 0.0))))
         if rank < a0.shape[1]:
-            check_rank(a0, x0, rest, root)
+            check(a0, x0, rest, root)
         x = pseudo_inverse_from(x0, tall, a0, x0, rest, rank)
         x = improve(count, x, tall, a0, x0, rest, rank)
         return np.asfortranarray(conjugate_transpose(x) if is_wide else x)
@@ -93,6 +96,16 @@ def check_rank(a0, x0, rest, root):
     subtract(outside, dot(a0, dot(x0, outside)))
     if largest(dropped) > root * largest(a0) or largest(outside) > root * largest(rest):
         raise np.linalg.LinAlgError("no derivative: the rank of the matrix changes here")
+
+
+@outlined
+def check_rank_of_values(a0, x0, rest, root):
+    """Do the same as far as values tell; whether there are derivatives is left open."""
+    dropped = subtract(a0.copy(), dot(a0, dot(x0, a0)))
+    if largest(dropped) > root * largest(a0):
+        raise np.linalg.LinAlgError("no derivative: the rank of the matrix changes here")
+    for index in np.ndindex(rest.shape):
+        rest[index] = undefined(rest[index])
 
 
 @internal_njit

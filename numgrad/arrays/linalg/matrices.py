@@ -9,8 +9,9 @@ from numgrad.arrays.definitions import are_arrays
 from numgrad.arrays.linalg.blas import rows_of_numbers
 from numgrad.arrays.outlined import outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
-from numgrad.numbers.conversions import primal_of, set_primal
+from numgrad.numbers.conversions import converted_like, primal_of, set_primal, with_primal
 from numgrad.numbers.layouts import line_of
+from numgrad.rules import special
 from numgrad.targets.options import internal_njit
 
 FLOATING = types.Float | types.Complex
@@ -149,13 +150,18 @@ def _conjugate_transpose(matrix):
 
 @internal_njit
 def undefined(number):
-    """Return zero with derivatives that don't exist."""
-    result = np.zeros(1, number)
-    numbers = rows_of_numbers(result)
-    for k in range(numbers.shape[1]):
-        numbers[0, k] = np.nan
-    set_primal(result, 0, 0)
-    return result[0]
+    """Return zero with the derivatives of a number, of which none exists."""
+    none = converted_like(number, special.undefined(number))
+    return with_primal(none, converted_like(primal_of(number), 0))
+
+
+@outlined
+def undefined_sum(matrix, zero):
+    """Return zero with derivatives by all elements, of which none exists."""
+    result = zero
+    for index in np.ndindex(matrix.shape):
+        result += undefined(matrix[index])
+    return result
 
 
 @internal_njit
@@ -164,14 +170,19 @@ def check_square(a):
         raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square.")
 
 
+def is_made_of_floats(number):
+    """Return whether a type is that of carriers made of floats."""
+    return is_carrier(number) and number.is_made_of_floats
+
+
 def rows_of(array):
     raise NotImplementedError("compiled code only")
 
 
 @overload(rows_of, strict=False)
 def _rows_of(array):
-    """Return an array of numbers or duals as rows of numbers, one a row of the array."""
-    if is_carrier(array.dtype):
+    """Return an array as rows of numbers, one a row of it: of floats, if it is made of them."""
+    if is_made_of_floats(array.dtype):
         return lambda array: rows_of_numbers(array)
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))
@@ -188,7 +199,9 @@ def _columns_of(array):
 
     Those are of numbers where the factors are real; a complex factor needs both parts of a number.
     """
-    if not (is_carrier(array.dtype) and is_complex(number_of(array.dtype))):
+    if not is_carrier(array.dtype) or (
+        is_made_of_floats(array.dtype) and not is_complex(number_of(array.dtype))
+    ):
         return lambda array: rows_of(array)
     if array.ndim == 1:
         return lambda array: array.reshape((array.size, 1))

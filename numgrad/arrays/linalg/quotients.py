@@ -1,8 +1,9 @@
 """What may have no derivative: quotients whose divisor is the difference of equal numbers."""
 
 import numpy as np
+from numba.extending import overload
 
-from numgrad.arrays.linalg.matrices import numbers_in
+from numgrad.arrays.linalg.matrices import is_made_of_floats, numbers_in, undefined
 from numgrad.arrays.outlined import outlined
 from numgrad.targets.options import internal_njit
 
@@ -21,7 +22,8 @@ def divide(numerators, divisors, tolerance):
     """Divide in place; where divisors are 0, the result is 0 if numerators are, or else nan.
 
     Both are meant up to rounding: a tolerance for the divisors, and for the numerators in
-    proportion to the largest of the same partial.
+    proportion to the largest of the same partial. Where partials aren't known yet all of them
+    become nan.
     """
     share = 64.0 * numerators.shape[0] * np.finfo(divisors.dtype).eps
     sizes = sizes_of(numerators, divisors)
@@ -34,8 +36,19 @@ def divide(numerators, divisors, tolerance):
     return numerators
 
 
-@internal_njit
 def sizes_of(matrix, model):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(sizes_of, strict=False)
+def _sizes_of(matrix, model):
+    if not is_made_of_floats(matrix.dtype):
+        return lambda matrix, model: None
+    return lambda matrix, model: sizes_of_partials(matrix, model)
+
+
+@internal_njit
+def sizes_of_partials(matrix, model):
     """Return the largest absolute values of all numbers: those of a partial, for each of them."""
     numbers = numbers_in(matrix)
     rows, columns, _, width = numbers.shape
@@ -47,8 +60,23 @@ def sizes_of(matrix, model):
     return sizes
 
 
-@internal_njit
 def zero_or_nan(matrix, i, j, sizes, share):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(zero_or_nan, strict=False)
+def _zero_or_nan(matrix, i, j, sizes, share):
+    if is_made_of_floats(matrix.dtype):
+        return lambda matrix, i, j, sizes, share: partials_zero_or_nan(matrix, i, j, sizes, share)
+
+    def undecided(matrix, i, j, sizes, share):
+        matrix[i, j] = undefined(matrix[i, j])
+
+    return undecided
+
+
+@internal_njit
+def partials_zero_or_nan(matrix, i, j, sizes, share):
     """Let a number be 0 by every partial that is, up to rounding, and nan by the others."""
     numbers = numbers_in(matrix)
     for c in range(sizes.size):

@@ -48,8 +48,12 @@ class DualType(Carrier):
         return self.is_careful
 
     @property
+    def is_made_of_floats(self):
+        return getattr(self.value, "is_made_of_floats", True)
+
+    @property
     def is_row_of_floats(self):
-        return not self.is_careful
+        return self.is_made_of_floats and not self.is_careful
 
     def with_value(self, value):
         return DualType(value, self.count, self.depth)
