@@ -81,7 +81,9 @@ class Carrier(types.Type):
         """Find how arrays of such numbers compute something as a whole, or None.
 
         "product" is a function of the type, two matrices one of which has such numbers, and a
-        matrix that takes the result.
+        matrix that takes the result. "linear" makes of two functions, a linear one and its
+        transpose, one that applies it to a matrix in place. Each takes a square matrix of plain
+        numbers, an order of rows, and the matrix.
         """
         return None
 

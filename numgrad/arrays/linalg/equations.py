@@ -103,6 +103,52 @@ def substitute(factors, pivots, rows):
                 rows[i, c] /= factors[i, i]
 
 
+@outlined
+def substitute_transposed(factors, pivots, rows):
+    """Solve the transposed equations for all columns in place, with the same factors."""
+    n, width = rows.shape
+    transposed = np.ascontiguousarray(factors.T)
+    for i in range(n):
+        for k in range(i):
+            subtract_row(rows[i], transposed[i, k], rows[k])
+        for c in range(width):
+            rows[i, c] /= transposed[i, i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            subtract_row(rows[i], transposed[i, k], rows[k])
+    for i in range(n - 1, -1, -1):
+        k = pivots[i] - 1
+        if k != i:
+            for c in range(width):
+                rows[i, c], rows[k, c] = rows[k, c], rows[i, c]
+
+
+@internal_njit
+def solve_in_place(factors, pivots, x):
+    substitute(factors, pivots, columns_of(x))
+
+
+@internal_njit
+def solve_transposed_in_place(factors, pivots, x):
+    substitute_transposed(factors, pivots, columns_of(x))
+
+
+def substituted(factors, pivots, x):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_outlined(substituted)
+def _substituted(factors, pivots, x):
+    """Solve for all columns of a vector or a matrix in place."""
+    linear = x.dtype.record_of("linear") if is_carrier(x.dtype) else None
+    if linear is None:
+        return lambda factors, pivots, x: solve_in_place(factors, pivots, x)
+    recorded = linear(solve_in_place, solve_transposed_in_place)
+    if x.ndim == 1:
+        return lambda factors, pivots, x: recorded(factors, pivots, x.reshape((x.size, 1)))
+    return lambda factors, pivots, x: recorded(factors, pivots, x)
+
+
 @internal_njit
 def subtract_row(row, factor, other):
     for c in range(row.size):
@@ -123,7 +169,7 @@ def _solve(a, b):
             check_equations(a, b)
             factors, pivots = factorised(np.ascontiguousarray(a))
             x = lifted(b, number)
-            substitute(factors, pivots, columns_of(x))
+            substituted(factors, pivots, x)
             return ordered(x)
 
         return solve_numbers
@@ -134,9 +180,9 @@ def _solve(a, b):
         check_equations(a, b)
         factors, pivots = factorised(values(a))
         x0 = lifted(values(b), primal)
-        substitute(factors, pivots, columns_of(x0))
+        substituted(factors, pivots, x0)
         x = difference(b, dot(a, x0), number)
-        substitute(factors, pivots, columns_of(x))
+        substituted(factors, pivots, x)
         set_values(x, x0)
         improve(count, a, b, x, factors, pivots, number)
         return ordered(x)
@@ -160,7 +206,7 @@ def no_step(count, a, b, x, factors, pivots, number):
 def steps_to_solution(count, a, b, x, factors, pivots, number):
     for _ in range(count):
         step = difference(b, dot(a, x), number)
-        substitute(factors, pivots, columns_of(step))
+        substituted(factors, pivots, step)
         add(x, step)
 
 

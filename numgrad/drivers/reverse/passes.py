@@ -12,7 +12,7 @@ from numgrad.drivers.forward.results import JacobianPasses, careful_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, number_of
-from numgrad.numbers.tape import memory, nodes, products, sweeping  # noqa: F401 - records
+from numgrad.numbers.tape import linear, memory, nodes, products, sweeping  # noqa: F401 - records
 from numgrad.numbers.tape.type import NodeType
 
 

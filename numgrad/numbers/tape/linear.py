@@ -1,0 +1,88 @@
+"""Linear functions of matrices as records: those that a matrix of plain numbers stands for.
+
+    Y = L X:    X' += L^T Y'
+
+for the adjoints. The record has the indices of the operand, and what L is made of: a square matrix
+of numbers, such as triangular factors, and an order of its rows.
+"""
+
+from functools import cache, partial
+
+import numpy as np
+
+from numgrad.numbers.conversions import primal_of
+from numgrad.numbers.dual.parts import value_at
+from numgrad.numbers.tape.nodes import index_of, noded
+from numgrad.numbers.tape.products import hand_back
+from numgrad.numbers.tape.records import (
+    HEADER,
+    adjoints_in,
+    begin_record,
+    end_record,
+    indices_in,
+    numbers_in,
+)
+from numgrad.numbers.tape.sweeping import streams_of
+from numgrad.numbers.tape.type import TapeNumber
+from numgrad.targets.options import internal_njit
+
+
+@cache
+def linear_of(node, apply, transposed):
+    """Make the function that applies a linear function to a matrix of nodes in place.
+
+    Both ``apply`` and ``transposed`` take the matrix, the order and a matrix of numbers, which they
+    replace.
+    """
+    primal = node.number
+
+    def pullback(node, streams, end, first):
+        header = indices_in(node, streams, end - HEADER, HEADER)
+        rows, columns = np.int64(header[0]), np.int64(header[1])
+        start = end - np.int64(header[-1])
+        count, size = rows * columns, rows * rows
+        adjoints = adjoints_in(node, streams, first, count).reshape((rows, columns))
+        matrix = np.empty((rows, rows), primal)
+        stored = numbers_in(node, streams, start + count, size)
+        order = indices_in(node, streams, start + count, rows)
+        for k in range(size):
+            matrix[k // rows, k % rows] = primal_of(stored[k])
+        handed = adjoints.copy()
+        transposed(matrix, order, handed)
+        hand_back(node, streams, start, handed)
+        for k in range(count):
+            adjoints[k // columns, k % columns] = 0.0
+
+    pull = internal_njit(pullback)
+
+    def run(matrix, order, x):
+        rows, columns = x.shape
+        count, size = rows * columns, rows * rows
+        if count == 0:
+            return
+        places = begin_record(node, count + size, count)
+        streams = streams_of(node)
+        first_slot, first_result, _ = places
+        numbers = numbers_in(node, streams, first_slot, count).reshape((rows, columns))
+        indices = indices_in(node, streams, first_slot, count)
+        for i in range(rows):
+            for j in range(columns):
+                numbers[i, j] = value_at(node, x[i, j])
+                indices[i * columns + j] = index_of(node, x[i, j], 0)
+        stored = numbers_in(node, streams, first_slot + count, size)
+        kept = indices_in(node, streams, first_slot + count, rows)
+        for k in range(size):
+            stored[k] = matrix[k // rows, k % rows]
+        for k in range(rows):
+            kept[k] = order[k]
+        values = numbers.copy()
+        apply(matrix, order, values)
+        for i in range(rows):
+            for j in range(columns):
+                x[i, j] = noded(node, values[i, j], first_result + i * columns + j)
+        end_record(node, streams, pull, places, count, (rows, columns, 0, 0))
+
+    return internal_njit(run)
+
+
+TapeNumber.records["linear"] = lambda node: partial(linear_of, node)
