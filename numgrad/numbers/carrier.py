@@ -85,7 +85,7 @@ class Carrier(types.Type):
         transpose, one that applies it to a matrix in place. Each takes a square matrix of plain
         numbers, an order of rows, and the matrix.
         """
-        return None
+        return
 
     @property
     def is_outlined(self):

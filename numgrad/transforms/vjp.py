@@ -151,7 +151,10 @@ def vjp(
     array([ 2., -2.])
     """
     if not jit or is_traced(f):
-        result = tracer().vjp(original_of(f), as_tuple(primals), cotangents)
+        tracer()
+        from numgrad.tracer import cotangents as traced  # which takes time to load
+
+        result = traced.vjp(original_of(f), as_tuple(primals), as_tuple(cotangents))
         return cast("tuple[R, tuple[Any, ...]]", stored_by_tracer(out, result))
     transform = vjp_of(f)
     given = {} if out is None else {"out": out}

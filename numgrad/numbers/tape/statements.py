@@ -15,8 +15,8 @@ from numgrad.numbers.emitting import call_as
 from numgrad.numbers.tape import memory, registers, threads
 
 FULL = (
-    "The tape of reverse mode is full: it may take no more memory, see numgrad.tape_limit. "
-    "numgrad.checkpoint and numgrad.iterate need less, by computing parts again"
+    "the tape of reverse mode would take more memory than numgrad.tape_limit allows: set another "
+    "limit, differentiate less at once, or use mode='forward'"
 )
 
 
