@@ -8,7 +8,7 @@ from typing import NamedTuple
 # What tells of a fault in an installation, in a protocol of Python's, or in numgrad itself;
 # and what tells a cache to compile anew
 NOT_FOR_USERS = {"AttributeError", "NotImplementedError", "RuntimeError in installation.py"}
-NOT_FOR_USERS |= {"NoDigestError", "StaleError"}
+NOT_FOR_USERS |= {"NoDigestError", "StaleError", "AssertionError in pipeline.py"}
 REASONS = {"refusal", "located"}  # functions that make a DifferentiationError of a reason
 
 
