@@ -7,18 +7,13 @@ from typing import Any, cast
 from numba import types
 from numba.extending import overload
 
-from numgrad.drivers.reverse.contraction import (
-    ContractionPasses,
-    contraction_of,
-    has_derivatives,
-)
+from numgrad.drivers.reverse.contraction import has_derivatives, product_function
 from numgrad.drivers.transform import MAKERS, Transform, original_of
 from numgrad.targets import cuda_device
-from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import R
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.transforms.products import as_tuple, check_jit, stored_by_tracer
-from numgrad.twin.source import Body, function_of
+from numgrad.twin.source import Body
 
 
 class Vjp(Transform):
@@ -52,18 +47,10 @@ class Vjp(Transform):
                 f"vjp of {self.function.py_func.__name__}: no primal has derivatives; pass a float "
                 "or an array of floats"
             )
-        contraction = contraction_of(self.function, tuple(primals), cotangents)
-        passes = ContractionPasses(
-            contraction, (*primals, cotangents), by, out, single=False, derives_all=True
-        )
-        run = internal_njit(function_of("vjp", "arguments, out", passes.implementation()))
-        products = "".join(
-            f"products[{by.index(k)}], " if k in by else "None, " for k in range(len(primals))
-        )
+        run = product_function(self.function, primals, cotangents, out, by)
         lines = [
             "_, primals, cotangents = arguments",
-            "value, products = run((None,) + primals + (cotangents,), out)",
-            "return value, out" if out is not None else f"return value, ({products})",
+            "return run((None,) + primals + (cotangents,), out)",
         ]
         return Body(lines, {"run": run})
 

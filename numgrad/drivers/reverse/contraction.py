@@ -95,6 +95,26 @@ def check_cotangent_shape(output, cotangent):
         raise ValueError("vjp: a cotangent has not the shape of its output")
 
 
+def product_function(function, primals, cotangents, out, by):
+    """Return the function of ``arguments`` and ``out`` that computes the value and the products.
+
+    The arguments are None, the primals and the cotangents; ``by`` has the positions of the primals
+    by which there is a product, with None in the place of the others.
+    """
+    contraction = contraction_of(function, tuple(primals), cotangents)
+    passes = ContractionPasses(
+        contraction, (*primals, cotangents), by, out, single=False, derives_all=True
+    )
+    run = internal_njit(function_of("vjp", "arguments, out", passes.implementation()))
+    if out is not None:
+        return run
+    items = "".join(
+        f"products[{by.index(k)}], " if k in by else "None, " for k in range(len(primals))
+    )
+    lines = ["value, products = run(arguments, out)", f"return value, ({items})"]
+    return internal_njit(function_of("vjp", "arguments, out", Body(lines, {"run": run})))
+
+
 def has_derivatives(kind):
     """Whether an argument of a type is one to differentiate by: it holds floats alone."""
     members = leaves(structure_of("", kind))

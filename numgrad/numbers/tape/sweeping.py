@@ -215,7 +215,16 @@ def pull_record(typingctx, node, streams, end, last):
         kind = context.call_conv.get_function_type(types.none, argtypes)
         function = builder.inttoptr(address, kind.as_pointer())
         given = [dummy, streams, end, first]
+        # what the pullback writes goes where the sweep has been already
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        fields = memory.STATEMENTS, memory.LEAVES
+        places = [memory.field_of(builder, tape, field) for field in fields]
+        before = [builder.load(place) for place in places]
+        for place, position in zip(places, (builder.add(last, one), end), strict=True):
+            builder.store(position, place)
         status, _ = context.call_conv.call_function(builder, function, types.none, argtypes, given)
+        for place, position in zip(places, before, strict=True):
+            builder.store(position, place)
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
         return cgutils.pack_array(builder, [first, builder.sub(end, slots)])

@@ -1,0 +1,252 @@
+"""A function that is run again in the sweep: its arguments are kept in the place of its statements.
+
+On the tape a call of it is one record, whose pullback calls the function once more, writes that call's
+statements where the sweep has been, and sweeps over these.
+"""
+
+from functools import partial
+
+from numba import types
+
+from numgrad.drivers import chunks
+from numgrad.drivers.overloads import chosen
+from numgrad.drivers.reverse.contraction import product_function
+from numgrad.drivers.structure import (
+    FLOATING,
+    argument,
+    is_number,
+    leaves,
+    mapped,
+    rebuilt,
+    source_of,
+    structure_of,
+)
+from numgrad.numbers.carrier import carrier_in, is_active, is_complex, number_of
+from numgrad.numbers.dual import parts
+from numgrad.numbers.tape import keeping
+from numgrad.numbers.tape.records import begin_record, end_record
+from numgrad.numbers.tape.sweeping import streams_of
+from numgrad.targets.options import internal_njit
+from numgrad.twin.callees import DRIVERS
+from numgrad.twin.inference import signature_of
+from numgrad.twin.source import Body, function_of
+from numgrad.twin.twin import twin_of
+
+
+HELPERS = {
+    name: getattr(keeping, name)
+    for name in (
+        "fill_kept give_array give_number indices_in keep_array keep_number keep_shape kept noded "
+        "set_nodes take_adjoints take_number values_in"
+    ).split()
+}
+
+
+class Again:
+    """The record of a call of a function with arguments of some types."""
+
+    def __init__(self, function, kinds, node):
+        self.function, self.kinds, self.node = function, kinds, node
+        self.name = function.py_func.__name__
+        self.lines, self.names = [], {"node": node, "function": self._of_values()}
+        self.leaves = [
+            leaf for k, kind in enumerate(kinds) for leaf in self._leaves_of(argument(k), kind)
+        ]
+        self.by = tuple(k for k, kind in enumerate(kinds) if carrier_in(kind) is not None)
+        rebuild = partial(self._value, count=iter(range(len(self.leaves))))
+        pairs = [rebuilt(argument(k), kind, rebuild, self._named) for k, kind in enumerate(kinds)]
+        self.values = [source for source, _ in pairs]
+        self.value_kinds = [kind for _, kind in pairs]
+        returned = signature_of(*chosen(self.names["function"], self.value_kinds)).return_type
+        self.returned = returned
+        self.outputs = structure_of("value", returned)
+        self._check_outputs()
+
+    def _of_values(self):
+        is_plain = not hasattr(self.node.value, "stored") or self.function in DRIVERS
+        return self.function if is_plain else twin_of(self.function)
+
+    def _leaves_of(self, expression, kind):
+        """The numbers and arrays of an argument; raise if there is anything else to be kept."""
+        if isinstance(kind, types.BaseTuple):
+            return [
+                leaf
+                for k, item in enumerate(kind.types)
+                for leaf in self._leaves_of(f"{expression}[{k}]", item)
+            ]
+        structure = structure_of(expression, kind)
+        if structure is not None and not is_complex(number_of(structure.element)):
+            return [structure]
+        if isinstance(kind, types.Dispatcher | types.NoneType | types.Literal):
+            return []
+        raise TypeError(
+            f"checkpoint of {self.name}: an argument is of type {kind}, and only real numbers, "
+            "arrays and tuples of these can be kept to run it again"
+        )
+
+    def _check_outputs(self):
+        found = leaves(self.outputs)
+        floating = [leaf for leaf in found if isinstance(number_of(leaf.element), FLOATING)]
+        are_real = not any(is_complex(number_of(leaf.element)) for leaf in found)
+        if not floating or len(found) != len(floating) or not are_real:
+            raise TypeError(
+                f"checkpoint of {self.name}: it returns {self.returned}, and must return real "
+                "numbers, arrays of them, or a tuple of these"
+            )
+
+    def _named(self, thing, stem):
+        name = f"{stem}_{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    def _value(self, expression, kind, count):
+        """Return a leaf of an argument without its nodes: source and type."""
+        if structure_of(expression, kind) is None:
+            return expression, kind
+        name = f"v{next(count)}"
+        if not is_number(kind):
+            element = kind.dtype.value if is_active(kind.dtype, self.node) else kind.dtype
+            return name, types.Array(element, kind.ndim, "C")
+        return name, kind.value if is_active(kind, self.node) else kind
+
+    def add(self, *lines):
+        self.lines += lines
+
+    # While the tape is written
+
+    def record(self):
+        """The function of ``arguments`` that calls the function and records the call."""
+        self.lines = []
+        slots = ["0"]
+        for k, leaf in enumerate(self.leaves):
+            if leaf.is_array:
+                element = self._named(self._element(leaf), "element")
+                self.add(f"v{k} = values_in(node, {leaf.expression}, {element})")
+                slots.append(f"{leaf.kind.ndim} + v{k}.size")
+            else:
+                self.add(f"v{k} = value_at(node, {leaf.expression})")
+                slots.append("1")
+        self.add(f"value = function({', '.join(self.values)})")
+        results = ["0"]
+        for output in leaves(self.outputs):
+            results.append(f"{output.expression}.size" if output.is_array else "1")
+            slots.append(str(output.kind.ndim if output.is_array else 0))
+        self.add(
+            f"results = {' + '.join(results)}",
+            f"places = begin_record(node, {' + '.join(slots)}, results)",
+            "streams, slot, index = streams_of(node), places[0], places[1]",
+        )
+        for leaf in self.leaves:
+            keep = "keep_array" if leaf.is_array else "keep_number"
+            self.add(f"slot = {keep}(node, streams, slot, {leaf.expression})")
+        nodes = {}
+        for k, output in enumerate(leaves(self.outputs)):
+            nodes[output] = f"n{k}"
+            if output.is_array:
+                element = self._named(self.node.with_value(output.element), "element")
+                self.add(
+                    f"slot = keep_shape(node, streams, slot, {output.expression}.shape)",
+                    f"n{k} = allocate({output.expression}.shape, {element})",
+                    f"set_nodes(node, index, {output.expression}, n{k})",
+                    f"index += {output.expression}.size",
+                )
+            else:
+                typed = self._named(self.node.with_value(output.element), "element")
+                self.add(f"n{k} = noded({typed}, {output.expression}, index)", "index += 1")
+        self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0))")
+        self.add(f"return {source_of(mapped(nodes.get, self.outputs))}")
+        names = self.names | HELPERS | {
+            "value_at": parts.value_at,
+            "begin_record": begin_record,
+            "end_record": end_record,
+            "streams_of": streams_of,
+            "allocate": chunks.allocate,
+            "pullback": self.pullback(),
+        }
+        lines, self.lines = self.lines, []
+        return internal_njit(function_of("record", "arguments", Body(lines, names)))
+
+    def _element(self, leaf):
+        return leaf.element.value if is_active(leaf.element, self.node) else leaf.element
+
+    # In the sweep
+
+    def pullback(self):
+        """The function that runs the function again and hands adjoints back."""
+        before, self.lines = self.lines, []
+        self.add(
+            "streams = streams_of(node)",
+            "slot = end - int64(indices_in(node, streams, end - 1, 1)[0])",
+        )
+        for k, leaf in enumerate(self.leaves):
+            self._restore(f"v{k}", leaf, self._element(leaf))
+        cotangents = {}
+        index = "first"
+        for k, output in enumerate(leaves(self.outputs)):
+            cotangents[output] = f"c{k}"
+            element = self._named(output.element, "element")
+            if output.is_array:
+                self._shaped(f"c{k}", output, element)
+                self.add(f"take_adjoints(node, streams, {index}, c{k}, {element})")
+                index += f" + c{k}.size"
+            else:
+                self.add(f"c{k} = take_number(node, streams, {index}, {element})")
+                index += " + 1"
+        packed = source_of(mapped(cotangents.get, self.outputs))
+        self.add(f"_, products = run((None, {''.join(f'{v}, ' for v in self.values)}{packed}), None)")
+        self.add("streams = streams_of(node)")
+        for k, leaf in enumerate(self.leaves):
+            if is_active(leaf.element, self.node):
+                give = "give_array" if leaf.is_array else "give_number"
+                product = leaf.expression.replace("arguments", "products", 1)
+                self.add(f"{give}(node, streams, s{k}, {shifted(product)})")
+        run = product_function(
+            self.names["function"], self.value_kinds, self._cotangent_kind(), None, self.by
+        )
+        names = self.names | HELPERS | {
+            "streams_of": streams_of,
+            "allocate": chunks.allocate,
+            "int64": types.int64,
+            "run": run,
+        }
+        lines, self.lines = self.lines, before
+        function = function_of("pullback", "node, streams, end, first", Body(lines, names))
+        return internal_njit(function)
+
+    def _cotangent_kind(self):
+        def kind_of(leaf):
+            if not leaf.is_array:
+                return leaf.element
+            return types.Array(leaf.element, leaf.kind.ndim, "C")
+
+        return tuple_type(mapped(kind_of, self.outputs))
+
+    def _shaped(self, name, leaf, element):
+        """Allocate an array of the shape that was kept."""
+        shape = "".join(f"kept(node, streams, slot + {k}, length), " for k in range(leaf.kind.ndim))
+        self.names["length"] = types.intp
+        self.add(f"{name} = allocate(({shape}), {element})", f"slot += {leaf.kind.ndim}")
+
+    def _restore(self, name, leaf, element):
+        """Make an argument anew from its slots, which are taken down."""
+        k, typed = name[1:], self._named(element, "element")
+        if leaf.is_array:
+            self._shaped(name, leaf, typed)
+            self.add(f"s{k} = slot", f"fill_kept(node, streams, slot, {name}, {typed})")
+            self.add(f"slot += {name}.size")
+        else:
+            self.add(f"s{k} = slot", f"{name} = kept(node, streams, slot, {typed})", "slot += 1")
+
+
+def shifted(expression):
+    """The source of a product, whose positions are counted from 0."""
+    head, _, rest = expression.partition("[")
+    position, _, rest = rest.partition("]")
+    return f"{head}[{int(position) - 1}]{rest}"
+
+
+def tuple_type(structure):
+    """The type of nested tuples of types."""
+    if isinstance(structure, tuple):
+        return types.BaseTuple.from_types(tuple(map(tuple_type, structure)))
+    return structure
