@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from numba import types
-
 from numgrad.drivers.reverse.again import Again
 from numgrad.drivers.structure import argument
 from numgrad.drivers.transform import Transform

@@ -1,7 +1,7 @@
-"""A function that is run again in the sweep: its arguments are kept in the place of its statements.
+"""A function that is run again in the sweep: its arguments are kept, and not its statements.
 
-On the tape a call of it is one record, whose pullback calls the function once more, writes that call's
-statements where the sweep has been, and sweeps over these.
+On the tape a call of it is one record, whose pullback calls the function once more, writes that
+call's statements where the sweep has been, and sweeps over these.
 """
 
 from functools import partial
@@ -21,17 +21,16 @@ from numgrad.drivers.structure import (
     source_of,
     structure_of,
 )
-from numgrad.numbers.carrier import carrier_in, is_active, is_complex, number_of
+from numgrad.numbers.carrier import carrier_in, is_active, is_carrier, is_complex, number_of
 from numgrad.numbers.dual import parts
 from numgrad.numbers.tape import keeping
 from numgrad.numbers.tape.records import begin_record, end_record
-from numgrad.numbers.tape.sweeping import streams_of
+from numgrad.numbers.tape.sweeping import pullback_kinds, streams_of
 from numgrad.targets.options import internal_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.inference import signature_of
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of
-
 
 HELPERS = {
     name: getattr(keeping, name)
@@ -45,10 +44,12 @@ HELPERS = {
 class Again:
     """The record of a call of a function with arguments of some types."""
 
+    maker = "checkpoint"
+
     def __init__(self, function, kinds, node):
         self.function, self.kinds, self.node = function, kinds, node
         self.name = function.py_func.__name__
-        self.lines, self.names = [], {"node": node, "function": self._of_values()}
+        self.lines, self.names = [], {"node": node, "function": self._of_values(function)}
         self.leaves = [
             leaf for k, kind in enumerate(kinds) for leaf in self._leaves_of(argument(k), kind)
         ]
@@ -62,9 +63,10 @@ class Again:
         self.outputs = structure_of("value", returned)
         self._check_outputs()
 
-    def _of_values(self):
-        is_plain = not hasattr(self.node.value, "stored") or self.function in DRIVERS
-        return self.function if is_plain else twin_of(self.function)
+    def _of_values(self, function):
+        """Return a function as one of the values of nodes, which may be numbers of their own."""
+        is_plain = not is_carrier(self.node.value) or function in DRIVERS
+        return function if is_plain else twin_of(function)
 
     def _leaves_of(self, expression, kind):
         """The numbers and arrays of an argument; raise if there is anything else to be kept."""
@@ -80,7 +82,7 @@ class Again:
         if isinstance(kind, types.Dispatcher | types.NoneType | types.Literal):
             return []
         raise TypeError(
-            f"checkpoint of {self.name}: an argument is of type {kind}, and only real numbers, "
+            f"{self.maker} of {self.name}: an argument is of type {kind}, and only real numbers, "
             "arrays and tuples of these can be kept to run it again"
         )
 
@@ -90,7 +92,7 @@ class Again:
         are_real = not any(is_complex(number_of(leaf.element)) for leaf in found)
         if not floating or len(found) != len(floating) or not are_real:
             raise TypeError(
-                f"checkpoint of {self.name}: it returns {self.returned}, and must return real "
+                f"{self.maker} of {self.name}: it returns {self.returned}, and must return real "
                 "numbers, arrays of them, or a tuple of these"
             )
 
@@ -155,14 +157,18 @@ class Again:
                 self.add(f"n{k} = noded({typed}, {output.expression}, index)", "index += 1")
         self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0))")
         self.add(f"return {source_of(mapped(nodes.get, self.outputs))}")
-        names = self.names | HELPERS | {
-            "value_at": parts.value_at,
-            "begin_record": begin_record,
-            "end_record": end_record,
-            "streams_of": streams_of,
-            "allocate": chunks.allocate,
-            "pullback": self.pullback(),
-        }
+        names = (
+            self.names
+            | HELPERS
+            | {
+                "value_at": parts.value_at,
+                "begin_record": begin_record,
+                "end_record": end_record,
+                "streams_of": streams_of,
+                "allocate": chunks.allocate,
+                "pullback": self.pullback(),
+            }
+        )
         lines, self.lines = self.lines, []
         return internal_njit(function_of("record", "arguments", Body(lines, names)))
 
@@ -180,8 +186,42 @@ class Again:
         )
         for k, leaf in enumerate(self.leaves):
             self._restore(f"v{k}", leaf, self._element(leaf))
-        cotangents = {}
-        index = "first"
+        cotangents = self._take_cotangents()
+        packed = source_of(mapped(cotangents.get, self.outputs))
+        self.add(
+            f"_, products = run((None, {''.join(f'{v}, ' for v in self.values)}{packed}), None)"
+        )
+        self.add("streams = streams_of(node)")
+        for k, leaf in enumerate(self.leaves):
+            if is_active(leaf.element, self.node):
+                give = "give_array" if leaf.is_array else "give_number"
+                self.add(f"{give}(node, streams, s{k}, {self._product_of(leaf)})")
+        run = product_function(
+            self.names["function"], self.value_kinds, self._cotangent_kind(), None, self.by
+        )
+        names = (
+            self.names
+            | HELPERS
+            | {
+                "streams_of": streams_of,
+                "allocate": chunks.allocate,
+                "int64": types.int64,
+                "run": run,
+            }
+        )
+        lines, self.lines = self.lines, before
+        return self._compiled(lines, names)
+
+    def _compiled(self, lines, names):
+        """The pullback of some lines, compiled before Numba asks for it in the midst of typing."""
+        function = function_of("pullback", "node, streams, end, first", Body(lines, names))
+        function = internal_njit(function)
+        function.compile(pullback_kinds(self.node))
+        return function
+
+    def _take_cotangents(self):
+        """Take the adjoints of the results to variables; return their names."""
+        cotangents, index = {}, "first"
         for k, output in enumerate(leaves(self.outputs)):
             cotangents[output] = f"c{k}"
             element = self._named(output.element, "element")
@@ -192,26 +232,13 @@ class Again:
             else:
                 self.add(f"c{k} = take_number(node, streams, {index}, {element})")
                 index += " + 1"
-        packed = source_of(mapped(cotangents.get, self.outputs))
-        self.add(f"_, products = run((None, {''.join(f'{v}, ' for v in self.values)}{packed}), None)")
-        self.add("streams = streams_of(node)")
-        for k, leaf in enumerate(self.leaves):
-            if is_active(leaf.element, self.node):
-                give = "give_array" if leaf.is_array else "give_number"
-                product = leaf.expression.replace("arguments", "products", 1)
-                self.add(f"{give}(node, streams, s{k}, {shifted(product)})")
-        run = product_function(
-            self.names["function"], self.value_kinds, self._cotangent_kind(), None, self.by
-        )
-        names = self.names | HELPERS | {
-            "streams_of": streams_of,
-            "allocate": chunks.allocate,
-            "int64": types.int64,
-            "run": run,
-        }
-        lines, self.lines = self.lines, before
-        function = function_of("pullback", "node, streams, end, first", Body(lines, names))
-        return internal_njit(function)
+        return cotangents
+
+    def _product_of(self, leaf):
+        """The source of the product for a leaf: their positions are counted from 0."""
+        _, _, rest = leaf.expression.partition("[")
+        position, _, rest = rest.partition("]")
+        return f"products[{int(position) - 1}]{rest}"
 
     def _cotangent_kind(self):
         def kind_of(leaf):
@@ -236,13 +263,6 @@ class Again:
             self.add(f"slot += {name}.size")
         else:
             self.add(f"s{k} = slot", f"{name} = kept(node, streams, slot, {typed})", "slot += 1")
-
-
-def shifted(expression):
-    """The source of a product, whose positions are counted from 0."""
-    head, _, rest = expression.partition("[")
-    position, _, rest = rest.partition("]")
-    return f"{head}[{int(position) - 1}]{rest}"
 
 
 def tuple_type(structure):
