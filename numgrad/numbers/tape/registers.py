@@ -112,4 +112,4 @@ def _is_harmless(instruction: Any, known: set[str]) -> bool:
     name = getattr(instruction.callee, "name", "")
     if name in known or name == memory.threads.GET:
         return True
-    return name.startswith(HARMLESS) or ("." not in name and not name.startswith("_Z"))
+    return name.startswith(HARMLESS) or "." not in name and not name.startswith("_Z")

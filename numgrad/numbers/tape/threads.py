@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+
 SYMBOL = "numgrad.tapes"
 SIZES = 24  # partials have from one word to so many
 LIMIT, ALLOCATED, WANTED, DESTROY = range(SIZES, SIZES + 4)  # bytes, and an address
