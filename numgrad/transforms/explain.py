@@ -21,6 +21,7 @@ from numba.core.errors import NumbaError
 from numgrad.arrays.creation import METHODS, REPLACEMENTS
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import carrier_in, highest, is_carrier
+from numgrad.numbers.temporaries import claimed, identified
 from numgrad.rules.registry import TABLE
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
 from numgrad.twin.callees import DRIVERS
@@ -87,6 +88,10 @@ def html_of(section: Section) -> str:
     return f"<div>{title}<pre>{chr(10).join(rows)}</pre></div>"
 
 
+# Calls that give a number another name, or a sum its place: the first line tells nothing of it.
+OF_NO_LINE = (claimed, identified)
+
+
 @dataclass
 class Reading:
     """One compiled form of a function, read line by line."""
@@ -104,10 +109,13 @@ def reading_of(function: Any, compiled: Any) -> Reading:
         if statement.loc.filename != code.co_filename:  # of a function that Numba has inlined
             continue
         value = getattr(statement, "value", None)
+        is_call = isinstance(value, ir.Expr) and value.op == "call"
+        if is_call and getattr(typemap[value.func.name], "typing_key", None) in OF_NO_LINE:
+            continue
         if is_active(statement, value, typemap):
             is_parameter = isinstance(value, ir.Arg)
             reading.active.add(header_line(function) if is_parameter else statement.loc.line)
-        if isinstance(value, ir.Expr) and value.op == "call" and value in calltypes:
+        if is_call and value in calltypes:
             note_call(reading, statement.loc, typemap[value.func.name], calltypes[value])
     return reading
 

@@ -189,7 +189,7 @@ class Temporaries(Statements):
         """Let a sum have a place of its own from where the loop is entered."""
         phi = found.members[found.name].value
         for label, variable in found.starts:
-            self.block, self.loc = self.activity.ir.blocks[label], variable.loc
+            self.block, self.loc = self.activity.ir.blocks[label], found.members[found.name].loc
             kind, told = self._constant("carrier", self.carrier)
             func, named = self._constant("claimed", claimed)
             call = self.nodes.Expr.call(func, [kind, variable], (), self.loc)
