@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from numgrad.plotting import plot, plot_gradient
     from numgrad.rules.registry import rule
     from numgrad.tracer.trace import trace
+    from numgrad.transforms.checkpoint import checkpoint
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
     from numgrad.transforms.explain import explain
     from numgrad.transforms.grad import grad, value_and_grad
     from numgrad.transforms.hessian import hessian
     from numgrad.transforms.implicit import implicit_root
+    from numgrad.transforms.iterate import iterate
     from numgrad.transforms.jacobian import jacobian
     from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
@@ -35,6 +37,7 @@ _NAMES_IN = {
     "numgrad.fields.operators.gradient": ["gradient"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
+    "numgrad.transforms.checkpoint": ["checkpoint"],
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
     "numgrad.twin.errors": ["DifferentiationError"],
@@ -42,6 +45,7 @@ _NAMES_IN = {
     "numgrad.transforms.grad": ["grad", "value_and_grad"],
     "numgrad.transforms.hessian": ["hessian"],
     "numgrad.transforms.implicit": ["implicit_root"],
+    "numgrad.transforms.iterate": ["iterate"],
     "numgrad.transforms.jacobian": ["jacobian"],
     "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
@@ -54,6 +58,7 @@ __all__ = [
     "DifferentiationError",
     "Dual",
     "check_grad",
+    "checkpoint",
     "derivative",
     "explain",
     "grad",
@@ -61,6 +66,7 @@ __all__ = [
     "hessian",
     "hvp",
     "implicit_root",
+    "iterate",
     "jacobian",
     "jvp",
     "plot",

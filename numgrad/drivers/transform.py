@@ -25,6 +25,7 @@ from numgrad.caching import stamping
 from numgrad.caching.contents import describe
 from numgrad.drivers import progress
 from numgrad.drivers.written import draws, written_arguments
+from numgrad.numbers.temporaries import has_temporary
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED
@@ -300,6 +301,8 @@ class DriverCompiler(_FunctionCompiler):
         """Compile the derivative, and stamp it with its origins."""
         stamp = stamping.stamp_for(functions_in(self.transform))
         compiled = super()._compile_core(args, return_type)
+        if has_temporary(compiled.signature.return_type):
+            raise AssertionError(f"a temporary outlives {self.py_func.__name__}")
         attach(stamp, compiled)
         return compiled
 

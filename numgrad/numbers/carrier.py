@@ -280,6 +280,17 @@ def highest(argtypes):
     return max(found, key=lambda carrier: carrier.depth, default=None)
 
 
+def carriers_in(argtype):
+    """Find the carriers within a type, by their depth."""
+    if isinstance(argtype, types.BaseTuple):
+        return {depth: each for item in argtype.types for depth, each in carriers_in(item).items()}
+    found, carrier = {}, carrier_in(argtype)
+    while is_carrier(carrier):
+        found[carrier.depth] = carrier
+        carrier = carrier.value
+    return found
+
+
 def without_derivatives(argtype):
     """Find the type that one with carriers stands for: numbers, and what holds them."""
     if is_carrier(argtype):

@@ -24,6 +24,7 @@ from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import carrier_in, highest, is_carrier
 from numgrad.numbers.tape import memory, threads
+from numgrad.numbers.temporaries import claimed, identified
 from numgrad.rules.registry import TABLE
 from numgrad.transforms.callables import Mode
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
@@ -91,6 +92,10 @@ def html_of(section: Section) -> str:
     return f"<div>{title}<pre>{chr(10).join(rows)}</pre></div>"
 
 
+# Calls that give a number another name, or a sum its place: the first line tells nothing of it.
+OF_NO_LINE = (claimed, identified)
+
+
 @dataclass
 class Reading:
     """One compiled form of a function, read line by line."""
@@ -108,10 +113,13 @@ def reading_of(function: Any, compiled: Any) -> Reading:
         if statement.loc.filename != code.co_filename:  # of a function that Numba has inlined
             continue
         value = getattr(statement, "value", None)
+        is_call = isinstance(value, ir.Expr) and value.op == "call"
+        if is_call and getattr(typemap[value.func.name], "typing_key", None) in OF_NO_LINE:
+            continue
         if is_active(statement, value, typemap):
             is_parameter = isinstance(value, ir.Arg)
             reading.active.add(header_line(function) if is_parameter else statement.loc.line)
-        if isinstance(value, ir.Expr) and value.op == "call" and value in calltypes:
+        if is_call and value in calltypes:
             note_call(reading, statement.loc, typemap[value.func.name], calltypes[value])
     return reading
 

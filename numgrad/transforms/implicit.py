@@ -15,8 +15,16 @@ from numgrad.drivers.overloads import return_type
 from numgrad.drivers.structure import FLOATING, argument, leaves, rebuilt, structure_of
 from numgrad.drivers.transform import Transform, compiled, original_of, parameters_of
 from numgrad.drivers.written import written_arguments
-from numgrad.numbers.carrier import carrier_in, highest, is_carrier, is_complex, number_of
+from numgrad.numbers.carrier import (
+    carrier_in,
+    carriers_in,
+    highest,
+    is_carrier,
+    is_complex,
+    number_of,
+)
 from numgrad.numbers.conversions import set_primal
+from numgrad.numbers.temporaries import held
 from numgrad.rules.registry import primal
 from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.transforms.callables import P, R
@@ -85,7 +93,7 @@ class Lifting:
     def __init__(self, root, kinds):
         self.root = root
         self.kinds = kinds
-        self.levels = len(set().union(*map(depths_in, kinds)))
+        self.levels = len(set().union(*map(carriers_in, kinds)))
         residual = root.residual
         slopes: Any = jacobian(residual)  # a transform
         self.names = {
@@ -146,7 +154,9 @@ class Lifting:
         """Return the source of a root after one step, which is of the type of the residual."""
         if not isinstance(kind, types.Array):
             correct = self._name(corrected_number, "correct")
-            return f"{correct}({unknown}, slopes, {residual})"
+            corrected = f"{correct}({unknown}, slopes, {residual})"
+            is_temporary = is_carrier(kind) and kind.has_temporaries
+            return f"{self._name(held, 'held')}({corrected})" if is_temporary else corrected
         correct, element = self._name(corrected_array, "correct"), self._name(kind.dtype, "element")
         number = self._name(number_of(kind.dtype), "number")
         return f"{correct}({unknown}, slopes, {residual}, {element}, {number})"
@@ -199,17 +209,6 @@ class Lifting:
 def own(unknown):
     """Return the source of the root that a residual may have for its own."""
     return "x0.copy()" if isinstance(unknown, types.Array) else "x0"
-
-
-def depths_in(kind):
-    """Return the depths of all duals within a type."""
-    if isinstance(kind, types.BaseTuple):
-        return set().union(*map(depths_in, kind.types))
-    dual, depths = carrier_in(kind), set()
-    while is_carrier(dual):
-        depths.add(dual.depth)
-        dual = dual.value
-    return depths
 
 
 def element_of(kind):

@@ -19,6 +19,8 @@ from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import number_of, without_derivatives
+from numgrad.numbers.tape import threads
+from numgrad.numbers.tape.statements import FULL
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
@@ -81,7 +83,17 @@ class Jacobian(Transform):
             driver = self._by_size[arguments[self.settings[0]].size]
         except (KeyError, AttributeError, IndexError, TypeError):
             driver = self.driver_for(arguments)
-        return driver(*arguments, **keywords)
+        try:
+            return driver(*arguments, **keywords)
+        except MemoryError as error:
+            raise self.told(error) from None
+
+    def told(self, error):
+        """Return a MemoryError that tells of which function the tape would have been how large."""
+        if str(error) != FULL:
+            return error
+        wanted = threads.STATE[threads.WANTED]
+        return MemoryError(f"{self.label()}: {wanted:,} bytes; {FULL}")
 
     def driver_for(self, arguments):
         """Return the driver for the arguments of a call from Python."""

@@ -22,7 +22,7 @@ from numgrad.twin.inference import front_end, inferred_in_pass
 from numgrad.twin.plain import compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
-from numgrad.twin.temporaries import Temporaries, outliving
+from numgrad.twin.temporaries import Temporaries, are_unlike, outliving
 
 
 def calls_itself(function):
@@ -92,6 +92,8 @@ class CheckMemory(AnalysisPass):
         found = outliving(state.func_ir, state.typemap)
         if found is not None:
             raise AssertionError(f"a temporary outlives its operands in {found}")
+        if are_unlike(state.typemap.values()):
+            raise AssertionError(f"numbers of one depth are unlike in {state.func_id.func_name}")
         return False
 
 

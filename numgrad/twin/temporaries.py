@@ -16,7 +16,7 @@ from typing import Any
 from numba import types
 from numba.core.analysis import compute_cfg_from_blocks
 
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import carrier_in, carriers_in, is_carrier
 from numgrad.numbers.temporaries import (
     Identity,
     accumulated,
@@ -191,7 +191,7 @@ class Temporaries(Statements):
         """Let a sum have a place of its own from where the loop is entered."""
         phi = found.members[found.name].value
         for label, variable in found.starts:
-            self.block, self.loc = self.activity.ir.blocks[label], variable.loc
+            self.block, self.loc = self.activity.ir.blocks[label], found.members[found.name].loc
             kind, told = self._constant("carrier", self.carrier)
             func, named = self._constant("claimed", claimed)
             call = self.nodes.Expr.call(func, [kind, variable], (), self.loc)
@@ -303,3 +303,19 @@ def outliving(function_ir, typemap):
             if has_temporary(kind) and (is_loop_variable or not is_held):
                 return statement
     return None
+
+
+def are_unlike(argtypes):
+    """Whether numbers of one depth carry along values that carry something and such that don't.
+
+    It can't happen either. They would not have their places among each other.
+    """
+    depths_of_values = {}
+    for argtype in argtypes:
+        carrier = carrier_in(argtype)
+        while is_carrier(carrier):
+            if carrier.has_temporaries:
+                found = depths_of_values.setdefault(carrier.depth, set())
+                found.add(tuple(carriers_in(carrier.value)))
+            carrier = carrier.value
+    return any(len(found) > 1 for found in depths_of_values.values())

@@ -11,7 +11,7 @@ from numba import types
 from numgrad.drivers.forward.results import JacobianPasses, careful_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
-from numgrad.numbers.carrier import IMAG, REAL, number_of
+from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
 from numgrad.numbers.tape import linear, memory, nodes, products, sweeping  # noqa: F401 - records
 from numgrad.numbers.tape.type import NodeType
 
@@ -27,8 +27,24 @@ class ReversePasses(JacobianPasses):
         memory.register()
         return NodeType(self._value_type(), self._depth(careful=False))
 
+    def _value_type(self):
+        return self._joined(super()._value_type())
+
     def dual_of(self, element):
-        return NodeType(element, self.dual.depth)
+        return NodeType(self._joined(element), self.dual.depth)
+
+    def _joined(self, element):
+        """The type of values of one type, with all that any argument carries.
+
+        A tape is one of numbers of one size: what is computed with such arguments carries it too,
+        and has its place beside the inputs.
+        """
+        joined, found = number_of(element), {}
+        for kind in self.kinds:
+            found |= carriers_in(kind)
+        for _, carrier in sorted(found.items()):
+            joined = carrier.with_value(joined)
+        return joined
 
     def careful(self):
         """Derivatives that are nan are computed again in forward mode."""

@@ -1,6 +1,7 @@
 """Nodes in compiled code: how one is made and taken apart."""
 
 from numba import types
+from numba.core.errors import NumbaTypeError
 from numba.extending import box, intrinsic
 
 from numgrad.numbers.carrier import REAL, is_active, primal_of
@@ -39,6 +40,8 @@ def constant_node(typingctx, node, number):
 def index_of(typingctx, node, number, half):
     """Return an index of a number: of its real or imaginary part; 0 if it has no derivatives."""
     node = node.instance_type
+    if is_active(number, node) and number != number.stored:
+        raise NumbaTypeError(f"{number} is no node")
 
     def codegen(context, builder, sig, arguments):
         if not is_active(number, node):

@@ -16,7 +16,7 @@ from numgrad.numbers.tape import memory, registers, threads
 
 FULL = (
     "the tape of reverse mode would take more memory than numgrad.tape_limit allows: set another "
-    "limit, differentiate less at once, or use mode='forward'"
+    "limit, or run parts again instead of recording them, by numgrad.checkpoint or numgrad.iterate"
 )
 
 

@@ -1,11 +1,16 @@
 """Reverse mode against forward mode, and both against differences."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 from numpy.testing import assert_allclose
 
 import numgrad
+from numgrad.numbers.tape import sweeping, threads
+from numgrad.numbers.tape.type import NodeType
 from tests.drivers.reverse import programs
 from tests.twin.lines import differences
 
@@ -28,3 +33,258 @@ def test_as_forward_and_as_differences(some):
         for k, (name, function) in enumerate(some.items()):
             assert_allclose(found[k], expected[k], 1e-12, 1e-12, err_msg=name)
             assert_allclose(found[k], differences(function, x), 1e-6, 1e-6, err_msg=name)
+
+
+def both(transform, f, *arguments, **settings):
+    """Return what reverse and forward mode compute."""
+    return (transform(f, mode=mode, **settings)(*arguments) for mode in ("reverse", "forward"))
+
+
+# Derivatives of derivatives
+
+
+def cubic(x, a):
+    return x**3 * a
+
+
+def shifted(y, x):
+    return x * y + y * y
+
+
+slopes = {mode: numgrad.grad(cubic, mode=mode) for mode in ("reverse", "forward")}
+slopes_by_y = {mode: numgrad.grad(shifted, mode=mode) for mode in ("reverse", "forward")}
+
+
+def interleaved(mode):
+    """Return a function in which derivatives are taken at constants, and at what is active."""
+    slope, slope_by_y = slopes[mode], slopes_by_y[mode]
+
+    def f(x):
+        constant = x[0] * slope(2.0, 3.0)
+        active = slope(x[1], x[0])
+        confused = x[2] * slope_by_y(1.0, x[2])
+        return constant * active + confused * slope(x[0] * x[1], 2.0)
+
+    return njit(f)
+
+
+def interleaved_by_hand(x):
+    constant, active, confused = x[0] * 36.0, 3.0 * x[1] ** 2 * x[0], x[2] * (x[2] + 2.0)
+    return constant * active + confused * 6.0 * (x[0] * x[1]) ** 2
+
+
+@pytest.mark.parametrize("inner", ["reverse", "forward"])
+@pytest.mark.parametrize("outer", ["reverse", "forward"])
+def test_interleaved(outer, inner):
+    x = POINTS[0]
+    f = interleaved(inner)
+    assert_allclose(f(x), interleaved_by_hand(x), 1e-14)
+    found = numgrad.grad(f, mode=outer)(x)
+    assert_allclose(found, differences(interleaved_by_hand, x), 1e-7)
+
+
+def coupled(x):
+    s = 0.0
+    for i in range(x.size):
+        s += x[i] * x[i - 1] ** 2
+    return np.exp(0.1 * s) * x[0] + s**2
+
+
+def nested(modes):
+    """Return the derivative of the derivative, the innermost mode last."""
+    f = njit(coupled)
+    for k, mode in enumerate(reversed(modes)):
+        f = (numgrad.jacobian if k else numgrad.grad)(f, mode=mode)
+    return f
+
+
+SECOND = [("reverse", "reverse"), ("forward", "reverse"), ("reverse", "forward")]
+
+
+@pytest.mark.parametrize("modes", SECOND, ids=" over ".join)
+def test_second_order(modes):
+    x = POINTS[0]
+    expected = nested(("forward", "forward"))(x)
+    assert_allclose(nested(modes)(x), expected, 1e-12, 1e-12)
+
+
+def test_third_order():
+    x = POINTS[0][:3]
+    expected = nested(("forward",) * 3)(x)
+    for modes in (("reverse",) * 3, ("reverse", "forward", "reverse")):
+        assert_allclose(nested(modes)(x), expected, 1e-12, 1e-12, err_msg=str(modes))
+
+
+# Kinds of numbers and of arguments
+
+
+def not_holomorphic(z):
+    w = z
+    for _ in range(3):
+        w = w * np.conj(z) + abs(w) * z.imag
+    return w
+
+
+def test_complex_functions():
+    z = np.array([0.3 + 0.4j, -0.7 + 0.2j])
+    inner = njit(not_holomorphic)
+    real = njit(lambda z: inner(z[0]).real * abs(z[1]) + inner(z[1]).imag)
+    found, expected = both(numgrad.grad, real, z)
+    assert_allclose(found, expected, 1e-12, 1e-12)
+    of_parts = njit(lambda p: inner(complex(p[0], p[1])))
+    found, expected = both(numgrad.jacobian, of_parts, np.array([0.3, 0.4]))
+    assert found.dtype == np.complex128
+    assert_allclose(found, expected, 1e-12, 1e-12)
+    step = 1e-6
+    for k, unit in enumerate(np.eye(2)):
+        p, h = np.array([0.3, 0.4]), step * unit
+        difference = (of_parts.py_func(p + h) - of_parts.py_func(p - h)) / (2.0 * step)
+        assert_allclose(found[k], difference, 1e-8)
+
+
+def test_tuples():
+    def f(pair, y, n):
+        (a, b), k = pair, 0
+        while k < n:
+            a, b = a * b[0] + y, b * a
+            k += 1
+        return a * y, (b * y, n), b.sum() > 0.0
+
+    arguments = (1.5, np.array([0.5, 2.0])), 0.7, 3
+    found, expected = both(numgrad.jacobian, njit(f), *arguments, argnums=(0, 1))
+    flat = [np.concatenate([np.ravel(x) for x in leaves(each)]) for each in (found, expected)]
+    assert_allclose(*flat, 1e-12)
+    assert len(flat[0]) == 3 + 1 + 2 * 3 + 2
+
+
+def leaves(tree):
+    if isinstance(tree, tuple):
+        return [leaf for each in tree for leaf in leaves(each)]
+    return [] if tree is None else [tree]
+
+
+def test_single_precision():
+    def f(x):
+        s, y = x[0], x[1]
+        for i in range(x.size):
+            s += x[i] * x[i - 1]
+            y = np.sin(y) * s
+        return s * y
+
+    f = njit(f)
+    found, expected = both(numgrad.grad, f, POINTS[0].astype(np.float32))
+    assert found.dtype == np.float32
+    assert_allclose(found, expected, 1e-5)
+    assert_allclose(found, numgrad.grad(f, mode="forward")(POINTS[0]), 1e-5)
+
+
+def relax(x, out, rounds):
+    """Write to both arrays."""
+    out[:] = x
+    for _ in range(rounds):
+        for i in range(out.size):
+            out[i] = 0.5 * (out[i - 1] + x[i] * out[i])
+        x[0] *= 1.1
+
+
+def test_functions_that_write_their_arguments():
+    found, outs, xs = {}, {}, {}
+    for mode in ("reverse", "forward"):
+        xs[mode], outs[mode] = POINTS[0].copy(), np.zeros(4)
+        derive = numgrad.jacobian(njit(relax), out_argnum=1, mode=mode)
+        found[mode] = derive(xs[mode], outs[mode], 3)
+    assert_allclose(found["reverse"], found["forward"], 1e-12)
+    expected_x, expected_out = POINTS[0].copy(), np.zeros(4)
+    relax(expected_x, expected_out, 3)
+    for mode in ("reverse", "forward"):
+        assert_allclose(xs[mode], expected_x, 1e-15)
+        assert_allclose(outs[mode], expected_out, 1e-15)
+
+
+# The tape
+
+
+NODE = NodeType(types.float64, 1)
+
+
+@njit
+def counters():
+    """Return how many statements and leaves there are on the tape of the thread."""
+    before = sweeping.open_tape(NODE, 0)
+    sweeping.close_tape(NODE, before)
+    return before
+
+
+def raises_late(x, limit):
+    total, y = 0.0, 1.0
+    for i in range(x.size):
+        total += x[i] ** 2
+        y *= np.sin(x[i])
+    if total > limit:
+        raise ValueError("too long")
+    return total + y
+
+
+def test_calls_that_raise_leave_the_tape_as_it_was():
+    derive = numgrad.grad(njit(raises_late), mode="reverse")
+    within = njit(lambda x, limit: x[0] * derive(x, limit)[1])
+    outer = numgrad.grad(within, mode="reverse")
+    x = np.linspace(0.5, 2.0, 500)
+    expected = derive(x, 1e9), outer(x, 1e9)
+    used, memory = counters(), threads.STATE[threads.ALLOCATED]
+    for _ in range(1000):
+        with pytest.raises(ValueError, match="too long"):
+            derive(x, 1.0)
+        with pytest.raises(ValueError, match="too long"):
+            outer(x, 1.0)
+    assert counters() == used == (1, 1)
+    assert threads.STATE[threads.ALLOCATED] == memory
+    assert (derive(x, 1e9) == expected[0]).all()
+    assert (outer(x, 1e9) == expected[1]).all()
+
+
+def test_caught_within_a_function():
+    """What was recorded before an error that the function catches has no part in the result."""
+    fails = njit(raises_late)
+
+    @njit
+    def f(x):
+        y = x[0] * x[1]
+        try:
+            y = y * fails(x, 1.0)
+        except Exception:
+            y = y * x[2]
+        return y * x[0]
+
+    found, expected = both(numgrad.grad, f, POINTS[0])
+    assert_allclose(found, expected, 1e-12)
+
+
+def test_threads_have_tapes_of_their_own():
+    some = {name: programs.SUMS[name] for name in ("plain_sum", "nested_loops", "copies")}
+    derive, wrong = numgrad.jacobian(all_of(some), mode="reverse"), []
+    points = np.random.default_rng(0).uniform(0.2, 2.0, (8, 4))
+    expected = [derive(x) for x in points]
+    before = threads.STATE[threads.ALLOCATED]
+
+    @njit(nogil=True)
+    def compare(x, expected):
+        count = 0
+        for _ in range(2000):
+            count += np.abs(derive(x) - expected).max() > 1e-12
+        return count
+
+    def work(k):
+        wrong.append(compare(points[k], expected[k]))
+
+    compare(points[0], expected[0])
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == [0] * 8
+    end = time.monotonic() + 10.0  # Python doesn't wait for what a thread leaves to the system
+    while threads.STATE[threads.ALLOCATED] != before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threads.STATE[threads.ALLOCATED] == before
