@@ -9,6 +9,7 @@ from typing import NamedTuple
 # and what tells a cache to compile anew
 NOT_FOR_USERS = {"AttributeError", "NotImplementedError", "RuntimeError in installation.py"}
 NOT_FOR_USERS |= {"NoDigestError", "StaleError", "AssertionError in pipeline.py"}
+NOT_FOR_USERS |= {"AssertionError in transform.py", "NumbaTypeError in nodes.py"}
 REASONS = {"refusal", "located"}  # functions that make a DifferentiationError of a reason
 
 

@@ -113,14 +113,14 @@ def reading_of(function: Any, compiled: Any) -> Reading:
         if statement.loc.filename != code.co_filename:  # of a function that Numba has inlined
             continue
         value = getattr(statement, "value", None)
-        is_call = isinstance(value, ir.Expr) and value.op == "call"
-        if is_call and getattr(typemap[value.func.name], "typing_key", None) in OF_NO_LINE:
+        called = value if isinstance(value, ir.Expr) and value.op == "call" else None
+        if called and getattr(typemap[called.func.name], "typing_key", None) in OF_NO_LINE:
             continue
         if is_active(statement, value, typemap):
             is_parameter = isinstance(value, ir.Arg)
             reading.active.add(header_line(function) if is_parameter else statement.loc.line)
-        if is_call and value in calltypes:
-            note_call(reading, statement.loc, typemap[value.func.name], calltypes[value])
+        if called and called in calltypes:
+            note_call(reading, statement.loc, typemap[called.func.name], calltypes[called])
     return reading
 
 

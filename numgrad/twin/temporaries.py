@@ -310,7 +310,7 @@ def are_unlike(argtypes):
 
     It can't happen either. They would not have their places among each other.
     """
-    depths_of_values = {}
+    depths_of_values: dict[int, Any] = {}
     for argtype in argtypes:
         carrier = carrier_in(argtype)
         while is_carrier(carrier):

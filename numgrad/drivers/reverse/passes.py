@@ -5,6 +5,7 @@ is as in forward mode (`numgrad.drivers.forward.results`).
 """
 
 from functools import partial
+from typing import Any
 
 from numba import types
 
@@ -39,7 +40,8 @@ class ReversePasses(JacobianPasses):
         A tape is one of numbers of one size: what is computed with such arguments carries it too,
         and has its place beside the inputs.
         """
-        joined, found = number_of(element), {}
+        joined = number_of(element)
+        found: dict[int, Any] = {}
         for kind in self.kinds:
             found |= carriers_in(kind)
         for _, carrier in sorted(found.items()):

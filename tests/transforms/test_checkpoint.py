@@ -1,0 +1,186 @@
+"""Functions that run again in the sweep, against the same without."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numgrad
+from numgrad.drivers.reverse.iterated import next_position
+from numgrad.numbers.tape import memory, threads
+
+U, RATE, X = np.linspace(0.1, 1.0, 5), 0.2, np.ones((2, 3))
+
+
+@njit
+def block(u, pair, count, x):
+    for _ in range(count):
+        u = u + pair[0] * np.sin(u) * pair[1] + 0.001 * np.sum(x)
+    return u, np.sum(u) * pair[0]
+
+
+@njit
+def several(u, rate, x):
+    total = 0.0
+    for _ in range(4):
+        u, number = block(u, (rate, 2.0 * rate), 10, x)
+        total += number
+    return np.sum(u**2) + total
+
+
+checkpointed = numgrad.checkpoint(block)
+
+
+@njit
+def several_checkpointed(u, rate, x):
+    total = 0.0
+    for _ in range(4):
+        u, number = checkpointed(u, (rate, 2.0 * rate), 10, x)
+        total += number
+    return np.sum(u**2) + total
+
+
+def test_the_same_with_fewer_statements():
+    assert several_checkpointed(U, RATE, X) == several(U, RATE, X)
+    for argnums in (0, (1, 2)):
+        expected = numgrad.grad(several, argnums, mode="reverse")(U, RATE, X)
+        many = threads.last_size(memory.LAST_STATEMENTS)
+        found = numgrad.grad(several_checkpointed, argnums, mode="reverse")(U, RATE, X)
+        assert threads.last_size(memory.LAST_STATEMENTS) < many / 2
+        pairs = zip(found, expected, strict=True) if argnums else [(found, expected)]
+        for got, wanted in pairs:
+            assert_allclose(got, wanted, rtol=1e-12)
+    forward = numgrad.grad(several_checkpointed, mode="forward")(U, RATE, X)
+    assert_allclose(forward, numgrad.grad(several, mode="forward")(U, RATE, X), rtol=1e-14)
+
+
+def test_second_order():
+    expected = numgrad.hessian(several, mode="forward")(U, RATE, X)
+    found = numgrad.hessian(several_checkpointed, mode="reverse")(U, RATE, X)
+    assert_allclose(found, expected, rtol=1e-11)
+
+
+def test_what_cannot_run_again():
+    @njit
+    def overwritten(u):
+        u[0] = 1.0
+        return u.sum()
+
+    @njit
+    def listed(u):
+        return [u[0]]
+
+    for function, message in ((overwritten, "may write"), (listed, "must return real numbers")):
+        again = numgrad.checkpoint(function)
+        with pytest.raises((TypeError, numgrad.DifferentiationError), match=message):
+            numgrad.grad(lambda u: again(u), mode="reverse")(U.copy())  # noqa: B023, PLW0108
+
+
+@njit
+def step(state, rate, x):
+    u, t = state
+    new = u.copy()
+    for i in range(1, u.size - 1):
+        new[i] += rate * (u[i - 1] - 2.0 * u[i] + u[i + 1]) * np.cos(t)
+    return new, t * 0.999 + 0.001 * u[1] + 0.0001 * x[0, 0]
+
+
+@njit
+def stepped(u, rate, x):
+    state = (u, rate * 2.0)
+    for _ in range(23):
+        state = step(state, rate, x)
+    return np.sum(state[0] ** 2) * state[1]
+
+
+def iterated(states):
+    repeated = numgrad.iterate(step, 23, states)
+
+    @njit
+    def f(u, rate, x):
+        u, t = repeated((u, rate * 2.0), rate, x)
+        return np.sum(u**2) * t
+
+    return f
+
+
+def test_every_number_of_states_gives_the_same_bits():
+    expected = numgrad.grad(stepped, (0, 1, 2), mode="forward")(U, RATE, X)
+    first = None
+    for states in (None, 1, 4, 23):
+        f = iterated(states)
+        assert f(U, RATE, X) == stepped(U, RATE, X)
+        found = numgrad.grad(f, (0, 1, 2), mode="reverse")(U, RATE, X)
+        for got, wanted in zip(found, expected, strict=True):
+            assert_allclose(got, wanted, rtol=1e-12, atol=1e-14)
+        first = first or found
+        for got, wanted in zip(found, first, strict=True):
+            assert_array_equal(got, wanted)
+
+
+def test_second_order_of_steps():
+    expected = numgrad.hessian(stepped, mode="forward")(U, RATE, X)
+    found = numgrad.hessian(iterated(None), mode="reverse")(U, RATE, X)
+    assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
+
+
+@njit
+def in_place(u, rate):
+    u[1:-1] = u[1:-1] + rate * (u[:-2] - 2.0 * u[1:-1] + u[2:])
+    return u
+
+
+def test_a_step_that_writes_to_its_state():
+    repeated, given = numgrad.iterate(in_place, 6), U.copy()
+    expected = U.copy()
+    for _ in range(6):
+        in_place(expected, RATE)
+    assert_array_equal(repeated(given, RATE), expected)
+    assert_array_equal(given, U)
+    gradient = numgrad.grad(lambda u: np.sum(repeated(u, RATE) ** 2), mode="reverse")(given)
+    assert_array_equal(given, U)
+    matrix = np.stack([repeated(row, RATE) for row in np.eye(5)], axis=1)  # it is linear
+    assert_allclose(gradient, 2.0 * matrix.T @ (matrix @ U), rtol=1e-13)
+
+
+def test_no_step_and_one():
+    for count in (0, 1):
+        repeated = numgrad.iterate(in_place, count)
+        matrix = np.stack([repeated(row, RATE) for row in np.eye(5)], axis=1)
+        gradient = numgrad.grad(lambda u: np.sum(repeated(u, RATE) ** 2), mode="reverse")(U)  # noqa: B023
+        assert_allclose(gradient, 2.0 * matrix.T @ (matrix @ U), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("steps", "states"), [(1000, 3), (1000, 12), (64, 6), (5, 5), (2, 2)])
+def test_revolve_computes_few_steps_again(steps, states):
+    """As few as the binomial coefficients allow: no step more than r times, C(s + r, s) >= n."""
+    repetitions, reach = 0, 1
+    while reach < steps:
+        repetitions += 1
+        reach = reach * (repetitions + states) // repetitions
+    positions, last, computed = [0], steps, np.zeros(steps, int)
+    while last > 0:
+        at = positions[-1]
+        while last - at > 1:
+            target = last - 1
+            if len(positions) < states:
+                target = next_position.py_func(at, last, states - len(positions) + 1)
+                assert at < target < last
+            computed[at:target] += 1
+            at = target
+            if len(positions) < states:
+                positions.append(at)
+        last -= 1
+        while positions and positions[-1] >= last:
+            positions.pop()
+    assert computed.max() <= repetitions
+
+
+def test_arguments_of_iterate():
+    for n, states, error in ((-1, None, ValueError), (2, 0, ValueError), (2.0, None, TypeError)):
+        with pytest.raises(error, match="iterate"):
+            numgrad.iterate(in_place, n, states)
+    with pytest.raises(TypeError, match="the state must be a float"):
+        numgrad.iterate(in_place, 2)(3, RATE)
+    with pytest.raises(TypeError, match="may write to its argument 1"):
+        numgrad.iterate(njit(lambda u, v: in_place(v, u)), 2)(RATE, U.copy())
