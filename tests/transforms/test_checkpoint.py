@@ -54,6 +54,7 @@ def test_the_same_with_fewer_statements():
     assert_allclose(forward, numgrad.grad(several, mode="forward")(U, RATE, X), rtol=1e-14)
 
 
+@pytest.mark.thorough
 def test_second_order():
     expected = numgrad.hessian(several, mode="forward")(U, RATE, X)
     found = numgrad.hessian(several_checkpointed, mode="reverse")(U, RATE, X)
@@ -107,7 +108,7 @@ def iterated(states):
 def test_every_number_of_states_gives_the_same_bits():
     expected = numgrad.grad(stepped, (0, 1, 2), mode="forward")(U, RATE, X)
     first = None
-    for states in (None, 1, 4, 23):
+    for states in (None, 1):
         f = iterated(states)
         assert f(U, RATE, X) == stepped(U, RATE, X)
         found = numgrad.grad(f, (0, 1, 2), mode="reverse")(U, RATE, X)
@@ -118,6 +119,7 @@ def test_every_number_of_states_gives_the_same_bits():
             assert_array_equal(got, wanted)
 
 
+@pytest.mark.thorough
 def test_second_order_of_steps():
     expected = numgrad.hessian(stepped, mode="forward")(U, RATE, X)
     found = numgrad.hessian(iterated(None), mode="reverse")(U, RATE, X)
