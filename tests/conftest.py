@@ -1,5 +1,7 @@
 """Settings of all tests."""
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 # The first example that needs a kernel waits for its compilation, so times say nothing.
@@ -7,6 +9,9 @@ settings.register_profile(
     "numgrad", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("numgrad")
+
+# Compilers make millions of small objects; a tenth of the time went to looking for dead ones.
+gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_configure(config):

@@ -196,7 +196,8 @@ assert right(0)
 
 
 @forks
-def test_fork_while_other_threads_ask_for_the_number_of_threads():
+@pytest.mark.parametrize("count", [100, pytest.param(300, marks=pytest.mark.thorough)])
+def test_fork_while_other_threads_ask_for_the_number_of_threads(count):
     # Numba takes locks to answer: a child that finds one taken waits for ever
     program = """
 from numgrad.targets.choose import thread_count
@@ -212,11 +213,11 @@ def ask():
 threads = [threading.Thread(target=ask) for _ in range(3)]
 for thread in threads:
     thread.start()
-for _ in range(300):
+for _ in range(COUNT):
     assert right_in_child(lambda: thread_count(1 << 20))
 stop.set()
 """
-    run(START + program, NUMBA_THREADING_LAYER="workqueue")
+    run(START + program.replace("COUNT", str(count)), NUMBA_THREADING_LAYER="workqueue")
 
 
 def test_pools_of_processes(layer, tmp_path):

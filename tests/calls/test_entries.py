@@ -75,13 +75,29 @@ SCALAR = [
 ]
 
 
+def a_share_of(cases):
+    """Return all cases; but for each third one they are thorough."""
+    for k, case in enumerate(cases):
+        marks = case.marks if k % 3 == 0 else (*case.marks, pytest.mark.thorough)
+        yield pytest.param(*case.values, id=case.id, marks=marks)
+
+
 @pytest.mark.parametrize(("function", "entry"), SCALAR)
-def test_as_in_python_at_first_and_second_order(function, entry):
+def test_as_in_python(function, entry):
+    check_order(1, function, entry)
+
+
+@pytest.mark.parametrize(("function", "entry"), list(a_share_of(SCALAR)))
+def test_as_in_python_at_second_order(function, entry):
+    # What kinks are made of is nan at second order, and not used where it is nan times 0.
+    if entry.name not in KINKS:
+        check_order(2, function, entry)
+
+
+def check_order(order, function, entry):
     wrapper = compiled(function, len(points(entry)[0]))
     # Contraction to fused multiply-adds rounds less often than Python does, in each term.
-    # What kinks are made of is nan at second order, and not used where it is nan times 0.
-    orders = (1,) if entry.name in KINKS else (1, 2)
-    for order, point in itertools.product(orders, points(entry)):
+    for point in points(entry):
         arguments = seeded(point, entry.name, order)
         result, expected = wrapper(*arguments), apply(entry, *arguments)
         assert_close(result, expected)
@@ -154,7 +170,12 @@ XX = Dual(Dual(1.7, (0.5, -2.0)), (Dual(3.0, (0.25, 1.0)),))
 
 @pytest.mark.parametrize(
     ("dual", "other"),
-    [*((X, c) for c in (2, 2.5, True, np.float32(1.5), np.int32(3), XX)), (XX, 2), (XX, XX)],
+    [
+        *((X, c) for c in (2, 2.5, np.int32(3), XX)),
+        (XX, 2),
+        *(pytest.param(X, c, marks=pytest.mark.thorough) for c in (True, np.float32(1.5))),
+        pytest.param(XX, XX, marks=pytest.mark.thorough),
+    ],
     ids=repr,
 )
 def test_constants_on_either_side(dual, other):
@@ -225,13 +246,24 @@ COMPLEX = {TABLE[f].name: TABLE[f].functions[0] for f in COMPLEX_TABLE}
 COMPLEX |= {name: next(f for f in TABLE if TABLE[f].name == name) for name in HOLOMORPHIC.split()}
 
 
-@pytest.mark.parametrize("name", sorted(set(COMPLEX) - {"cbrt"}))
+COMPLEX_NAMES = [pytest.param(name, id=name) for name in sorted(set(COMPLEX) - {"cbrt"})]
+
+
+@pytest.mark.parametrize("name", COMPLEX_NAMES)
 def test_complex_numbers(name):
+    check_complex(name, Z)
+
+
+@pytest.mark.parametrize("name", list(a_share_of(COMPLEX_NAMES)))
+def test_complex_numbers_at_second_order(name):
+    check_complex(name, Dual(Dual(0.6 + 0.7j, 1j), 1.0))
+
+
+def check_complex(name, z):
     function = COMPLEX[name]
     others = [0.5 - 1.1j][: TABLE[function].arity - 1]
     wrapper = compiled(function, 1 + len(others))
-    for z in (Z, Dual(Dual(0.6 + 0.7j, 1j), 1.0)):
-        assert_same(wrapper(z, *others), apply(TABLE[function], z, *others), 64)
+    assert_same(wrapper(z, *others), apply(TABLE[function], z, *others), 64)
 
 
 def test_complex_numbers_of_duals():
@@ -252,7 +284,13 @@ def test_complex_numbers_of_duals():
 # Powers
 
 
-@pytest.mark.parametrize("n", [*range(-5, 10), 31, 64, -100])
+LITERALS = [-100, -2, -1, 0, 1, 2, 3, 7, 31]
+MORE_LITERALS = [-5, -4, -3, 4, 5, 6, 8, 9, 64]
+
+
+@pytest.mark.parametrize(
+    "n", [*LITERALS, *(pytest.param(n, marks=pytest.mark.thorough) for n in MORE_LITERALS)]
+)
 def test_literal_powers(n):
     @numba.njit
     def power(x):

@@ -68,7 +68,9 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", ["python", "numpy", "fastmath", pytest.param("fast numpy", marks=pytest.mark.thorough)]
+)
 def test_divisions_by_zero(model):
     f = njit(**MODELS[model])(of_numbers)
     by_both = numgrad.derivative(f, argnums=(0, 1))
@@ -81,7 +83,7 @@ def test_divisions_by_zero(model):
                 assert outcome(derive, 2.0, y, which) == expected, which
 
 
-@pytest.mark.parametrize("model", ["python", "numpy"])
+@pytest.mark.parametrize("model", ["python", pytest.param("numpy", marks=pytest.mark.thorough)])
 def test_divisions_that_never_raise(model):
     f = njit(**MODELS[model])(of_numpy)
     assert outcome(f, 2.0, 0.0) is None
@@ -146,19 +148,19 @@ def test_powers_at_zero():
 # Exceptions made of numbers with derivatives
 
 
+@njit
+def parts(x):
+    y = 2.0 * x[0]
+    first = shown(y)
+    items = shown((y, 3, (x[1], "text")))
+    array = shown(x * 1.0)
+    listed = shown([y, x[1]])
+    return y, first + items[0] + items[2][0] + array.sum() + listed[1], items[1]
+
+
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_numbers_are_shown_without_derivatives(count):
     """What is raised, or printed, has the type and the values that it has in the function."""
-
-    @njit
-    def parts(x):
-        y = 2.0 * x[0]
-        first = shown(y)
-        items = shown((y, 3, (x[1], "text")))
-        array = shown(x * 1.0)
-        listed = shown([y, x[1]])
-        return y, first + items[0] + items[2][0] + array.sum() + listed[1], items[1]
-
     x = np.arange(1.0, 1.0 + max(2, count))
     _, total, three = numgrad.jacobian(parts)(x)
     assert total.tolist() == [0.0] * x.size

@@ -118,6 +118,7 @@ def test_nothing_is_allocated_with_out(allocations):
         assert_allclose(lines[6:], [v * v, 2.0 * x * v], rtol=1e-14)
 
 
+@pytest.mark.thorough
 def test_nothing_is_allocated_with_gaps_in_arrays(allocations):
     x, v, line, other = np.random.default_rng(0).random((4, 80))[:, ::2]
     baseline = allocations(with_gaps, x, v, line, other, 0)

@@ -4,6 +4,8 @@ The reference is a call of the function itself, and its derivative by 40 inputs,
 eight, beside that by two, one pass.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numba import njit, typed, types
@@ -146,8 +148,15 @@ WRITTEN = {
 }
 
 
+# Kept as the others are: by a copy of the container, of what is in it, or of the memory
+ALIKE = {"booleans", "typed list", "list of lists", "dictionary", "record"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.thorough if n in ALIKE else ()) for n in WRITTEN],
+)
 @pytest.mark.filterwarnings("ignore::numba.NumbaPendingDeprecationWarning")  # lists and sets
-@pytest.mark.parametrize("name", WRITTEN)
 def test_each_pass_begins_with_what_came(name):
     f, new = WRITTEN[name]
     expected, given = new(), new()
@@ -167,16 +176,23 @@ def overwrites(x, t, c):
 
 def test_one_pass_and_second_order():
     ones = np.where(np.arange(40) % 2, 1.0, 4.0)
+    gradient, hessian = numgrad.grad(overwrites), numgrad.hessian(overwrites)
     for n in (2, 40):
         left = np.where(np.arange(n) % 2, 1.0, 2.0) * MANY[:n]
         for take, expected in (
-            (numgrad.grad(overwrites), 2.0 * ones[:n] * MANY[:n]),
-            (numgrad.hessian(overwrites), np.diag(2.0 * ones[:n])),
+            (gradient, 2.0 * ones[:n] * MANY[:n]),
+            (hessian, np.diag(2.0 * ones[:n])),
         ):
             x, c = MANY[:n].copy(), np.zeros(1, np.int64)
             assert_allclose(take(x, 2.0, c), expected, rtol=1e-13)
             assert_array_equal(x, left)
             assert c[0] == 1
+
+
+@pytest.mark.thorough
+def test_along_a_direction_of_a_gradient():
+    ones = np.where(np.arange(40) % 2, 1.0, 4.0)
+    left = np.where(np.arange(40) % 2, 1.0, 2.0) * MANY
     x, c = MANY.copy(), np.zeros(1, np.int64)
     gradient = numgrad.grad(overwrites)
     _, along = numgrad.jvp(gradient, (x, 2.0, c), (np.ones(40), None, None))
@@ -320,14 +336,16 @@ POINTS = np.arange(1.0, 13.0).reshape(4, 3)
 LEFT = POINTS * [2.0, 1.0, 2.0]
 
 
+gradients = numgrad.vmap(numgrad.grad(scales), in_axes=(0, None))
+
+
 @pytest.mark.parametrize("count", [4, 6000])
 def test_every_item_is_mapped_once(count):
     points = np.tile(POINTS, (count // 4, 1))
     left = points * [2.0, 1.0, 2.0]
-    gradient = numgrad.vmap(numgrad.grad(scales), in_axes=(0, None))
     for out in (None, np.empty_like(points)):
         given = points.copy()
-        found = gradient(given, 2.0) if out is None else gradient(given, 2.0, out=out)
+        found = gradients(given, 2.0) if out is None else gradients(given, 2.0, out=out)
         assert_allclose(found, 2.0 * points * [4.0, 1.0, 4.0], rtol=1e-14)
         assert_array_equal(given, left)
 
@@ -350,21 +368,23 @@ def table_step(x, table):
     return x * x * table[0] + table[1]
 
 
+@cache
+def of_tables(jit):
+    """Return what derives or maps the function, and how its results depend on the points."""
+    slope = numgrad.derivative(table_step, jit=jit)
+    return (
+        (slope, lambda x: 2.0 * x),
+        (numgrad.vmap(table_step, in_axes=(0, None), jit=jit), lambda x: x * x),
+        (numgrad.vmap(slope, in_axes=(0, None), jit=jit), lambda x: 2.0 * x),
+    )
+
+
 @pytest.mark.parametrize(("count", "jit"), [(3, True), (40000, True), (3, False)])
 def test_whole_arguments_are_the_same_for_every_item(count, jit):
     x = np.linspace(1.0, 2.0, count)
-    for found, expected in (
-        (lambda table: numgrad.derivative(table_step, jit=jit)(x, table), 2.0 * x),
-        (lambda table: numgrad.vmap(table_step, in_axes=(0, None), jit=jit)(x, table), x * x),
-        (
-            lambda table: numgrad.vmap(
-                numgrad.derivative(table_step, jit=jit), in_axes=(0, None), jit=jit
-            )(x, table),
-            2.0 * x,
-        ),
-    ):
+    for take, expected in of_tables(jit):
         table = np.zeros(2)
-        assert_array_equal(found(table), expected)
+        assert_array_equal(take(x, table), expected(x))
         assert_array_equal(table, [1.0, 0.0])
 
 
@@ -387,7 +407,14 @@ def test_items_that_share_memory():
 # Roots
 
 
-def test_residuals_are_called_on_what_the_solver_left():
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (numgrad.grad, 0.25),
+        pytest.param(numgrad.hessian, -1 / 32, marks=pytest.mark.thorough),
+    ],
+)
+def test_residuals_are_called_on_what_the_solver_left(transform, expected):
     @njit
     def solve(p, work, count):
         count[0] += 1
@@ -403,24 +430,32 @@ def test_residuals_are_called_on_what_the_solver_left():
         return scale * (x * x - p[0] + 1.0)
 
     root = numgrad.implicit_root(solve, residual)
-    for take, expected in ((numgrad.grad, 0.25), (numgrad.hessian, -1 / 32)):
-        p, work, count = np.array([4.0]), np.zeros(2), np.zeros(1, np.int64)
-        assert_allclose(np.ravel(take(root)(p, work, count)), expected, rtol=1e-14)
-        assert p.tolist() == [4.0]
-        assert work.tolist() == [7.0, 0.0]
-        assert count[0] == 1
+    p, work, count = np.array([4.0]), np.zeros(2), np.zeros(1, np.int64)
+    assert_allclose(np.ravel(transform(root)(p, work, count)), expected, rtol=1e-14)
+    assert p.tolist() == [4.0]
+    assert work.tolist() == [7.0, 0.0]
+    assert count[0] == 1
+
+
+@njit
+def exchanged(a):
+    return np.array([a[0, 1], 2.0 * a[1, 0]])
+
+
+MATRICES = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 3.0], [2.0, 4.0]]).T
 
 
 def test_roots_of_transposed_matrices():
     """A solver reads a matrix in the layout that its caller has."""
-
-    @njit
-    def solve(a):
-        return np.array([a[0, 1], 2.0 * a[1, 0]])
-
-    root = numgrad.implicit_root(solve, njit(lambda x, a: x - np.array([a[0, 1], 2.0 * a[1, 0]])))
-    for a in (np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 3.0], [2.0, 4.0]]).T):
+    root = numgrad.implicit_root(exchanged, njit(lambda x, a: x - exchanged(a)))
+    for a in MATRICES:
         slopes = numgrad.jacobian(root)(a)
         assert slopes.reshape(2, 4).tolist() == [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]]
+
+
+@pytest.mark.thorough
+def test_roots_of_matrices_transposed_within():
+    root = numgrad.implicit_root(exchanged, njit(lambda x, a: x - exchanged(a)))
+    for a in MATRICES:
         through = numgrad.jacobian(lambda a: root(a.T))(a)
         assert through.reshape(2, 4).tolist() == [[0.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 0.0]]

@@ -93,29 +93,29 @@ def positive(memory):
     return a + a.T + 9.0 * np.eye(3)
 
 
-# The expressions: the first of each pair where layouts were wrong once or are decided by a rule of
-# their own, the second all others.
+# The expressions: the first of each pair where layouts are decided by a rule of their own, one of
+# each kind, the second all others.
 
 QUICK_C = """
 np.asarray(v); np.ascontiguousarray(v[0]); np.asfortranarray(row); a.T.ravel(); K[::-1].T + a
-np.add(v, w, o)
 """
 
 MORE_C = """
+np.add(v, w, o)
 np.ascontiguousarray(a); np.asfortranarray(a); np.asfortranarray(v); np.asfortranarray(v[0])
 np.copy(v[0]); K.T * v[0]; np.clip(v, 0.2, 0.6, o); a + b[::-1].T; row + p
 """
 
 QUICK_F = """
-np.asarray(a); np.asarray(a, np.float32); np.asfortranarray(a); np.copy(a); a.copy()
-np.zeros_like(c); np.full_like(a, v[0]); np.nan_to_num(a, copy=False); a.reshape(3, 3)
-np.where(a > 0.5, a, b); np.where(a > 0.5, a, K); np.where(True, a, b); np.clip(a, K, 2.0)
-np.clip(a, None, 0.6); np.round(a, 1); np.concatenate((a, K)); a @ K; np.divmod(a, b)[1]
-np.linalg.inv(h); np.linalg.solve(h, v[:3])
-a + b.T; a + b[::-1]; a + row; a + p; a * b + 1.0; a > b
+np.asarray(a); np.asarray(a, np.float32); np.copy(a); np.zeros_like(c)
+np.nan_to_num(a, copy=False); np.where(a > 0.5, a, b); a @ K; a + b.T; a + row; a * b + 1.0
 """
 
 MORE_F = """
+np.full_like(a, v[0]); np.clip(a, K, 2.0); np.concatenate((a, K)); np.linalg.inv(h); a.copy()
+np.asfortranarray(a); a.reshape(3, 3); np.where(a > 0.5, a, K); np.where(True, a, b)
+np.clip(a, None, 0.6); np.round(a, 1); np.divmod(a, b)[1]; np.linalg.solve(h, v[:3]); a + b[::-1]
+a + p; a > b
 np.linalg.qr(h)[0]; np.linalg.solve(h, b)
 np.asarray(c); np.asarray(e); np.asarray(a, np.float64); np.ascontiguousarray(a)
 np.ascontiguousarray(row); np.asarray_chkfinite(a); np.copy(c); np.copy(e); a.astype(np.float32)
@@ -134,12 +134,13 @@ a ** 2; np.exp(a) * b + row; np.floor(a); a[0]; a[:, 0]; a[:, i]; a[i]
 """
 
 QUICK_A = """
-np.asarray(v); np.ascontiguousarray(a); np.asfortranarray(a); np.copy(a); np.zeros_like(a)
-np.nan_to_num(v, copy=False); v.ravel(); np.clip(v, 0.2, 0.6, o); np.where(m, v, w); a + row
-np.trim_zeros(v); np.maximum(a, b); as_strided(v, (2,), (v.itemsize,))
+np.asarray(v); np.ascontiguousarray(a); np.asfortranarray(a); np.nan_to_num(v, copy=False)
+v.ravel(); np.clip(v, 0.2, 0.6, o); np.maximum(a, b); as_strided(v, (2,), (v.itemsize,))
 """
 
 MORE_A = """
+np.where(m, v, w); np.copy(a)
+np.zeros_like(a); np.trim_zeros(v); a + row
 np.asarray(a); np.asfortranarray(v); np.copy(v); a.astype(np.float32); np.empty_like(v)
 np.full_like(c, v[0]); np.ravel(a); v.flatten(); np.asarray_chkfinite(v); np.clip(v, 0.2, 0.6)
 np.sort(v); np.cumsum(v); a @ b; np.append(v, w); np.interp(v, s, s)

@@ -80,38 +80,47 @@ def compare(expressions, compiled, traced, **tolerances):
         assert_allclose(other, one, err_msg=expression, **tolerances)
 
 
-# Compiling takes the time; in plain Python all are also compared with differences, below and in
-# the tests of functions.
-MATRICES = [(matrices.function, matrices.LINES), (of_complex, COMPLEX)]
-
-
-@pytest.mark.parametrize(
-    ("make", "lines"),
-    [
-        *((make, lines[2::7]) for make, lines in MATRICES),
-        *(pytest.param(*each, marks=pytest.mark.thorough) for each in MATRICES),
-    ],
-    ids=["real", "complex", "all-real", "all-complex"],
-)
-def test_matrices(make, lines):
-    """First order against compiled code, second order against differences of the first."""
-    x, f = matrices.point(), make(lines)
-    compiled = numgrad.jacobian(njit(f))(x)
-    traced = numgrad.jacobian(f, jit=False)
-    compare(lines, compiled, traced(x), rtol=1e-9, atol=1e-9)
-    one, other = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 3, 3))
+def compare_at_second_order(lines, f, x, one, other, **tolerances):
+    """Compare derivatives in plain Python along two directions with differences of the first."""
 
     def slope(x):
         return numgrad.jvp(f, (x,), (one,), jit=False)[1]
 
     _, second = numgrad.jvp(slope, (x,), (other,), jit=False)
-    compare(
-        lines, matrices.slope(lambda s: slope(x + s * other), 1e-3), second, rtol=1e-6, atol=1e-6
+    compare(lines, matrices.slope(lambda s: slope(x + s * other), 1e-3), second, **tolerances)
+
+
+# Compiling takes the time: tests of the functions on arrays, where all are compiled at first order,
+# compare that with plain Python as well, and so do the thorough tests of the squares below.
+
+MATRICES = [(matrices.function, matrices.LINES), (of_complex, COMPLEX)]
+
+
+@pytest.mark.parametrize(("make", "lines"), MATRICES, ids=["real", "complex"])
+def test_matrices_at_second_order(make, lines):
+    """Against differences of the first, in plain Python."""
+    one, other = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 3, 3))
+    x, f = matrices.point(), make(lines)
+    compare_at_second_order(lines, f, x, one, other, rtol=1e-6, atol=1e-6)
+
+
+SOME = ["np.linalg.solve(c, c[0])"]
+
+
+@pytest.mark.parametrize(
+    "lines", [SOME, pytest.param(COMPLEX, marks=pytest.mark.thorough)], ids=["some", "all"]
+)
+def test_complex_matrices(lines):
+    x, f = matrices.point(), of_complex(lines)
+    one = np.random.default_rng(2).uniform(-1.0, 1.0, (3, 3))
+    compiled, traced = (
+        numgrad.jvp(g, (x,), (one,), jit=jit)[1] for g, jit in ((njit(f), True), (f, False))
     )
+    compare(lines, compiled, traced, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.thorough
-def test_matrices_at_second_order():
+def test_matrices_at_second_order_compiled():
     x, f = matrices.point(), matrices.function(matrices.LINES)
     one, other = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 3, 3))
     compiled = njit(f)
@@ -127,20 +136,26 @@ def test_matrices_at_second_order():
     compare(matrices.LINES, expected, second, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("shape", "lines"),
-    [
-        ((4,), statistics.EXPRESSIONS[1::2]),
-        ((4,), statistics.EXPRESSIONS[::2]),
-        *(pytest.param(*each, marks=pytest.mark.thorough) for each in arrays.groups(1)),
-    ],
-)
+ARRAYS = [((4,), statistics.EXPRESSIONS), *arrays.groups(1)]
+
+
+def squares(shape, lines):
+    """Return the arguments and the function of squares, since most functions are linear."""
+    return *arrays.arguments(shape), arrays.function([f"({each}) ** 2" for each in lines])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("shape", "lines"), ARRAYS)
 def test_arrays(shape, lines):
-    """Of squares, since most are linear: first order and second order, against compiled code."""
-    x, *constants = arrays.arguments(shape)
-    f = arrays.function([f"({each}) ** 2" for each in lines])
+    x, *constants, f = squares(shape, lines)
     compiled = numgrad.jacobian(njit(f))(x, *constants)
     compare(lines, compiled, numgrad.jacobian(f, jit=False)(x, *constants), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize(("shape", "lines"), ARRAYS)
+def test_arrays_at_second_order(shape, lines):
+    """Against differences of the first, in plain Python."""
+    x, *constants, f = squares(shape, lines)
     one, other = np.random.default_rng(3).uniform(-1.0, 1.0, (2, *shape))
 
     def slope(x):

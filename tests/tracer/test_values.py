@@ -10,7 +10,7 @@ import numgrad
 
 VECTORS = """
 np.sum(v); v[::-2].mean(); np.std(v); np.var(v[1::3]); v @ v; v[::-2] @ v[::2]; np.linalg.norm(v)
-np.convolve(v, v); np.add.reduceat(v, [0, 50]); np.average(v, weights=v); np.nanmean(v)
+np.convolve(v[:60], v[:60]); np.add.reduceat(v, [0, 50]); np.average(v, weights=v); np.nanmean(v)
 np.broadcast_to(v, (3, 131)).sum(); np.sum(v[:130].reshape(10, 13)[::-1, ::-3].T)
 np.sum([each for each in v]); np.mean([v[0], v[1], v[2]])
 np.lib.stride_tricks.sliding_window_view(v, 40).sum(); np.polyval(v[:5], v); np.trapezoid(v)

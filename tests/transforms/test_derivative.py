@@ -122,8 +122,15 @@ def test_branches_are_decided_by_the_value():
     assert numgrad.derivative(f)(1.0) == 1.0
 
 
-@pytest.mark.parametrize("jit", [True, False])
-@pytest.mark.parametrize("constant", [3, True, np.int32(3)])
+@pytest.mark.parametrize(
+    ("constant", "jit"),
+    [
+        *((constant, False) for constant in (3, True, np.int32(3))),
+        (True, True),
+        pytest.param(3, True, marks=pytest.mark.thorough),
+        pytest.param(np.int32(3), True, marks=pytest.mark.thorough),
+    ],
+)
 def test_whole_numbers_have_derivative_0(constant, jit):
     """Alone, as the result of a function of one; among others they have None, as in a Jacobian."""
 

@@ -228,6 +228,7 @@ def test_nested_derivative_of_captured_variable():
     assert numgrad.derivative(outer)(3.0) == 1.0
 
 
+@pytest.mark.thorough
 def test_gradient_of_gradient():
     @njit
     def length(x):

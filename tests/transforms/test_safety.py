@@ -1,8 +1,10 @@
 """Derivatives on Python threads and in forked processes, each a program of its own."""
 
+import os
+
 import pytest
 
-from tests.test_safety import forks, layer, run
+from tests.test_safety import layer, run
 
 __all__ = ["layer"]  # a fixture
 
@@ -48,8 +50,7 @@ def right_in_child():
 """
 
 
-def test_python_threads(layer):
-    program = """
+THREADS = """
 wrong = []
 
 def work():
@@ -66,33 +67,43 @@ assert right()
 assert not wrong, len(wrong)
 assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
 """
-    run(START + program, NUMBA_THREADING_LAYER=layer)
 
-
-@forks
-def test_fork(layer):
-    program = """
+FORK = """
 assert right()
 assert right_in_child()
 assert right()
 """
-    run(START + program, NUMBA_THREADING_LAYER=layer)
 
-
-@pytest.mark.parametrize("threads", ["1", "3"])
-def test_number_of_threads(threads):
-    run(START + "assert right()", NUMBA_NUM_THREADS=threads)
-
-
-def test_items_start_no_threads_of_their_own():
-    # large enough to be shared among threads by themselves: then only the items are
-    program = """
+# Items start no threads of their own: these are large enough to be shared among threads by
+# themselves, and then only the items are.
+ITEMS = """
 large = np.linspace(0.0, 1.0, 8_000).reshape(4, 2_000)
 assert np.array_equal(gradients(large), 2.0 * large)
+assert numba.threading_layer() == "workqueue"
+"""
+
+MORE_ITEMS = """
 stacked = points.reshape(2, 5_000, 6)
 assert np.array_equal(numgrad.vmap(gradients)(stacked), 2.0 * stacked)
 wide = np.stack([x, x])
 assert np.array_equal(numgrad.vmap(slope)(wide), slope(wide))
 assert numba.threading_layer() == "workqueue"
 """
-    run(START + program, NUMBA_THREADING_LAYER="workqueue")
+
+
+def test_forks_and_python_threads(layer):
+    """One program for all, since compiling takes the time."""
+    program = START + (FORK if hasattr(os, "fork") else "") + THREADS
+    if layer == "workqueue":
+        run(program + ITEMS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="3")
+    else:
+        run(program, NUMBA_THREADING_LAYER=layer)
+
+
+@pytest.mark.thorough
+def test_items_of_items_and_of_points():
+    run(START + MORE_ITEMS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="3")
+
+
+def test_one_thread():
+    run(START + "assert right()", NUMBA_NUM_THREADS="1")

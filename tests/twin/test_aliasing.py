@@ -83,40 +83,51 @@ def doubled(numbers):
 ALIASED = """
 u = np.zeros(2); a = next(iter((u, np.ones(2)))); a[0] = 2 * x[0]; y = u[0] + x[1]
 u = np.zeros((2, 2)); a, b = next(zip(u, u[::-1])); a[0] = x[0]; y = u[0, 0] + x[1]
-u = np.zeros((2, 2)); i, a = next(enumerate(u)); a[0] = x[0]; y = u[0, 0] + x[1]
-u = np.zeros(2); first((u, np.ones(2)))[0] = x[0]; y = u[0] + x[1]
 u = np.zeros(4); a = operator.getitem(u, slice(1, 3)); a[0] = 2 * x[0]; y = u[1] + x[1]
-u = np.zeros((2, 3)); a = getattr(u, "T"); a[2, 0] = 2 * x[0]; y = u[0, 2] + x[1]
 u = np.zeros(2); t = (u,) + (np.ones(2),); t[0][0] = 2 * x[0]; y = u[0] + x[1]
 u = np.zeros(2); w = np.ones(2); t = (u, w); write_both(x[0], *t); y = u[0] + w[0]
 u = np.zeros(2); a = second(1.0, u); a[0] = x[0]; y = u[0] * x[1]
 a = np.zeros(3); b = fill(a, x[0], 2); b[0] = x[1]; y = (a * a).sum()
 u = np.zeros(2); t = [np.ones(2), np.ones(2)]; t[0] = u; t[0][0] = 2 * x[0]; y = u[0] + x[1]
 u = np.zeros(2); d = {1: np.ones(2)}; d[2] = u; d[2][0] = 2 * x[0]; y = u[0] + x[1]
-u = np.zeros(2); a = [(1.0, np.ones(2))]; a[0] = (2.0, u); a[0][1][0] = x[0]; y = u[0] + x[1]
-u = np.zeros(2); a = [x * 1.0]; a[0] = u; a[0][0] = 7.0; y = u[0] * x[1] + x[0]
-u = np.zeros(2); t = [np.ones(2)]; t += [u]; t[1][0] = x[0]; y = u[0] + x[1]
 u = np.zeros(2); t = [np.ones(2)]; t.extend([u]); t[1][0] = x[0]; y = u[0] + x[1]
-u = np.zeros(2); t = [u]; s = t.copy(); s[0][0] = x[0]; y = u[0] + x[1]
 u = np.zeros(2); t = [u, u + 1]; s = t[:1]; s[0][0] = x[0]; y = u[0] + x[1]
-u = np.zeros(2); t = [u]; a = t.pop(); a[0] = x[0]; y = u[0] + x[1]
-u = np.zeros(2); d = {1: u}; e = d.copy(); e[1][0] = x[0]; y = u[0] + x[1]
 u = np.zeros(2); d = {1: u}; s = 0.0; y = x[1]; v = list(d.values())[0]; v[0] = x[0]; y += u[0]
 v = np.zeros(3); v[0] = x[0]; y = 0.0; t = (1.0, 2.0, v[0]); y = t[0] + t[2] * max(t)
 t = ((x[0], 1.0), (2.0, x[1])); y = max(t[0]) * min(t[1])
-l = doubled(np.array([1.0, 2.0])); l[0] = x[0]; y = l[0] * l[1]
 l = sorted([3.0, 2.0]); l[0] = x[0]; y = l[0] * l[1]
 a = np.zeros(4); a.flat[2] = x[0]; y = (a * a).sum() + x[1]
 a = np.floor(x); b = a[1:]; b[0] = x[1]; y = (a * a).sum() + x[0]
-a = np.round(x, 1) if x[0] > 9.0 else x * 2.0; a[1] = 3.0; y = (a * a).sum()
 y = np.trunc(x[2]) * x[0] + squares(x[0], 2.0, x[1])
 p = Pair(1.0, x) if x[0] > 0.0 else Pair(x[1], x); y = p.a * p.b[0]
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("start", range(0, len(ALIASED), 10))
-def test_lines(start):
-    lines, x = ALIASED[start : start + 10], X.copy()
+# More of the same kinds
+MORE_ALIASED = """
+u = np.zeros((2, 2)); i, a = next(enumerate(u)); a[0] = x[0]; y = u[0, 0] + x[1]
+u = np.zeros(2); first((u, np.ones(2)))[0] = x[0]; y = u[0] + x[1]
+u = np.zeros((2, 3)); a = getattr(u, "T"); a[2, 0] = 2 * x[0]; y = u[0, 2] + x[1]
+u = np.zeros(2); a = [(1.0, np.ones(2))]; a[0] = (2.0, u); a[0][1][0] = x[0]; y = u[0] + x[1]
+u = np.zeros(2); a = [x * 1.0]; a[0] = u; a[0][0] = 7.0; y = u[0] * x[1] + x[0]
+u = np.zeros(2); t = [np.ones(2)]; t += [u]; t[1][0] = x[0]; y = u[0] + x[1]
+u = np.zeros(2); t = [u]; s = t.copy(); s[0][0] = x[0]; y = u[0] + x[1]
+u = np.zeros(2); t = [u]; a = t.pop(); a[0] = x[0]; y = u[0] + x[1]
+u = np.zeros(2); d = {1: u}; e = d.copy(); e[1][0] = x[0]; y = u[0] + x[1]
+l = doubled(np.array([1.0, 2.0])); l[0] = x[0]; y = l[0] * l[1]
+a = np.round(x, 1) if x[0] > 9.0 else x * 2.0; a[1] = 3.0; y = (a * a).sum()
+""".strip().splitlines()
+
+
+def groups():
+    for lines, marks in ((ALIASED, ()), (MORE_ALIASED, pytest.mark.thorough)):
+        for start in range(0, len(lines), 12):
+            yield pytest.param(lines[start : start + 12], marks=marks)
+
+
+@pytest.mark.parametrize("lines", list(groups()))
+def test_lines(lines):
+    x = X.copy()
     f, each = program(lines, globals())
     gradients = numgrad.jacobian(f)(x)
     for line, gradient, alone in zip(lines, gradients, each, strict=True):
@@ -240,20 +251,25 @@ def test_object_mode_without_derivatives():
 
 
 WRITTEN = """
-operator.iadd(x, x); y = x.sum() ** 2
 a = next(iter((x, x))); a[0] *= x[1]; y = x.sum() ** 2
-t = [x]; s = t.copy(); s[0][0] *= x[1]; y = x.sum() ** 2
 t = [x * 2]; t[0] = x; t[0][0] *= x[1]; y = x.sum() ** 2
 by_closure(x, x[1] * x[0]); y = x.sum() ** 2
+""".strip().splitlines()
+MORE_WRITTEN = """
+operator.iadd(x, x); y = x.sum() ** 2
+t = [x]; s = t.copy(); s[0][0] *= x[1]; y = x.sum() ** 2
 write_second(1.0, x); y = x.sum() ** 2
 np.nan_to_num(x, copy=False); x[0] *= x[1]; y = x.sum() ** 2
 """.strip().splitlines()
 
 
-def test_arguments_written_under_other_names():
+@pytest.mark.parametrize(
+    "lines", [WRITTEN, pytest.param(MORE_WRITTEN, marks=pytest.mark.thorough)], ids=["some", "more"]
+)
+def test_arguments_written_under_other_names(lines):
     """In each pass they are what the caller left, and in the end what one call leaves."""
-    _, each = program(WRITTEN, globals())
-    for line, alone in zip(WRITTEN, each, strict=True):
+    _, each = program(lines, globals())
+    for line, alone in zip(lines, each, strict=True):
         x, left = np.linspace(0.1, 1.0, 40), np.linspace(0.1, 1.0, 40)
         gradient = numgrad.grad(njit(alone))(x)
         njit(alone)(left)

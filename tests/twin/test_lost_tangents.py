@@ -110,19 +110,11 @@ a = np.zeros(2); t = ((a, 1.0), 2.0); t[0][0][1] = x[0]; y = (a * a).sum() * t[1
 a = np.linspace(0, 1, 3); c = a.reshape(3, 1)[:, 0]; s = a.sum(); c[1] = x[0]; y = (a * a).sum() * s
 s = [np.zeros(2), np.ones(2)]; s[0][0] = x[0]; s[1][1] = x[1] ** 2; y = s[0].sum() * s[1].sum()
 s = [0.0] * 3; s[0] = x[0]; y = s[0] * s[0] + s[1]
-s = [0.0] + [1.0, 2.0]; s[0] = x[0]; y = s[0] * s[0] + s[1]
-m = [1.0, 2.0]; s = m.copy(); s[0] = x[0]; y = s[0] * s[0] + s[1] * m[1]
 m = [1.0 * i for i in range(3)]; m[1] = x[0]; m.append(x[1]); y = m[0] + m[1] ** 2 * m[3]
-m = List(); m.append(1.0); m[0] = x[0]; m.append(x[1]); y = m[0] ** 2 * m[1]
 m = List.empty_list(types.float64); m.append(x[0]); m.append(x[1]); y = m[0] ** 2 * m[1]
-m = List.empty_list(types.float64[:]); m.append(x * 2); y = (m[0] * m[0]).sum()
-d = {}; d[0] = 1.0; d[1] = x[0]; y = d[0] + d[1] ** 2
 d = Dict.empty(types.int64, types.float64); d[0] = x[0]; d[1] = x[1] ** 2; y = d[0] * d[1]
-d = {0: np.zeros(2), 1: np.ones(2)}; e = d[1]; e[0] = x[1]; y = (d[1] * d[1]).sum() + d[0][1]
 d = {x[0]: 2.0}; y = d[x[0]] * x[1]
 a = np.array([v * v for v in x]); y = a.sum()
-a = np.array([[x[i] * x[j] for i in range(3)] for j in range(3)]); y = (a * a).sum()
-a = np.array([2.0 * i for i in range(3)]); b = a[1:]; b[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); v = tail(a); v[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); write(a, x[0] * x[1]); y = (a * a).sum()
 v = allocated(x, 3); v[1] = x[0]; y = (v * v).sum()
@@ -131,30 +123,47 @@ a = np.zeros(3); v = Holder().piece(a); v[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); v = every_other(a); v[1] = x[0]; y = (a * a).sum()
 a = np.zeros(3); b = same(a); b[0] = x[0]; y = (a * a).sum()
 a = np.zeros(3); b, c = parts(a); b[0] = x[0]; c[2] = x[1]; y = (a * a).sum()
-s = List(); s.append(np.ones(3)); a = np.zeros(3); append_to(s, a); a[0] = x[0]; y = s[1].sum() ** 2
 a = np.zeros(3); product(x, 2.0, a); y = (a * a).sum()
-a = np.zeros((3, 3)); v = np.rot90(a); v[0, 0] = x[0]; y = (a * a).sum()
-a = np.ones(3); v = np.trim_zeros(a); v[0] = x[0]; y = (a * a).sum()
 a = np.ones(3); v = a.real; v[1] = x[0]; y = (a * a).sum() + v.sum()
-a = np.ones(3); v = np.real(a); v[1] = x[0]; y = (a * a).sum() + np.imag(x).sum()
 z = np.zeros(3, np.complex128); z[0] = x[0] + 1j * x[1]; y = z.real.sum() * np.imag(z)[0]
-a = np.zeros(3); np.clip(x, 0.0, 1.0, a); y = (a * a).sum()
 a = np.zeros((3, 3)); np.fill_diagonal(a, x[0] * x); y = (a * a).sum()
 y = (np.bincount(np.array([0, 1, 1]), weights=x) ** 2).sum()
 y = size(x[0]) * float(x[1]) * np.float64(x[2])
-y = x.astype(np.float64)[0] ** 2 * x.view(np.float64)[1]
 y = x[int(x[0])] * TABLE[int(x[1])]
 a = np.zeros(3); b = Holder().dot(a); b[0] = x[0]; y = (a * a).sum()
 n = int(x[2]); y = n * x[0] - np.int64(x[1]) * x[1]
 """
 
 
-LINES = KEPT.strip().splitlines()
+# More of the same kinds
+MORE_KEPT = """
+s = [0.0] + [1.0, 2.0]; s[0] = x[0]; y = s[0] * s[0] + s[1]
+m = [1.0, 2.0]; s = m.copy(); s[0] = x[0]; y = s[0] * s[0] + s[1] * m[1]
+m = List(); m.append(1.0); m[0] = x[0]; m.append(x[1]); y = m[0] ** 2 * m[1]
+m = List.empty_list(types.float64[:]); m.append(x * 2); y = (m[0] * m[0]).sum()
+d = {}; d[0] = 1.0; d[1] = x[0]; y = d[0] + d[1] ** 2
+d = {0: np.zeros(2), 1: np.ones(2)}; e = d[1]; e[0] = x[1]; y = (d[1] * d[1]).sum() + d[0][1]
+a = np.array([[x[i] * x[j] for i in range(3)] for j in range(3)]); y = (a * a).sum()
+a = np.array([2.0 * i for i in range(3)]); b = a[1:]; b[0] = x[0]; y = (a * a).sum()
+a = np.zeros((3, 3)); v = np.rot90(a); v[0, 0] = x[0]; y = (a * a).sum()
+a = np.ones(3); v = np.trim_zeros(a); v[0] = x[0]; y = (a * a).sum()
+a = np.ones(3); v = np.real(a); v[1] = x[0]; y = (a * a).sum() + np.imag(x).sum()
+s = List(); s.append(np.ones(3)); a = np.zeros(3); append_to(s, a); a[0] = x[0]; y = s[1].sum() ** 2
+a = np.zeros(3); np.clip(x, 0.0, 1.0, a); y = (a * a).sum()
+y = x.astype(np.float64)[0] ** 2 * x.view(np.float64)[1]
+"""
 
 
-@pytest.mark.parametrize("first", range(0, len(LINES), 10))
-def test_kept(first):
-    lines, x = LINES[first : first + 10], X.copy()
+def groups():
+    for text, marks in ((KEPT, ()), (MORE_KEPT, pytest.mark.thorough)):
+        lines = text.strip().splitlines()
+        for start in range(0, len(lines), 10):
+            yield pytest.param(lines[start : start + 10], marks=marks)
+
+
+@pytest.mark.parametrize("lines", list(groups()))
+def test_kept(lines):
+    x = X.copy()
     f, each = program(lines, globals())
     gradients = numgrad.jacobian(f)(x)
     for line, gradient, alone in zip(lines, gradients, each, strict=True):

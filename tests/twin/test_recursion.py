@@ -136,8 +136,13 @@ def product(a):
 def test_arrays():
     a = np.array([1.0, 2.0, 3.0])
     assert_allclose(numgrad.grad(squares)(a), 2.0 * a, rtol=1e-14)
-    assert_allclose(numgrad.hessian(squares)(a), 2.0 * np.eye(3), rtol=1e-14)
     assert_allclose(numgrad.grad(product)(a), [6.0, 3.0, 2.0], rtol=1e-14)
+
+
+@pytest.mark.thorough
+def test_arrays_at_second_order():
+    a = np.array([1.0, 2.0, 3.0])
+    assert_allclose(numgrad.hessian(squares)(a), 2.0 * np.eye(3), rtol=1e-14)
 
 
 @njit
@@ -153,6 +158,11 @@ def more(a, n):
 def test_arrays_of_functions_that_call_each_other():
     a = np.array([1.0, 2.0, 3.0])
     assert_allclose(numgrad.jacobian(ones_or_more)(a, 2), np.diag(2.0 * a), rtol=1e-14)
+
+
+@pytest.mark.thorough
+def test_arrays_of_the_other_of_two_functions():
+    a = np.array([1.0, 2.0, 3.0])
     assert_allclose(numgrad.jacobian(more)(a, 3), np.diag(3.0 * a * a), rtol=1e-14)
 
 

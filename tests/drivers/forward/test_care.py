@@ -128,20 +128,42 @@ def test_a_product_that_is_for_blas_alone():
 def test_along_directions():
     value, tangent = numgrad.jvp(squares, (POINT,), (np.array([0.0, 1.0, 1.0]),))
     assert (value, tangent) == (inf, 8.0)
-    _, tangents = numgrad.jvp(products, (POINT,), (np.array([0.0, 1.0, 0.0]),))
-    assert tangents[0] == 2.0
-    np.testing.assert_equal(tangents[2], [inf, 2.0, 3.0])
+
+
+@pytest.mark.thorough
+def test_along_a_direction_at_second_order():
     direction = np.array([1.0, 0.0, 2.0])
     np.testing.assert_equal(numgrad.hvp(squares, POINT, direction), 2.0 * direction)
 
 
+@pytest.mark.thorough
+def test_array_functions_along_a_direction():
+    _, tangents = numgrad.jvp(products, (POINT,), (np.array([0.0, 1.0, 0.0]),))
+    assert tangents[0] == 2.0
+    np.testing.assert_equal(tangents[2], [inf, 2.0, 3.0])
+
+
+@njit
+def of_second_order(x, which):
+    if which == 0:
+        return squares(x)
+    if which == 1:
+        return np.hypot(x[0], x[1])
+    return abs(x[0]) + x[1] ** 2
+
+
 def test_second_derivatives():
-    np.testing.assert_equal(numgrad.hessian(squares)(POINT), 2.0 * np.eye(3))
+    hessian = numgrad.hessian(of_second_order)
+    np.testing.assert_equal(hessian(POINT, 0), 2.0 * np.eye(3))
+    at_a_kink = hessian(np.zeros(3), 1)
+    assert np.isnan(at_a_kink[:2, :2]).all()
+    np.testing.assert_equal(hessian(np.zeros(3), 2), np.diag([nan, 2.0, 0.0]))
+
+
+@pytest.mark.thorough
+def test_a_jacobian_of_a_gradient():
     twice = numgrad.jacobian(numgrad.grad(squares))
     np.testing.assert_equal(twice(POINT), 2.0 * np.eye(3))
-    assert np.isnan(numgrad.hessian(njit(lambda x: np.hypot(x[0], x[1])))(np.zeros(2))).all()
-    kinked = njit(lambda x: abs(x[0]) + x[1] ** 2)
-    np.testing.assert_equal(numgrad.hessian(kinked)(np.zeros(2)), [[nan, 0.0], [0.0, 2.0]])
 
 
 @pytest.mark.thorough
@@ -162,6 +184,11 @@ def test_in_compiled_code():
     out = np.empty_like(points)
     assert each(points, out) == 0.0
     np.testing.assert_equal(out, 2.0 * points)
+
+
+@pytest.mark.thorough
+def test_items():
+    points = np.array([[inf, 1.0], [2.0, 3.0], [0.0, -inf]])
     np.testing.assert_equal(numgrad.vmap(numgrad.grad(squares))(points), 2.0 * points)
 
 
@@ -214,6 +241,13 @@ def test_all_that_is_written_is_as_the_caller_left_it(count):
     _, tangent = numgrad.jvp(counting, (x, counts, log, buffer), (ones, None, None, None))
     assert tangent == 4.0 * (count - 1)
     assert (counts[0], list(log), list(buffer)) == (1, [1.0], [2.0, 2.0])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("count", [2, 40])
+def test_all_that_is_written_at_second_order_is_as_the_caller_left_it(count):
+    x = np.ones(count)
+    x[0] = inf
     counts, log, buffer = np.zeros(2, np.int64), List.empty_list(types.float64), np.ones(2)
     hessian = numgrad.hessian(counting)(x, counts, log, buffer)
     np.testing.assert_equal(hessian, 4.0 * np.eye(count))

@@ -95,11 +95,16 @@ def test_memory_orders():
     f = rng.random((6, 7))
     same(all_axes(np.asfortranarray(f)), np.gradient(f))
     same(all_axes(f[::-1, ::2]), np.gradient(f[::-1, ::2]))
+
+
+@pytest.mark.thorough
+def test_read_only_and_broadcast():
+    f = rng.random((6, 7))
     same(all_axes(np.broadcast_to(f[:, :1], (6, 9))[::2]), np.gradient(np.repeat(f[::2, :1], 9, 1)))
 
 
 def test_read_only_and_empty():
-    f = rng.random((5, 3))
+    f = rng.random(5)
     f.flags.writeable = False
     same(all_axes(f), np.gradient(f))
     nothing, x = np.empty((0, 9)), np.sort(rng.random(9))
@@ -109,8 +114,14 @@ def test_read_only_and_empty():
     )
 
 
-@pytest.mark.parametrize("h", [0.1, 3, np.float32(0.3)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+SPACINGS = [(np.float32, 0.1), (np.float32, np.float32(0.3)), (np.float64, 3)]
+MORE_SPACINGS = [(np.float32, 3), (np.float64, 0.1), (np.float64, np.float32(0.3))]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "h"),
+    [*SPACINGS, *(pytest.param(*each, marks=pytest.mark.thorough) for each in MORE_SPACINGS)],
+)
 def test_scalar_spacing(dtype, h):
     f = rng.random(40).astype(dtype)
     # a float64 in compiled code can't be told from a Python float, and counts as one
@@ -138,6 +149,12 @@ def test_mixed_spacings_and_precisions():
     f = rng.random((6, 7)).astype(np.float32)
     x = np.sort(rng.random(7))
     same(two_spacings(f, 0.5, x), np.gradient(f, 0.5, x, edge_order=2))
+
+
+@pytest.mark.thorough
+def test_coordinates_in_two_precisions():
+    f = rng.random((6, 7)).astype(np.float32)
+    x = np.sort(rng.random(7))
     y = np.sort(rng.random(6)).astype(np.float32)
     same(two_spacings(f, y, x), np.gradient(f, y, x, edge_order=2))
 
@@ -152,12 +169,17 @@ def test_out():
     out = np.zeros_like(f)
     same(into(f, x, out), np.gradient(f, x, axis=0))
     same(out, np.gradient(f, x, axis=0))
-    strided = np.zeros((8, 10))[:, ::2]
-    into(f, x, strided)
-    same(strided, np.gradient(f, x, axis=0))
     both = np.zeros_like(f), np.zeros_like(f)
     into_both(f, both)
     same(both, np.gradient(f))
+
+
+@pytest.mark.thorough
+def test_out_with_gaps():
+    f, x = rng.random((8, 5)), np.sort(rng.random(8))
+    strided = np.zeros((8, 10))[:, ::2]
+    into(f, x, strided)
+    same(strided, np.gradient(f, x, axis=0))
 
 
 def test_out_that_does_not_fit_stays_as_it_is():

@@ -77,7 +77,10 @@ def test_every_shape(generator, shape):
 
 
 @pytest.mark.parametrize("edge_order", [1, 2])
-@pytest.mark.parametrize(("dtype", "x_dtype"), [("f8", "f8"), ("f4", "f4"), ("f4", "f8")])
+@pytest.mark.parametrize(
+    ("dtype", "x_dtype"),
+    [("f8", "f8"), ("f4", "f4"), pytest.param("f4", "f8", marks=pytest.mark.thorough)],
+)
 def test_coordinates(generator, dtype, x_dtype, edge_order):
     f = random_samples(generator, (6, 5), dtype)
     check(f, coordinates(generator, 6, x_dtype), axis=0, edge_order=edge_order)
