@@ -109,7 +109,9 @@ def _write(builder: Any, tapes: list[Any], instruction: Any) -> None:
 
 
 def _is_harmless(instruction: Any, known: set[str]) -> bool:
-    name = getattr(instruction.callee, "name", "")
+    if not isinstance(instruction.callee, ir.Function):  # an address, of anything
+        return False
+    name = instruction.callee.name
     if name in known or name == memory.threads.GET:
         return True
     return name.startswith(HARMLESS) or "." not in name and not name.startswith("_Z")
