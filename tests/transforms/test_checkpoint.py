@@ -74,7 +74,7 @@ def test_what_cannot_run_again():
     for function, message in ((overwritten, "may write"), (listed, "must return real numbers")):
         again = numgrad.checkpoint(function)
         with pytest.raises((TypeError, numgrad.DifferentiationError), match=message):
-            numgrad.grad(lambda u: again(u), mode="reverse")(U.copy())  # noqa: B023, PLW0108
+            numgrad.grad(lambda u: again(u), mode="reverse")(U.copy())  # noqa: B023
 
 
 @njit

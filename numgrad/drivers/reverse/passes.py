@@ -9,6 +9,7 @@ from typing import Any
 
 from numba import types
 
+from numgrad.drivers.forward.guarded import guarded
 from numgrad.drivers.forward.results import JacobianPasses, careful_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
@@ -137,12 +138,22 @@ class ReversePasses(JacobianPasses):
         for half in (REAL, IMAG)[: indices_of(output.element)]:
             index_of = f"{self.name(nodes.index_of, 'index_of')}({self.name(self.dual, 'node')}"
             self.add(f"result = {index_of}, {expression}, {half})", indent=indent)
-            sweep = self.tape_function("sweep_from")
-            self.add(f"{sweep}, result, start, end)", indent=indent)
+            self.add(self._sweep(), indent=indent)
             self.add(f"streams = {self.tape_function('streams_of')})", indent=indent)
             for result in results:
                 self._take(result, half, indent)
             self.add(f"{self.tape_function('clear')}, base, total)", indent=indent)
+
+    def _sweep(self):
+        """The source of a sweep.
+
+        It may raise: adjoints that carry something are written to a tape too, which may be full,
+        and records may call functions. Then adjoints must be 0 again for the next sweep.
+        """
+        sweep, node = self.name(sweeping.sweep_from, "sweep_from"), self.name(self.dual, "node")
+        undone = f"{self.name(sweeping.clear_all, 'clear_all')}, ({node}, base, end)"
+        guard = self.name(guarded, "guarded")
+        return f"{guard}({sweep}, (None, {node}, result, start, end), (), (), ({undone}))"
 
     def _take(self, result, half, indent):
         """Take the adjoints of an input to their place in a result."""

@@ -109,7 +109,7 @@ def _write(builder: Any, tapes: list[Any], instruction: Any) -> None:
 
 
 def _is_harmless(instruction: Any, known: set[str]) -> bool:
-    if not isinstance(instruction.callee, ir.Function):
+    if not isinstance(instruction.callee, ir.Function):  # an address, of anything
         return False
     name = instruction.callee.name
     if name in known or name == threads.GET:

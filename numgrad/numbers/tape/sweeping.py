@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numgrad.numbers.emitting import call_as
+from numgrad.numbers.emitting import call, call_as
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
 from numgrad.targets.options import internal_njit
@@ -283,3 +283,17 @@ def clear(node, first, count):
     take_adjoint(node, streams, 0)
     for k in range(count):
         take_adjoint(node, streams, first + k)
+
+
+@intrinsic
+def clear_all(typingctx, node, first, counters):
+    """Let all adjoints of a sweep be 0 that was broken off."""
+
+    def codegen(context, builder, sig, arguments):
+        node_class, first, counters = arguments
+        start = context.cast(builder, first, sig.args[1], types.int64)
+        count = builder.sub(builder.extract_value(counters, 0), start)
+        call(context, builder, clear, (node, types.int64, types.int64), [node_class, start, count])
+        return context.get_dummy_value()
+
+    return types.void(node, first, COUNTERS), codegen

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ def coupled(x):
     return np.exp(0.1 * s) * x[0] + s**2
 
 
+@cache
 def nested(modes):
     """Return the derivative of the derivative, the innermost mode last."""
     f = njit(coupled)
@@ -241,6 +243,23 @@ def test_calls_that_raise_leave_the_tape_as_it_was():
     assert threads.STATE[threads.ALLOCATED] == memory
     assert (derive(x, 1e9) == expected[0]).all()
     assert (outer(x, 1e9) == expected[1]).all()
+
+
+def test_tapes_that_are_full():
+    """Sweeps whose adjoints are numbers with derivatives may be broken off too."""
+    derive, x, failed = nested(("reverse", "reverse")), np.linspace(0.1, 0.6, 300), 0
+    expected, limit = derive(x), threads.STATE[threads.LIMIT]
+    for room in range(0, 1_000_000, 25_000):
+        threads.release()
+        threads.STATE[threads.LIMIT] = threads.STATE[threads.ALLOCATED] + room
+        try:
+            derive(x)
+        except MemoryError as error:
+            failed += "tape of reverse mode would take more" in str(error)
+        finally:
+            threads.STATE[threads.LIMIT] = limit
+        assert_allclose(derive(x), expected, 1e-13, err_msg=str(room))
+    assert 5 < failed < 40
 
 
 def test_caught_within_a_function():
