@@ -212,17 +212,15 @@ def check_tangent_shape(primal, tangent):
         raise ValueError("jvp: a tangent has not the shape of its primal")
 
 
-class Jvp(Transform):
-    """The value and the derivative along a direction, of primals and tangents."""
+class OfTuples(Transform):
+    """What is called with the primals in a tuple, and with something for them or the results."""
 
-    summary = "the value and the directional derivative"
-    with_value = True
+    second: str  # the name of the other argument
 
     def __init__(self, function):
         super().__init__(function)
-        self.parameters = list(
-            inspect.signature(lambda primals, tangents: None).parameters.values()
-        )
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.parameters = [inspect.Parameter(name, kind) for name in ("primals", self.second)]
 
     def written(self, kinds):
         """Whether the tuple of primals is written to: a derivative tells no more of them."""
@@ -230,6 +228,14 @@ class Jvp(Transform):
 
     def passed_on(self, kinds):
         return tuple(kinds[0])
+
+
+class Jvp(OfTuples):
+    """The value and the derivative along a direction, of primals and tangents."""
+
+    summary = "the value and the directional derivative"
+    second = "tangents"
+    with_value = True
 
     def implementation(self, kinds, out, hint):
         primals, tangents = kinds

@@ -1,6 +1,5 @@
 """``numgrad.vjp``: the transposed Jacobian times cotangents."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,30 +7,19 @@ from numba import types
 from numba.extending import overload
 
 from numgrad.drivers.reverse.contraction import has_derivatives, product_function
-from numgrad.drivers.transform import MAKERS, Transform, original_of
+from numgrad.drivers.transform import MAKERS, original_of
 from numgrad.targets import cuda_device
 from numgrad.transforms.callables import R
 from numgrad.transforms.made import is_traced, made, tracer
-from numgrad.transforms.products import as_tuple, check_jit, stored_by_tracer
+from numgrad.transforms.products import OfTuples, as_tuple, check_jit, stored_by_tracer
 from numgrad.twin.source import Body
 
 
-class Vjp(Transform):
+class Vjp(OfTuples):
     """The value and the transposed Jacobian times cotangents, of primals and cotangents."""
 
     summary = "the value and the product of cotangents with the Jacobian"
-
-    def __init__(self, function):
-        super().__init__(function)
-        header = inspect.signature(lambda primals, cotangents: None)
-        self.parameters = list(header.parameters.values())
-
-    def written(self, kinds):
-        """Whether the tuple of primals is written to: a derivative tells no more of them."""
-        return frozenset([0] if super().written(kinds) else [])
-
-    def passed_on(self, kinds):
-        return tuple(kinds[0])
+    second = "cotangents"
 
     def implementation(self, kinds, out, hint):
         primals, cotangents = kinds

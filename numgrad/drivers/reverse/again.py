@@ -180,12 +180,7 @@ class Again:
     def pullback(self):
         """The function that runs the function again and hands adjoints back."""
         before, self.lines = self.lines, []
-        self.add(
-            "streams = streams_of(node)",
-            "slot = end - int64(indices_in(node, streams, end - 1, 1)[0])",
-        )
-        for k, leaf in enumerate(self.leaves):
-            self._restore(f"v{k}", leaf, self._element(leaf))
+        self._restore_all()
         cotangents = self._take_cotangents()
         packed = source_of(mapped(cotangents.get, self.outputs))
         self.add(
@@ -253,6 +248,15 @@ class Again:
         shape = "".join(f"kept(node, streams, slot + {k}, length), " for k in range(leaf.kind.ndim))
         self.names["length"] = types.intp
         self.add(f"{name} = allocate(({shape}), {element})", f"slot += {leaf.kind.ndim}")
+
+    def _restore_all(self, name_of="v{}".format):
+        """Make all arguments anew, under names by their numbers."""
+        self.add(
+            "streams = streams_of(node)",
+            "slot = end - int64(indices_in(node, streams, end - 1, 1)[0])",
+        )
+        for k, leaf in enumerate(self.leaves):
+            self._restore(name_of(k), leaf, self._element(leaf))
 
     def _restore(self, name, leaf, element):
         """Make an argument anew from its slots, which are taken down."""

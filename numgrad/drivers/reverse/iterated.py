@@ -65,13 +65,7 @@ class Iterated(Again):
     def pullback(self):
         """The function that goes back step by step and hands adjoints back."""
         before, self.lines = self.lines, []
-        self.add(
-            "streams = streams_of(node)",
-            "slot = end - int64(indices_in(node, streams, end - 1, 1)[0])",
-        )
-        for k, leaf in enumerate(self.leaves):
-            name = "i" if k < len(self.state) else "v"
-            self._restore(f"{name}{k}", leaf, self._element(leaf))
+        self._restore_all(lambda k: f"{'i' if k < len(self.state) else 'v'}{k}")
         self._take_cotangents()
         self._prepare()
         self._go_back()
