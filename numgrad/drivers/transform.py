@@ -25,6 +25,7 @@ from numgrad.caching import stamping
 from numgrad.caching.contents import describe
 from numgrad.drivers import progress
 from numgrad.drivers.written import draws, written_arguments
+from numgrad.numbers.tape import memory
 from numgrad.numbers.temporaries import has_temporary
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
@@ -304,6 +305,8 @@ class DriverCompiler(_FunctionCompiler):
         if has_temporary(compiled.signature.return_type):
             raise AssertionError(f"a temporary outlives {self.py_func.__name__}")
         attach(stamp, compiled)
+        if memory.is_registered():  # and may be needed
+            attach(memory.Needed(), compiled)
         return compiled
 
 

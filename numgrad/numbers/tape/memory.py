@@ -67,6 +67,26 @@ def register() -> None:
         binding.add_symbol(name, engine.get_function_address(name))
 
 
+class Needed:
+    """A constant of machine code that finds tapes by symbols.
+
+    Where Numba loads such code from a cache it restores its constants first, and the symbols are
+    there then.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, ()
+
+
+def restored() -> Needed:
+    register()
+    return Needed()
+
+
+def is_registered() -> bool:
+    return bool(_kept)
+
+
 def declared(module: Any, name: str, kind: Any) -> Any:
     """A function of the system's or of this file's in a module."""
     return module.globals.get(name) or ir.Function(module, kind, name)
