@@ -1,6 +1,5 @@
 """``numgrad.jvp`` and ``numgrad.hvp``: derivatives along a direction."""
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
@@ -15,7 +14,7 @@ from numgrad.drivers.forward.inputs import check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
-from numgrad.drivers.transform import MAKERS, Transform, constant_of, original_of
+from numgrad.drivers.transform import MAKERS, constant_of, original_of
 from numgrad.numbers.dual import parts
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
@@ -23,6 +22,7 @@ from numgrad.transforms.callables import Mode, R
 from numgrad.transforms.grad import grad
 from numgrad.transforms.jacobian import checked_mode, goes_backward, meaning_of, size_of
 from numgrad.transforms.made import is_traced, made, tracer
+from numgrad.transforms.tuples import OfTuples
 from numgrad.twin.source import Body, function_of
 
 NO_DIRECTION = (
@@ -210,24 +210,6 @@ def check_tangent_shape(primal, tangent):
     """Raise if an array and its tangent have different shapes."""
     if primal != tangent:
         raise ValueError("jvp: a tangent has not the shape of its primal")
-
-
-class OfTuples(Transform):
-    """What is called with the primals in a tuple, and with something for them or the results."""
-
-    second: str  # the name of the other argument
-
-    def __init__(self, function):
-        super().__init__(function)
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        self.parameters = [inspect.Parameter(name, kind) for name in ("primals", self.second)]
-
-    def written(self, kinds):
-        """Whether the tuple of primals is written to: a derivative tells no more of them."""
-        return frozenset([0] if super().written(kinds) else [])
-
-    def passed_on(self, kinds):
-        return tuple(kinds[0])
 
 
 class Jvp(OfTuples):

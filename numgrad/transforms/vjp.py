@@ -11,7 +11,8 @@ from numgrad.drivers.transform import MAKERS, original_of
 from numgrad.targets import cuda_device
 from numgrad.transforms.callables import R
 from numgrad.transforms.made import is_traced, made, tracer
-from numgrad.transforms.products import OfTuples, as_tuple, check_jit, stored_by_tracer
+from numgrad.transforms.products import as_tuple, check_jit, stored_by_tracer
+from numgrad.transforms.tuples import OfTuples
 from numgrad.twin.source import Body
 
 
