@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.transforms.callables import Mode
+
 STEPS = 8  # of the extrapolation, each half as long as the one before
 
 
-def check_grad(f: Any, x: Any, rtol: float = 1e-6, jit: bool = True) -> float:
+def check_grad(f: Any, x: Any, rtol: float = 1e-6, mode: Mode = "auto", jit: bool = True) -> float:
     """Compare the derivatives of a function with finite differences.
 
     Parameters
@@ -18,6 +20,8 @@ def check_grad(f: Any, x: Any, rtol: float = 1e-6, jit: bool = True) -> float:
         Where to compare.
     rtol : float, optional
         The largest difference to accept, as a share of the largest derivative of the same output.
+    mode : {"auto", "forward", "reverse"}, optional
+        See `grad`.
     jit : bool, optional
         Whether to compile `f`; see `jacobian`.
 
@@ -50,7 +54,7 @@ def check_grad(f: Any, x: Any, rtol: float = 1e-6, jit: bool = True) -> float:
     """
     from numgrad.transforms.jacobian import jacobian
 
-    transform: Any = jacobian(f, jit=jit)
+    transform: Any = jacobian(f, mode=mode, jit=jit)
     derivatives = np.asarray(transform(x))
     point = np.asarray(x, float)
     outputs = derivatives.reshape(-1, point.size)
