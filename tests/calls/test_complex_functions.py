@@ -50,6 +50,7 @@ def composed(x):
     return cmath.phase(cmath.asin(z)) * cmath.polar(z)[0]
 
 
+@pytest.mark.thorough
 def test_second_derivatives():
     x, direction = np.array([0.7, 0.4, 0.3]), np.array([1.0, -0.4, 0.7])
     slopes, h = numgrad.grad(composed), 1e-3 * direction

@@ -56,7 +56,8 @@ def test_inputs_are_numbered_in_c_order(name):
     assert_allclose(first(x), 3.0 * x**2, rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["F", pytest.param("every second", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["F", "every second"])
 def test_inputs_are_numbered_in_c_order_twice(name):
     x = LAYOUTS[name]
     expected = np.diag(6.0 * x.ravel()).reshape(x.shape * 2)

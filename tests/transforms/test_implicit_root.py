@@ -172,6 +172,7 @@ def test_two_unknowns():
     assert_allclose(derivatives, [by_p, by_q], rtol=1e-13)
 
 
+@pytest.mark.thorough
 def test_two_unknowns_to_second_order():
     second = njit(lambda p: crossing((p, 1.5))[1])
     *_, expected = closed_form(5.0, 1.5)

@@ -92,13 +92,20 @@ def slope(f, step):
 
 # Lines whose functions others have too
 REPEATED = (
+    "np.linalg.solve(x, b)",
     "np.linalg.solve(A, y.T)",
     "np.linalg.matrix_power(x, 5)",
     "np.linalg.cholesky(x + 6.0 * np.eye(3))",
+    "np.linalg.qr(y)[1]",
     "np.linalg.qr(z)[1]",
+    "np.linalg.eigh(x)[0]",
+    "up(np.linalg.svd(y)[0])",
     "up(np.linalg.svd(z, 0)[2].T)",
     "np.linalg.pinv(z)",
     "np.linalg.lstsq(y, y * y)[1]",
+    "np.linalg.lstsq(z, z)[3]",
+    "np.linalg.norm(z, -2) * b",
+    "np.linalg.norm(z, -1) * b",
 )
 
 

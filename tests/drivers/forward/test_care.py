@@ -236,6 +236,13 @@ def test_all_that_is_written_is_as_the_caller_left_it(count):
     counts, log, buffer = np.zeros(2, np.int64), List.empty_list(types.float64), np.ones(2)
     np.testing.assert_equal(numgrad.grad(counting)(x, counts, log, buffer), expected)
     assert (counts[0], list(log), list(buffer)) == (1, [1.0], [2.0, 2.0])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("count", [2, 40])
+def test_all_that_is_written_along_a_direction_is_as_the_caller_left_it(count):
+    x = np.ones(count)
+    x[0] = inf
     counts, log, buffer = np.zeros(2, np.int64), List.empty_list(types.float64), np.ones(2)
     ones = np.where(np.arange(count) == 0, 0.0, 1.0)
     _, tangent = numgrad.jvp(counting, (x, counts, log, buffer), (ones, None, None, None))
