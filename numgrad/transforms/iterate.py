@@ -155,7 +155,7 @@ def iterate(step: Callable[..., Any], n: int, states: int | None = None) -> Call
     ... def heat(u, rate):
     ...     return np.sum(after(u, rate) ** 2)
     >>> numgrad.grad(heat, mode="reverse")(np.linspace(0.0, 1.0, 5), 0.25).round(3)
-    array([-0.   ,  0.   ,  0.   ,  0.   ,  3.75 ])
+    array([1.25, 0.  , 0.  , 0.  , 3.75])
     """
     for name, given in (("n", n), ("states", states)):
         if not (is_integer(given) or (given is None and name == "states")):
