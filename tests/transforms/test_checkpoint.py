@@ -186,3 +186,18 @@ def test_arguments_of_iterate():
         numgrad.iterate(in_place, 2)(3, RATE)
     with pytest.raises(TypeError, match="may write to its argument 1"):
         numgrad.iterate(njit(lambda u, v: in_place(v, u)), 2)(RATE, U.copy())
+
+
+def test_several_sweeps_over_one_tape():
+    """What runs again in one sweep leaves the statements that the next one needs."""
+
+    @njit
+    def both(u, rate, x):
+        v, number = checkpointed(u, (rate, 0.5), 10, x)
+        w, other = checkpointed(v * number, (rate, 1.5), 10, x)
+        return w * other, number + other * v[0]
+
+    found = numgrad.jacobian(both, mode="reverse")(U, RATE, X)
+    expected = numgrad.jacobian(both, mode="forward")(U, RATE, X)
+    for got, wanted in zip(found, expected, strict=True):
+        assert_allclose(got, wanted, rtol=1e-12)

@@ -151,7 +151,7 @@ class ReversePasses(JacobianPasses):
         and records may call functions. Then adjoints must be 0 again for the next sweep.
         """
         sweep, node = self.name(sweeping.sweep_from, "sweep_from"), self.name(self.dual, "node")
-        undone = f"{self.name(sweeping.clear_all, 'clear_all')}, ({node}, base, end)"
+        undone = f"{self.name(sweeping.clear_all, 'clear_all')}, ({node}, base, end, counters)"
         guard = self.name(guarded, "guarded")
         return f"{guard}({sweep}, (None, {node}, result, start, end), (), (), ({undone}))"
 

@@ -74,6 +74,23 @@ def close_tape(typingctx, node, counters):
 
 
 @intrinsic
+def set_counters(typingctx, node, counters):
+    """Set the counters of statements and leaves; return them as they were."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        before = []
+        for k, field in enumerate((memory.STATEMENTS, memory.LEAVES)):
+            place = memory.field_of(builder, tape, field)
+            before.append(builder.load(place))
+            builder.store(builder.extract_value(arguments[1], k), place)
+        return cgutils.pack_array(builder, before)
+
+    return COUNTERS(types.TypeRef(node), COUNTERS), codegen
+
+
+@intrinsic
 def streams_of(typingctx, node):
     """Return the addresses of the streams: partials, adjoints, indices and counts."""
     node = node.instance_type
@@ -215,16 +232,7 @@ def pull_record(typingctx, node, streams, end, last):
         kind = context.call_conv.get_function_type(types.none, argtypes)
         function = builder.inttoptr(address, kind.as_pointer())
         given = [dummy, streams, end, first]
-        # what the pullback writes goes where the sweep has been already
-        tape = memory.tape_of_thread(builder, words_of(context, node.value))
-        fields = memory.STATEMENTS, memory.LEAVES
-        places = [memory.field_of(builder, tape, field) for field in fields]
-        before = [builder.load(place) for place in places]
-        for place, position in zip(places, (builder.add(last, one), end), strict=True):
-            builder.store(position, place)
         status, _ = context.call_conv.call_function(builder, function, types.none, argtypes, given)
-        for place, position in zip(places, before, strict=True):
-            builder.store(position, place)
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
         return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
@@ -272,8 +280,10 @@ def sweep(node, first, last, leaves):
 def sweep_from(node, result, first, counters):
     """Find the derivatives of one result: the adjoints of the inputs, from ``first`` down."""
     if result > 0:
+        before = set_counters(node, counters)  # what pullbacks write goes behind all statements
         begin_at(node, streams_of(node), result)
         sweep(node, first, counters[0], counters[1])
+        set_counters(node, before)
 
 
 @internal_njit
@@ -286,14 +296,15 @@ def clear(node, first, count):
 
 
 @intrinsic
-def clear_all(typingctx, node, first, counters):
-    """Let all adjoints of a sweep be 0 that was broken off."""
+def clear_all(typingctx, node, first, counters, before):
+    """Let all adjoints of a sweep be 0 that was broken off, and the tape be as it was before."""
 
     def codegen(context, builder, sig, arguments):
-        node_class, first, counters = arguments
+        node_class, first, counters, before = arguments
+        call(context, builder, set_counters, (node, COUNTERS), [node_class, before])
         start = context.cast(builder, first, sig.args[1], types.int64)
         count = builder.sub(builder.extract_value(counters, 0), start)
         call(context, builder, clear, (node, types.int64, types.int64), [node_class, start, count])
         return context.get_dummy_value()
 
-    return types.void(node, first, COUNTERS), codegen
+    return types.void(node, first, COUNTERS, COUNTERS), codegen
