@@ -32,11 +32,21 @@ class Checkpoint(Transform):
         return Body([f"return function({given})"], {"function": function})
 
     def _check(self, kinds):
+        check_draws(self, kinds, "checkpoint")
         if self.written(kinds):
             raise TypeError(
                 f"checkpoint of {self.function.py_func.__name__}: it may write to its arguments, "
                 "which would be gone when it runs again; let it make copies, and return them"
             )
+
+
+def check_draws(transform, kinds, maker):
+    """Raise if a function draws random numbers, which are others when it runs again."""
+    if transform.draws(kinds):
+        raise TypeError(
+            f"{maker} of {transform.function.py_func.__name__}: it draws random numbers, which "
+            "would be others when it runs again; draw them outside, and pass them"
+        )
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
@@ -47,7 +57,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     f : callable
         The function, plain or compiled by ``numba.njit``, of real numbers, arrays and tuples of
         these, and functions. It returns real numbers, arrays or a tuple of these, and writes to no
-        argument.
+        argument, and draws no random numbers.
 
     Returns
     -------

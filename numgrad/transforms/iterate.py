@@ -9,6 +9,7 @@ from numgrad.drivers.reverse.iterated import Iterated
 from numgrad.drivers.structure import is_integer, leaves, rebuilt, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import highest, number_of
+from numgrad.transforms.checkpoint import check_draws
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of
@@ -40,6 +41,7 @@ class Iterate(Transform):
         node = highest(kinds)
         loop = self._loop(kinds)
         if node is not None and node.has_temporaries:
+            check_draws(self, kinds, "iterate")
             record = Iterated(
                 loop, self.function, tuple(kinds), node, self.count, self.states
             ).record()

@@ -71,7 +71,16 @@ def test_what_cannot_run_again():
     def listed(u):
         return [u[0]]
 
-    for function, message in ((overwritten, "may write"), (listed, "must return real numbers")):
+    @njit
+    def random(u):
+        return u.sum() * np.random.random()  # noqa: NPY002
+
+    refused = (
+        (overwritten, "may write"),
+        (listed, "must return real numbers"),
+        (random, "draws random numbers"),
+    )
+    for function, message in refused:
         again = numgrad.checkpoint(function)
         with pytest.raises((TypeError, numgrad.DifferentiationError), match=message):
             numgrad.grad(lambda u: again(u), mode="reverse")(U.copy())  # noqa: B023
