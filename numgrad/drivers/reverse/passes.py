@@ -14,6 +14,7 @@ from numgrad.drivers.forward.results import JacobianPasses, careful_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
+from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import linear, memory, nodes, products, sweeping  # noqa: F401 - records
 from numgrad.numbers.tape.type import NodeType
 
@@ -54,6 +55,17 @@ class ReversePasses(JacobianPasses):
         return partial(
             careful_function, self.fallback, self.function, self.kinds, self.argnums, self.settings
         )
+
+    def _look_back(self):
+        """Where a number that is returned is nan, so are its derivatives, and nothing is missing.
+
+        Forward passes by all inputs would take long to find out.
+        """
+        super()._look_back()
+        numbers = [output for output in leaves(self.outputs()) if not output.is_array]
+        if self.is_watched and len(numbers) == len(leaves(self.outputs())):
+            tests = [f"{self.name(nans.is_nan, 'nan')}({each.expression})" for each in numbers]
+            self.add(f"lacking = lacking and not ({' or '.join(tests)})")
 
     # What goes in
 

@@ -267,6 +267,13 @@ def test_tapes_that_are_full():
     assert all("the tape of reverse mode would take more" in each for each in messages)
 
 
+def test_nan_that_is_due_is_not_looked_at_again():
+    """The value is nan: forward passes by 10,000 inputs would find no derivative."""
+    x = np.full(10_000, np.nan)
+    gradient = numgrad.grad(njit(lambda x: np.sum(x * x)), mode="reverse")
+    assert np.isnan(gradient(x)).all()
+
+
 def test_caught_within_a_function():
     """What was recorded before an error that the function catches has no part in the result."""
     fails = njit(raises_late)
