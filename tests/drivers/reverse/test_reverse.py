@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numba import njit, types
+from numba import njit, prange, types
 from numpy.testing import assert_allclose
 
 import numgrad
@@ -319,3 +319,28 @@ def test_threads_have_tapes_of_their_own():
     while threads.STATE[threads.ALLOCATED] != before and time.monotonic() < end:
         time.sleep(0.01)
     assert threads.STATE[threads.ALLOCATED] == before
+
+
+def test_in_parallel_loops():
+    """Each thread has a tape of its own, in `prange` and in `vmap`."""
+    points = np.random.default_rng(8).normal(size=(300, 70))
+
+    @njit
+    def wave(x):
+        total = 0.0
+        for i in range(x.size - 1):
+            total += np.sin(x[i]) * x[i + 1]
+        return total
+
+    gradient = numgrad.grad(wave, mode="reverse")
+
+    @njit(parallel=True)
+    def at_all(points):
+        slopes = np.empty_like(points)
+        for k in prange(points.shape[0]):
+            slopes[k] = gradient(points[k])
+        return slopes
+
+    expected = np.stack([gradient(x) for x in points])
+    assert (at_all(points) == expected).all()
+    assert (numgrad.vmap(gradient)(points) == expected).all()
