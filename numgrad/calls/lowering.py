@@ -100,11 +100,18 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
     return result.of_slopes(context, builder, derivation, values, value, operands)
 
 
+OWN = ("numgrad.rules.", "numgrad.calls.")  # where our rules are, which differentiate nothing
+
+
 def note_callee(builder, derivation):
-    """Let the carrier know that a call is one of numbers without derivatives."""
+    """Let the carrier know that a call is of a rule of ours, on numbers without derivatives.
+
+    A user's rule may take derivatives of its own.
+    """
+    names = getattr(getattr(derivation.callee, "py_func", None), "__globals__", {})
     overloads = getattr(derivation.callee, "overloads", {})
     compiled = overloads.get(tuple(derivation.argtypes))
-    if compiled is not None:
+    if compiled is not None and names.get("__name__", "").startswith(OWN):
         derivation.carrier.note_callee(builder.module, compiled.fndesc.llvm_func_name)
 
 

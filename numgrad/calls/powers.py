@@ -27,7 +27,7 @@ def literal_power(n):
         returned = [f"    return {product(n)}, {float(n)} * {product(n - 1)}"]
     else:
         returned = [f"    y = 1.0 / {product(-n)}", f"    return y, {float(n)} * y / x"]
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"__name__": __name__}
     exec("\n".join(["def power(x):", *squares, *returned]), namespace)
     return namespace["power"]
 

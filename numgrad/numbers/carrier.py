@@ -127,7 +127,7 @@ class Carrier(types.Type):
         """Complete a function of numbers that has been written."""
 
     def note_callee(self, module, name):
-        """Take down that a function of a module is one of values alone."""
+        """Take down that a function of a module is one of values, and takes no derivative."""
 
     def components(self, builder, number):
         """List the numbers that one is made of, the value first, each with its type."""

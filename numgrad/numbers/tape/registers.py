@@ -114,4 +114,4 @@ def _is_harmless(instruction: Any, known: set[str]) -> bool:
     name = instruction.callee.name
     if name in known or name == threads.GET:
         return True
-    return name.startswith(HARMLESS) or ("." not in name and not name.startswith("_Z"))
+    return name.startswith(HARMLESS) or ("." not in name and not name.startswith(("_Z", "Py")))

@@ -321,6 +321,37 @@ def test_threads_have_tapes_of_their_own():
     assert threads.STATE[threads.ALLOCATED] == before
 
 
+@njit
+def cube_of_first(t):
+    return t[0] ** 3
+
+
+@njit
+def by_a_rule(x):
+    return x**3
+
+
+@numgrad.rule(by_a_rule)
+def _(x):
+    return x**3, numgrad.grad(cube_of_first, mode="reverse")(np.array([x, 1.0]))[0]
+
+
+def test_rule_that_takes_a_derivative():
+    """It writes on the tape of the function that calls it, behind what is there."""
+
+    @njit
+    def f(x):
+        s, u = x[0] * x[1], np.empty(x.size)
+        for i in range(x.size):
+            u[i] = x[i] * s + x[i - 1]
+            s = by_a_rule(u[i]) * x[i]
+        return s + u.sum()
+
+    x = np.linspace(0.3, 0.9, 5)
+    reverse, forward = (numgrad.grad(f, mode=mode)(x) for mode in ("reverse", "forward"))
+    assert_allclose(reverse, forward, 1e-13)
+
+
 def test_in_parallel_loops():
     """Each thread has a tape of its own, in `prange` and in `vmap`."""
     points = np.random.default_rng(8).normal(size=(300, 70))
