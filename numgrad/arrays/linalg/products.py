@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from numgrad.arrays.definitions import are_arrays, common, define
+from numgrad.arrays.definitions import are_arrays, common, define, itself
 from numgrad.arrays.linalg.blas import check_lengths, is_for_blas, with_blas, with_blas_from_right
 from numgrad.arrays.linalg.matrices import are_matrices, dot, lifted
 from numgrad.arrays.outlined import define_outlined
@@ -148,11 +148,6 @@ def as_row(vector):
 @internal_njit
 def as_column(vector):
     return np.ascontiguousarray(vector).reshape((vector.size, 1))
-
-
-@internal_njit
-def itself(matrix):
-    return matrix
 
 
 @internal_njit

@@ -1,7 +1,7 @@
 """A function that is run again in the sweep: its arguments are kept, and not its statements.
 
 On the tape a call of it is one record, whose pullback calls the function once more, writes that
-call's statements where the sweep has been, and sweeps over these.
+call's statements behind the tape, which other sweeps may still need, and sweeps over these.
 """
 
 from functools import partial

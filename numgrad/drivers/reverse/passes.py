@@ -14,6 +14,7 @@ from numgrad.drivers.forward.results import JacobianPasses, careful_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
+from numgrad.numbers.conversions import converted
 from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import linear, memory, nodes, products, sweeping  # noqa: F401 - records
 from numgrad.numbers.tape.type import NodeType
@@ -94,7 +95,7 @@ class ReversePasses(JacobianPasses):
     def _node(self, each, number, position):
         node = self._dual_name(each)
         if not each.seeded:
-            return f"{self.name(nodes.constant_node, 'constant_node')}({node}, {number})"
+            return f"{self.name(converted, 'converted')}({number}, {node})"
         index = f"base + {each.name}_offset + {position} * {indices_of(each.leaf.element)}"
         return f"{self.name(nodes.noded, 'noded')}({node}, {number}, {index})"
 
@@ -106,8 +107,7 @@ class ReversePasses(JacobianPasses):
 
     def _constant(self, expression, kind):
         node = self.dual_of(kind)
-        constant = self.name(nodes.constant_node, "constant_node")
-        return f"{constant}({self.name(node, 'node')}, {expression})", node
+        return f"{self.name(converted, 'converted')}({expression}, {self.name(node, 'node')})", node
 
     def _seed(self, each, indent, *, start, partial):
         """Nothing: nodes are told apart by their indices."""

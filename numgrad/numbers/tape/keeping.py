@@ -10,7 +10,7 @@ from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.nodes import index_of, noded
 from numgrad.numbers.tape.records import adjoints_in, indices_in
 from numgrad.numbers.tape.statements import partial_type
-from numgrad.numbers.tape.sweeping import STREAMS, place_in
+from numgrad.numbers.tape.sweeping import STREAMS, adjoint_place, place_in
 from numgrad.targets.options import internal_njit
 
 
@@ -119,8 +119,7 @@ def take_number(typingctx, node, streams, index, element):
     value = partial_type(node.value)
 
     def codegen(context, builder, sig, arguments):
-        kind = context.get_data_type(value)
-        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        place = adjoint_place(context, builder, value, arguments[1], arguments[2])
         adjoint = context.unpack_value(builder, value, place)
         context.pack_value(builder, value, context.get_constant_null(value), place)
         return context.cast(builder, adjoint, value, number)

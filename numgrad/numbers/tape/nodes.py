@@ -25,18 +25,6 @@ def noded(typingctx, node, number, index):
 
 
 @intrinsic
-def constant_node(typingctx, node, number):
-    """Return a number as a node without derivatives."""
-    node = node.instance_type
-
-    def codegen(context, builder, sig, arguments):
-        value = context.cast(builder, arguments[1], sig.args[1], node.value)
-        return node.constant(context, builder, value)
-
-    return node(types.TypeRef(node), number), codegen
-
-
-@intrinsic
 def index_of(typingctx, node, number, half):
     """Return an index of a number: of its real or imaginary part; 0 if it has no derivatives."""
     node = node.instance_type

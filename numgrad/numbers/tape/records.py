@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numgrad.numbers.tape import memory
-from numgrad.numbers.tape.statements import FULL, partial_type, words_of
+from numgrad.numbers.tape.statements import grow, partial_type, words_of
 from numgrad.numbers.tape.sweeping import STREAMS, place_in, pullback_kinds
 
 DETAILS = 4  # whole numbers in a header that are the pullback's own
@@ -31,11 +31,7 @@ def begin_record(typingctx, node, slots, results):
         slots = builder.add(slots, memory.I64(HEADER))
         enough = builder.icmp_signed(">", slots, results)  # there is as much room for indices
         room = builder.select(enough, slots, results)
-        kind = memory.SIGNATURES[memory.GROW]
-        grow = memory.declared(builder.module, memory.GROW, kind)
-        grown = builder.call(grow, [tape, room])
-        with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", grown, memory.I32(0))):
-            context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
+        grow(context, builder, tape, room)
         places = [memory.field_of(builder, tape, f) for f in (memory.LEAVES, memory.STATEMENTS)]
         first = [builder.load(place) for place in places]
         for place, before, more in zip(places, first, (room, results), strict=True):

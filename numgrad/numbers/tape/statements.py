@@ -182,10 +182,15 @@ def reserve(context, builder, fields, end, room):
     """Raise a MemoryError unless there is room up to some place."""
     capacity = fields.get(builder, memory.CAPACITY)
     with builder.if_then(builder.icmp_unsigned(">", end, capacity), likely=False):
-        grow = memory.declared(builder.module, memory.GROW, memory.SIGNATURES[memory.GROW])
-        grown = builder.call(grow, [fields.tape, memory.I64(room)])
-        with builder.if_then(builder.icmp_unsigned("==", grown, memory.I32(0)), likely=False):
-            context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
+        grow(context, builder, fields.tape, memory.I64(room))
+
+
+def grow(context, builder, tape, room):
+    """Give a tape room for some leaves more, or raise a MemoryError."""
+    function = memory.declared(builder.module, memory.GROW, memory.SIGNATURES[memory.GROW])
+    grown = builder.call(function, [tape, room])
+    with builder.if_then(builder.icmp_unsigned("==", grown, memory.I32(0)), likely=False):
+        context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
 
 
 def element(builder, fields, stream, kind, position):

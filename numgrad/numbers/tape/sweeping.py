@@ -21,6 +21,7 @@ from numgrad.targets.options import internal_njit
 
 COUNTERS = types.UniTuple(types.int64, 2)  # of statements and leaves
 STREAMS = types.UniTuple(types.int64, 4)
+LAST = memory.LAST_STATEMENTS, memory.LAST_LEAVES
 
 
 @intrinsic
@@ -50,6 +51,16 @@ def open_tape(typingctx, node, inputs):
     return COUNTERS(types.TypeRef(node), inputs), codegen
 
 
+def exchanged(builder, tape, counters):
+    """Set the counters of a tape; return them as they were, and as they are."""
+    places = [memory.field_of(builder, tape, f) for f in (memory.STATEMENTS, memory.LEAVES)]
+    before = [builder.load(place) for place in places]
+    after = cgutils.unpack_tuple(builder, counters)
+    for number, place in zip(after, places, strict=True):
+        builder.store(number, place)
+    return before, after
+
+
 @intrinsic
 def close_tape(typingctx, node, counters):
     """Let all that was written since go; return the counters as they were.
@@ -60,14 +71,9 @@ def close_tape(typingctx, node, counters):
 
     def codegen(context, builder, sig, arguments):
         tape = memory.tape_of_thread(builder, words_of(context, node.value))
-        before = []
-        for k, field in enumerate((memory.STATEMENTS, memory.LEAVES)):
-            place = memory.field_of(builder, tape, field)
-            before.append(builder.load(place))
-            first = builder.extract_value(arguments[1], k)
-            last = memory.LAST_STATEMENTS if k == 0 else memory.LAST_LEAVES
-            builder.store(builder.sub(before[k], first), memory.field_of(builder, tape, last))
-            builder.store(first, place)
+        before, after = exchanged(builder, tape, arguments[1])
+        for field, *pair in zip(LAST, before, after, strict=True):
+            builder.store(builder.sub(*pair), memory.field_of(builder, tape, field))
         return cgutils.pack_array(builder, before)
 
     return COUNTERS(types.TypeRef(node), COUNTERS), codegen
@@ -80,11 +86,7 @@ def set_counters(typingctx, node, counters):
 
     def codegen(context, builder, sig, arguments):
         tape = memory.tape_of_thread(builder, words_of(context, node.value))
-        before = []
-        for k, field in enumerate((memory.STATEMENTS, memory.LEAVES)):
-            place = memory.field_of(builder, tape, field)
-            before.append(builder.load(place))
-            builder.store(builder.extract_value(arguments[1], k), place)
+        before, _ = exchanged(builder, tape, arguments[1])
         return cgutils.pack_array(builder, before)
 
     return COUNTERS(types.TypeRef(node), COUNTERS), codegen
@@ -134,14 +136,18 @@ def index_at(typingctx, streams, leaf):
     return types.int64(STREAMS, types.int64), codegen
 
 
+def adjoint_place(context, builder, value, streams, index):
+    """The place of an adjoint."""
+    return place_in(builder, streams, memory.ADJOINTS, context.get_data_type(value), index)
+
+
 @intrinsic
 def adjoint_of(typingctx, node, streams, index):
     """Return the adjoint of an index."""
     value = partial_type(node.instance_type.value)
 
     def codegen(context, builder, sig, arguments):
-        kind = context.get_data_type(value)
-        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        place = adjoint_place(context, builder, value, *arguments[1:])
         return context.unpack_value(builder, value, place)
 
     return value(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
@@ -153,8 +159,7 @@ def take_adjoint(typingctx, node, streams, index):
     value = partial_type(node.instance_type.value)
 
     def codegen(context, builder, sig, arguments):
-        kind = context.get_data_type(value)
-        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        place = adjoint_place(context, builder, value, *arguments[1:])
         adjoint = context.unpack_value(builder, value, place)
         none = context.get_constant_null(value)
         context.pack_value(builder, value, none, place)
@@ -169,8 +174,7 @@ def begin_at(typingctx, node, streams, index):
     value = partial_type(node.instance_type.value)
 
     def codegen(context, builder, sig, arguments):
-        kind = context.get_data_type(value)
-        place = place_in(builder, arguments[1], memory.ADJOINTS, kind, arguments[2])
+        place = adjoint_place(context, builder, value, *arguments[1:])
         one = context.get_constant(types.float64, 1.0)
         context.pack_value(builder, value, context.cast(builder, one, types.float64, value), place)
         return context.get_dummy_value()
@@ -189,7 +193,7 @@ def pull(typingctx, node, streams, leaf, adjoint):
         at_index = place_in(builder, streams, memory.INDICES, memory.I32, leaf)
         index = builder.zext(builder.load(at_index), memory.I64)
         partial_place = place_in(builder, streams, memory.PARTIALS, kind, leaf)
-        place = place_in(builder, streams, memory.ADJOINTS, kind, index)
+        place = adjoint_place(context, builder, value, streams, index)
         partial, before = (
             context.unpack_value(builder, value, each) for each in (partial_place, place)
         )

@@ -15,8 +15,8 @@ LIMIT, ALLOCATED, WANTED, DESTROY = range(SIZES, SIZES + 4)  # bytes, and an add
 STATE = (ctypes.c_int64 * (SIZES + 4))()
 
 IS_WINDOWS = sys.platform == "win32"
-GET, SET = ("FlsGetValue", "FlsSetValue") if IS_WINDOWS else ("pthread_getspecific",) * 2
-SET = SET if IS_WINDOWS else "pthread_setspecific"
+GET = "FlsGetValue" if IS_WINDOWS else "pthread_getspecific"
+SET = "FlsSetValue" if IS_WINDOWS else "pthread_setspecific"
 KEY_BITS = 64 if sys.platform == "darwin" else 32
 
 
