@@ -36,6 +36,7 @@ READS = ("cast", "getitem", "static_getitem", "typed_getitem", "pair_first", "ex
 NUMBER = types.Number | types.Boolean
 HOLDING = types.Float | types.Complex | types.BaseTuple | types.Optional  # what may hold a number
 CONSTANTS = "Global", "FreeVar", "Const"
+DEEPEST = 8  # the terms of an index that are looked at, one in another
 PLAIN = "$plain"  # variables that the next statement holds, and nothing else reads
 
 
@@ -56,6 +57,7 @@ class Temporaries(Statements):
         self.summands = {key: each for found in self.sums for key, each in found.adding.items()}
         self.kept = {name for name in self.definitions if not self._may_be_temporary(name)}
         self.aliases: dict[str, object] = {}  # identified variables, by those they stand for
+        self.read: dict[Any, int] = {}  # identities of elements, by arrays and indices
         self.identities = 0
 
     def _take_down(self, label, statement):
@@ -152,17 +154,20 @@ class Temporaries(Statements):
         for found in self.sums:
             self._start(found)
         for label, block in self.activity.ir.blocks.items():
-            self.block, self.read = block, {}
+            self.block = block
+            self.read.clear()
             phis, body = [], []
             for statement in block.body:
                 self.loc = statement.loc
+                writes = self._writes(statement)
                 changed = self._changed(label, statement)
                 if self._is_phi(changed[0]):
                     phis.append(changed[0])
                     body += changed[1:]
                 else:
                     body += changed
-                self._forget(statement)
+                if writes:
+                    self.read.clear()
             block.body = phis + body
         for block in self.activity.ir.blocks.values():
             for statement in block.body:
@@ -208,14 +213,13 @@ class Temporaries(Statements):
         self._set(statement, self.nodes.Expr.call(func, arguments, (), self.loc))
         return [named, statement, *self._alias(statement)]
 
-    def _forget(self, statement):
-        """Forget what was read, where a statement may write."""
-        value = getattr(statement, "value", None)
-        writes = isinstance(value, self.nodes.Expr) and value.op in ("call", "inplace_binop")
-        if not isinstance(statement, self.nodes.Assign) or (
-            writes and not self._is_operation(statement)
-        ):
-            self.read = {}
+    def _writes(self, statement):
+        """Whether a statement may write to memory, and what was read is to be read again."""
+        if not isinstance(statement, self.nodes.Assign):
+            return True
+        value = statement.value
+        may_write = isinstance(value, self.nodes.Expr) and value.op in ("call", "inplace_binop")
+        return may_write and not self._is_operation(statement)
 
     def _through(self, statement, function):
         """Let a variable be what a function makes of what is assigned to it."""
@@ -258,10 +262,29 @@ class Temporaries(Statements):
 
     def _identity(self, value):
         """The identity of what is read: that of the same element read before."""
-        if isinstance(value, self.nodes.Expr) and value.op == "getitem":
-            key = value.value.name, value.index.name
-            return self.read.setdefault(key, self._new_identity())
-        return self._new_identity()
+        op = getattr(value, "op", None)
+        if op not in ("getitem", "static_getitem"):
+            return self._new_identity()
+        index = self._known(value.index) if op == "getitem" else (type(value.index), value.index)
+        return self.read.setdefault((value.value.name, index), self._new_identity())
+
+    def _known(self, variable, depth=0):
+        """What is known of an index: two that are equal have one value in a round of a loop."""
+        name = variable.name
+        definitions = self.definitions.get(name, ())
+        if len(definitions) != 1 or depth > DEEPEST:
+            return name
+        value = definitions[0][1].value
+        if isinstance(value, self.nodes.Var):
+            return self._known(value, depth + 1)
+        if isinstance(value, self.nodes.Const):
+            return type(value.value), value.value
+        op = getattr(value, "op", None)
+        if op == "build_tuple":
+            return tuple(self._known(each, depth + 1) for each in value.items)
+        if op == "binop" and isinstance(self.activity.type_of(name), types.Integer):
+            return value.fn, self._known(value.lhs, depth + 1), self._known(value.rhs, depth + 1)
+        return name
 
     def _new_identity(self):
         self.identities += 1

@@ -128,12 +128,14 @@ class JacobianPasses(Passes):
 
     def careful(self):
         return partial(
-            careful_function, type(self), self.function, self.kinds, self.argnums, self.settings
+            again_function, type(self), self.function, self.kinds, self.argnums, self.settings
         )
 
     def again(self):
         """Return the body of a function of ``arguments`` and ``results``, which it fills."""
         self._compute()
+        self._look_back()
+        self.take_care(self._found())
         return self.filling(self._found())
 
     def _compute(self):
@@ -296,9 +298,9 @@ class JacobianPasses(Passes):
                 self.add(f"{self.name(chunks.bring, 'bring')}({place.expression}, {result.name})")
 
 
-def careful_function(kind, function, kinds, argnums, settings):
-    """Return the function that makes the same passes with care."""
-    passes = kind(function, kinds, argnums, None, careful=True, most=FEWEST, **settings)
+def again_function(kind, function, kinds, argnums, settings, *, careful=True):
+    """Return the function that makes the same passes again: with care, or when it has to be."""
+    passes = kind(function, kinds, argnums, None, careful=careful, most=FEWEST, **settings)
     return internal_njit(function_of("again", "arguments, others, results", passes.again()))
 
 

@@ -25,7 +25,8 @@ from numgrad.numbers.carrier import carrier_in, is_active, is_carrier, is_comple
 from numgrad.numbers.dual import parts
 from numgrad.numbers.tape import keeping
 from numgrad.numbers.tape.records import begin_record, end_record
-from numgrad.numbers.tape.sweeping import pullback_kinds, streams_of
+from numgrad.numbers.tape.streams import streams_of
+from numgrad.numbers.tape.sweeping import pullback_kinds
 from numgrad.targets.options import internal_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.inference import signature_of

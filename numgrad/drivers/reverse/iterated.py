@@ -14,7 +14,7 @@ from numgrad.drivers.reverse.again import HELPERS, Again
 from numgrad.drivers.reverse.contraction import product_function
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.numbers.carrier import is_active
-from numgrad.numbers.tape.sweeping import streams_of
+from numgrad.numbers.tape.streams import streams_of
 from numgrad.targets.options import internal_njit
 
 

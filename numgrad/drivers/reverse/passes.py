@@ -10,7 +10,7 @@ from typing import Any
 from numba import types
 
 from numgrad.drivers.forward.guarded import guarded
-from numgrad.drivers.forward.results import JacobianPasses, careful_function
+from numgrad.drivers.forward.results import JacobianPasses, again_function
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
@@ -52,10 +52,9 @@ class ReversePasses(JacobianPasses):
         return joined
 
     def careful(self):
-        """Derivatives that are nan are computed again in forward mode."""
-        return partial(
-            careful_function, self.fallback, self.function, self.kinds, self.argnums, self.settings
-        )
+        """Derivatives that are nan are computed again in forward mode, with care if need be."""
+        settings = self.fallback, self.function, self.kinds, self.argnums, self.settings
+        return partial(again_function, *settings, careful=False)
 
     def _look_back(self):
         """Where a number that is returned is nan, so are its derivatives, and nothing is missing.

@@ -10,7 +10,7 @@ from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.nodes import index_of, noded
 from numgrad.numbers.tape.records import adjoints_in, indices_in
 from numgrad.numbers.tape.statements import partial_type
-from numgrad.numbers.tape.sweeping import STREAMS, adjoint_place, place_in
+from numgrad.numbers.tape.streams import STREAMS, adjoint_place, place_in
 from numgrad.targets.options import internal_njit
 
 

@@ -22,7 +22,7 @@ from numgrad.numbers.tape.records import (
     indices_in,
     numbers_in,
 )
-from numgrad.numbers.tape.sweeping import streams_of
+from numgrad.numbers.tape.streams import streams_of
 from numgrad.numbers.tape.type import TapeNumber
 from numgrad.targets.options import internal_njit
 

@@ -13,7 +13,8 @@ from numba.extending import intrinsic
 
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.statements import grow, partial_type, words_of
-from numgrad.numbers.tape.sweeping import STREAMS, place_in, pullback_kinds
+from numgrad.numbers.tape.streams import STREAMS, place_in
+from numgrad.numbers.tape.sweeping import pullback_kinds
 
 DETAILS = 4  # whole numbers in a header that are the pullback's own
 HEADER = DETAILS + 2  # slots: these, the number of results, the number of all slots

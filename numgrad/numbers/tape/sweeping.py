@@ -14,13 +14,23 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numgrad.numbers.dual.lowering import is_zero
 from numgrad.numbers.emitting import call, call_as
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
+from numgrad.numbers.tape.streams import (
+    STREAMS,
+    adjoint_of,
+    adjoint_place,
+    count_at,
+    index_at,
+    place_in,
+    streams_of,
+    take_adjoint,
+)
 from numgrad.targets.options import internal_njit
 
 COUNTERS = types.UniTuple(types.int64, 2)  # of statements and leaves
-STREAMS = types.UniTuple(types.int64, 4)
 LAST = memory.LAST_STATEMENTS, memory.LAST_LEAVES
 
 
@@ -93,82 +103,6 @@ def set_counters(typingctx, node, counters):
 
 
 @intrinsic
-def streams_of(typingctx, node):
-    """Return the addresses of the streams: partials, adjoints, indices and counts."""
-    node = node.instance_type
-
-    def codegen(context, builder, sig, arguments):
-        tape = memory.tape_of_thread(builder, words_of(context, node.value))
-        fields = memory.PARTIALS, memory.ADJOINTS, memory.INDICES, memory.COUNTS
-        loaded = [builder.load(memory.field_of(builder, tape, field)) for field in fields]
-        return cgutils.pack_array(builder, loaded)
-
-    return STREAMS(types.TypeRef(node)), codegen
-
-
-def place_in(builder, streams, stream, kind, position):
-    """The place of an element of a stream."""
-    order = memory.PARTIALS, memory.ADJOINTS, memory.INDICES, memory.COUNTS
-    address = builder.extract_value(streams, order.index(stream))
-    start = builder.inttoptr(address, kind.as_pointer())
-    return builder.gep(start, [position], inbounds=True)
-
-
-@intrinsic
-def count_at(typingctx, streams, statement):
-    """Return the number of leaves of a statement."""
-
-    def codegen(context, builder, sig, arguments):
-        place = place_in(builder, arguments[0], memory.COUNTS, memory.I8, arguments[1])
-        return builder.zext(builder.load(place), memory.I64)
-
-    return types.int64(STREAMS, types.int64), codegen
-
-
-@intrinsic
-def index_at(typingctx, streams, leaf):
-    """Return the index of a leaf."""
-
-    def codegen(context, builder, sig, arguments):
-        place = place_in(builder, arguments[0], memory.INDICES, memory.I32, arguments[1])
-        return builder.zext(builder.load(place), memory.I64)
-
-    return types.int64(STREAMS, types.int64), codegen
-
-
-def adjoint_place(context, builder, value, streams, index):
-    """The place of an adjoint."""
-    return place_in(builder, streams, memory.ADJOINTS, context.get_data_type(value), index)
-
-
-@intrinsic
-def adjoint_of(typingctx, node, streams, index):
-    """Return the adjoint of an index."""
-    value = partial_type(node.instance_type.value)
-
-    def codegen(context, builder, sig, arguments):
-        place = adjoint_place(context, builder, value, *arguments[1:])
-        return context.unpack_value(builder, value, place)
-
-    return value(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
-
-
-@intrinsic
-def take_adjoint(typingctx, node, streams, index):
-    """Take the adjoint of an index, which is 0 from then on."""
-    value = partial_type(node.instance_type.value)
-
-    def codegen(context, builder, sig, arguments):
-        place = adjoint_place(context, builder, value, *arguments[1:])
-        adjoint = context.unpack_value(builder, value, place)
-        none = context.get_constant_null(value)
-        context.pack_value(builder, value, none, place)
-        return adjoint
-
-    return value(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
-
-
-@intrinsic
 def begin_at(typingctx, node, streams, index):
     """Let the adjoint of an index be 1."""
     value = partial_type(node.instance_type.value)
@@ -180,6 +114,17 @@ def begin_at(typingctx, node, streams, index):
         return context.get_dummy_value()
 
     return types.void(types.TypeRef(node.instance_type), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def is_nothing(typingctx, node, adjoint):
+    """Whether an adjoint is 0, and what it carries too."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        return is_zero(context, builder, value, arguments[1])
+
+    return types.boolean(types.TypeRef(node.instance_type), value), codegen
 
 
 @intrinsic
@@ -265,6 +210,8 @@ def sweep(node, first, last, leaves):
         else:
             leaves -= count
             adjoint = take_adjoint(node, streams, last)
+        if is_nothing(node, adjoint):  # whatever the partials, which may be infinite
+            continue
         # the frequent counts have code of their own
         if count == 1:
             pull(node, streams, leaves, adjoint)

@@ -213,3 +213,48 @@ def never_touched(x):
     for _ in range(3):
         y = y * 2.0
     return y
+
+
+# Reads of one element: what is read again after a write is another number.
+
+
+@program
+def read_again(x):
+    a = x.copy()
+    total = 0.0
+    for i in range(3):
+        before = a[i + 1] * a[i] * a[i + 1]
+        a[i + 1] = x[i] * a[i]
+        total += before * a[i + 1] + a[1 + i] * x[i] ** 2 * x[i]
+        j = i + 1
+        writes(a[j:], x.copy())
+        total += a[j] * a[i + 1] * before
+    return total
+
+
+@program
+def read_at_moving_places(x):
+    total, j = 0.0, 0
+    while j < 3:
+        first = x[j + 1] * x[j]
+        k = j + 1
+        j = k
+        total += first * x[j] * x[k] * x[j - 1]
+        if j == 2:
+            j += 1
+            total += x[j] * x[k]
+    return total
+
+
+@program
+def read_in_two_dimensions(x):
+    a = np.outer(x, x)
+    b = a.T
+    total = a[0, 1] * a[0, 1] * b[1, 0]
+    b[1, 0] = x[2]
+    total += a[0, 1] * b[1, 0] * a[1, 0]
+    for i in range(3):
+        total += a[i, i + 1] * a[i, i + 1] * a[i + 1, i]
+        a[i, i + 1] += total
+        total += a[i, i + 1] ** 2
+    return total

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from numba import njit, prange, types
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
 from numgrad.numbers.tape import sweeping, threads
@@ -265,6 +265,18 @@ def test_tapes_that_are_full():
         assert_allclose(derive(x), expected, 1e-13, err_msg=str(room))
     assert 5 < failed < 40
     assert all("the tape of reverse mode would take more" in each for each in messages)
+
+
+@njit(error_model="numpy")
+def steep(x):
+    return np.array([np.log(x[0]), np.sqrt(x[0]), np.arccosh(x[0]), x[1]])
+
+
+def test_infinite_slopes_of_other_results():
+    """A number that a result doesn't depend on takes nothing from it, however steep it is."""
+    found, expected = both(numgrad.jacobian, steep, np.array([0.0, 1.0]))
+    assert_array_equal(found, expected)
+    assert_array_equal(found[:2, 0], [np.inf, np.inf])
 
 
 def test_nan_that_is_due_is_not_looked_at_again():

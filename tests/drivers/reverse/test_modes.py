@@ -1,0 +1,123 @@
+"""Both modes, through the table, the functions on arrays and the linear algebra.
+
+A convention at a kink or a singular end is the table's, in whichever mode.
+"""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose
+
+import numgrad
+from numgrad.rules.registry import TABLE
+from tests.arrays import test_array_functions as arrays
+from tests.arrays import test_statistics as statistics
+from tests.arrays.linalg import test_linear_algebra as matrices
+from tests.calls.test_entries import NOT_IN_NUMBA
+from tests.rules.test_table import INTEGERS, ROWS
+from tests.tracer import test_both_ways as both_ways
+
+inf, nan = np.inf, np.nan
+
+
+def compare(f, x, *constants, labels):
+    """Compare the Jacobians of all outputs."""
+    found, expected = (
+        numgrad.jacobian(f, mode=mode)(x, *constants) for mode in ("reverse", "forward")
+    )
+    for label, one, other in zip(labels, found, expected, strict=True):
+        largest = np.max(np.abs(other), initial=1.0, where=np.isfinite(other))
+        assert_allclose(one, other, 1e-12, 1e-12 * largest, err_msg=f"{label} at {x}")
+
+
+# The table: each entry under one of its names, at the points of all, and at these
+
+KINDS = ("rule", "tangent", "composite")
+ENDS = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0, inf, -inf, nan)
+RETURN_TUPLES = ("divmod", "modf", "frexp")
+ARITIES = {
+    arity: {
+        entry.name: function
+        for function, entry in reversed(TABLE.items())
+        if entry.kind in KINDS
+        and (entry.arity, entry.name in RETURN_TUPLES) == (arity, False)
+        and function not in NOT_IN_NUMBA
+        and function is not np.where
+    }
+    for arity in (1, 2, 3)
+}
+KINKED = "absolute sign maximum fmin hypot arctan2 power sqrt log arccosh copysign clip".split()
+
+
+def points_of(names, arity):
+    rows = [ROWS[name].points for name in names if name in ROWS]
+    points = {point for row in rows for point in row if len(point) == arity}
+    points |= {(a, b, 0.5)[:arity] for a in ENDS for b in ENDS[: 1 if arity == 1 else None]}
+    return [np.array(point) for point in sorted(points, key=repr)]
+
+
+def calls(entries, arity):
+    """Return the function of a vector that calls all entries with its numbers."""
+    names, lines = {"np": np}, []
+    for k, (name, function) in enumerate(entries.items()):
+        names[f"f{k}"] = function
+        given = [f"int(p[{i}])" if i in INTEGERS.get(name, ()) else f"p[{i}]" for i in range(arity)]
+        lines.append(f"f{k}({', '.join(given)})")
+    exec(f"def f(p):\n    return np.array([{', '.join(lines)}])\n", names)
+    return njit(names["f"], error_model="numpy")
+
+
+def groups_of_entries():
+    for arity, entries in ARITIES.items():
+        some = {name: entries[name] for name in KINKED if name in entries}
+        if some:
+            yield pytest.param(arity, some, id=f"{arity} kinked")
+        names = sorted(entries)
+        for start in range(0, len(names), 20):
+            group = {name: entries[name] for name in names[start : start + 20]}
+            marks = pytest.mark.thorough
+            yield pytest.param(arity, group, id=f"{arity} from {names[start]}", marks=marks)
+
+
+@pytest.mark.parametrize(("arity", "entries"), list(groups_of_entries()))
+def test_table(arity, entries):
+    f = calls(entries, arity)
+    for p in points_of(entries, arity):
+        if arity == 3 or not np.isnan(p).all():
+            compare(f, p, labels=entries)
+
+
+# The functions on arrays, in NumPy's many spellings, and the linear algebra
+
+SOME = """
+np.sum(x)
+np.linalg.norm(x)
+A @ x
+np.sort(x)
+np.median(x)
+np.where(m, x, v)
+""".strip().splitlines()
+
+
+def groups_of_arrays():
+    yield (6,), SOME
+    for group in [((4,), statistics.EXPRESSIONS), *arrays.groups(1)]:
+        yield pytest.param(*group, marks=pytest.mark.thorough)
+
+
+@pytest.mark.parametrize(("shape", "expressions"), list(groups_of_arrays()))
+def test_arrays(shape, expressions):
+    f = njit(arrays.function(expressions))
+    compare(f, *arrays.arguments(shape), labels=expressions)
+
+
+MATRICES = [
+    pytest.param(matrices.function, ["np.linalg.solve(x, b)", "np.linalg.det(x) * b"], id="some"),
+    pytest.param(matrices.function, matrices.LINES, marks=pytest.mark.thorough, id="all"),
+    pytest.param(both_ways.of_complex, both_ways.COMPLEX, marks=pytest.mark.thorough, id="complex"),
+]
+
+
+@pytest.mark.parametrize(("make", "lines"), MATRICES)
+def test_linear_algebra(make, lines):
+    compare(njit(make(lines)), matrices.point(), labels=lines)
