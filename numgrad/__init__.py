@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numgrad.transforms.jacobian import jacobian
     from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
+    from numgrad.transforms.pullback import pullback
     from numgrad.transforms.vjp import vjp
     from numgrad.transforms.vmap import vmap
     from numgrad.twin.errors import DifferentiationError
@@ -49,6 +50,7 @@ _NAMES_IN = {
     "numgrad.transforms.jacobian": ["jacobian"],
     "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
+    "numgrad.transforms.pullback": ["pullback"],
     "numgrad.transforms.vjp": ["vjp"],
     "numgrad.transforms.vmap": ["vmap"],
 }
@@ -71,6 +73,7 @@ __all__ = [
     "jvp",
     "plot",
     "plot_gradient",
+    "pullback",
     "release_memory",
     "rule",
     "tape_limit",

@@ -36,7 +36,7 @@ from numgrad.caching.known import (
     text_of_code,
     version_of,
 )
-from numgrad.rules.registry import TABLE
+from numgrad.rules.registry import PULLBACKS, TABLE
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range)
 
@@ -195,6 +195,9 @@ class Contents:
         if rule is not None:
             part.texts.append(f"rule {rule.kind} {rule.arity} {rule.finite_partials}")
             part.children.append(body_of(rule))
+        if thing in PULLBACKS:
+            part.texts.append("pullback")
+            part.children.append(PULLBACKS[thing])
 
 
 @singledispatch

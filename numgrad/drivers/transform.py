@@ -98,6 +98,7 @@ class Transform:
     summary = "a transform"
     options = INLINED  # with which compiled code's driver is compiled
     takes_out = True  # whether drivers have a parameter ``out``, where there is room for it
+    is_used_within = False  # whether a driver is compiled for values while it is for numbers
 
     def __init__(self, function, *settings):
         function = original_of(function)
@@ -266,6 +267,11 @@ class Driver(CPUDispatcher):
         super().__init__(template, targetoptions={"nopython": True, **options})
         self._compiler = DriverCompiler(self, transform, hint)
         self.label = transform.label()
+
+    @property
+    def is_compiling(self):
+        """Whether Numba must take a call of it for a recursive one."""
+        return super().is_compiling and not self._compiler.transform.is_used_within
 
     def compile(self, sig):
         """Compile the derivative, tell if it takes long, and say what to do if it can't be."""

@@ -4,7 +4,7 @@ from numba import types
 
 from numgrad.drivers.state import can_be_saved, is_immutable
 from numgrad.numbers.carrier import without_derivatives
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.callees import DRIVERS, STATED
 from numgrad.twin.summaries import arguments_written, draws_randomly
 
 
@@ -12,6 +12,7 @@ def written_arguments(function, kinds):
     """Return the positions of the arguments of some types whose memory a function may write."""
     if all(map(is_immutable, kinds)):
         return frozenset()
+    function = STATED.get(function, function)
     if function in DRIVERS:
         written = DRIVERS[function].written(kinds)
     else:
@@ -24,6 +25,7 @@ def written_arguments(function, kinds):
 
 def draws(function, kinds):
     """Whether a function may draw random numbers from generators that all share."""
+    function = STATED.get(function, function)
     if function in DRIVERS:
         return DRIVERS[function].draws(kinds)
     return draws_randomly(function, tuple(map(without_derivatives, kinds)))

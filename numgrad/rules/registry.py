@@ -34,6 +34,7 @@ class Rule:
 TABLE: dict[Function, Rule] = {}
 ON_DEMAND: dict[Function, Rule] = {}  # entries that are loaded when one is met: scipy_functions
 COMPLEX_TABLE: dict[Function, Rule] = {}  # instead of those in TABLE where the value is complex
+PULLBACKS: dict[Function, Function] = {}  # what users stated by `numgrad.pullback`
 UNKNOWN = ...  # the slope in an argument that no formula gives: a derivative by it is refused
 # No poles: where these have infinite slopes, numbers have grown beyond the largest.
 OVERFLOWING = (np.exp, np.exp2, np.expm1, np.sinh, np.cosh)
@@ -131,6 +132,8 @@ def _entry(
     for function in functions:
         if not callable(function):
             raise TypeError(f"a rule stands for a function, not for {function!r}")
+        if function in PULLBACKS:
+            raise TypeError(f"{_name(function)} has a pullback, and can't have a rule too")
 
     def add(body: Body) -> Body:
         if not callable(body):

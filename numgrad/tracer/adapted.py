@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.rules.registry import TABLE
+from numgrad.rules.registry import PULLBACKS, TABLE
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
@@ -75,6 +75,8 @@ def _compiled(thing: Any) -> Any:
     thing = own.original_of(thing)
     if isinstance(thing, transform.Transform):
         return thing.traced()
+    if thing in PULLBACKS:
+        return _stated(thing)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
     return thing
@@ -83,6 +85,8 @@ def _compiled(thing: Any) -> Any:
 def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
     if function in TABLE:
         return _ruled(function)
+    if function in PULLBACKS:
+        return _stated(function)
     if is_maker(function):
         return functools.partial(function, jit=False)
     if is_library(function.__code__.co_filename) or is_own(function):
@@ -204,6 +208,21 @@ def _ruled(function: Any) -> Any:
     return functools.update_wrapper(call, getattr(function, "py_func", function))
 
 
+def _stated(function: Any) -> Any:
+    """Return a function with a pullback, which is refused where there are traced numbers."""
+
+    def call(*arguments: Any) -> Any:
+        if has_traced(arguments):
+            name = getattr(function, "__name__", function)
+            raise refusal(
+                f"{name} has a pullback, which compiled code alone follows.",
+                "Compile it: leave out jit=False.",
+            )
+        return function(*arguments)
+
+    return functools.update_wrapper(call, getattr(function, "py_func", function))
+
+
 # Python's own functions
 
 
@@ -221,6 +240,7 @@ def _as_strided(x: Any, *arguments: Any, **keywords: Any) -> Any:
     return function(x, *arguments, **keywords)
 
 
+COMPILE = "Leave out jit=False."
 LOOP = "Loop over np.ndindex(x.shape), or over x.flat."
 
 

@@ -259,13 +259,11 @@ def primals_like(array, element):
 @internal_njit
 def check_unwritten(array, primals):
     """Raise if a solver has stored anything in an array whose derivatives it didn't see."""
-    for index in np.ndindex(array.shape):
-        before, after = primal(array[index]), primals[index]
-        if before != after and not (np.isnan(before) and np.isnan(after)):
-            raise DifferentiationError(
-                "implicit_root: the solver overwrites an array that carries derivatives, which "
-                "would be lost; let it work on a copy of that array"
-            )
+    if not state.has_values(array, primals):
+        raise DifferentiationError(
+            "implicit_root: the solver overwrites an array that carries derivatives, which "
+            "would be lost; let it work on a copy of that array"
+        )
 
 
 @internal_njit

@@ -21,6 +21,7 @@ from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import number_of, without_derivatives
 from numgrad.numbers.tape import threads
 from numgrad.numbers.tape.statements import FULL
+from numgrad.rules.registry import PULLBACKS
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
@@ -127,7 +128,8 @@ class Jacobian(Transform):
         if cuda_device.in_kernel():
             hint = self._hint_in_kernel(kinds)
         passes = self.chosen_passes(kinds, out, hint)
-        if hint is not None or self.mode == REVERSE or not passes.has_arrays:
+        is_reverse = self.mode == REVERSE or isinstance(passes, ReversePasses)
+        if hint is not None or is_reverse or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
         backward = self._reverse_passes(kinds, out) if goes_backward(self.mode, MOST) else None
@@ -166,7 +168,12 @@ class Jacobian(Transform):
             if backward is not None:
                 return backward
         most = hint if isinstance(hint, int) else None
-        return self.passes(kinds, out, most, shared=hint == SHARED)
+        try:
+            return self.passes(kinds, out, most, shared=hint == SHARED)
+        except DifferentiationError:
+            if self.mode != AUTO or not PULLBACKS:
+                raise
+            return self.passes(kinds, out, is_reverse=True)
 
     def _reverse_passes(self, kinds, out):
         """Reverse passes where they are the better choice for many inputs, or None.

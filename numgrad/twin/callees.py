@@ -28,6 +28,7 @@ from numgrad.targets.options import ELEMENT, OF_UFUNCS, taken_over
 
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
 DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+STATED: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions with pullbacks: drivers
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

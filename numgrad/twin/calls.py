@@ -23,7 +23,7 @@ from numgrad.twin.aliases import (
     share,
     write_all,
 )
-from numgrad.twin.callees import DRIVERS, hashable, is_number_class, is_ours, plain_source
+from numgrad.twin.callees import DRIVERS, STATED, hashable, is_number_class, is_ours, plain_source
 from numgrad.twin.gufuncs import outputs_of
 from numgrad.twin.inference import front_end
 
@@ -114,8 +114,9 @@ def relate_named_tuple(call):
 
 def relate_compiled(call):
     """Relate a call of a compiled function, by its source."""
-    if call.function in DRIVERS:
-        return relate_transform(call)
+    driver = STATED.get(call.function, call.function)
+    if driver in DRIVERS:
+        return relate_transform(call, driver)
     kinds = None if call.signature is None else call.signature.args
     return relate_source(call, plain_source(call.function), kinds, call.given)
 
@@ -187,9 +188,8 @@ def join_memory(others):
         memory[0].flow(place)
 
 
-def relate_transform(call):
+def relate_transform(call, driver):
     """Relate a derivative's arguments and result, which is new or the array given as ``out``."""
-    driver = call.function
     kinds = None if call.signature is None else call.signature.args
     combine(call.target, *call.operands)
     arguments = fold_shapes(driver, call.given, call.keywords)

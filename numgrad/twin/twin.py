@@ -28,7 +28,7 @@ from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
-from numgrad.twin.callees import DRIVERS, hashable
+from numgrad.twin.callees import DRIVERS, STATED, hashable
 from numgrad.twin.errors import DifferentiationError, explained
 from numgrad.twin.pipeline import TwinCompiler, carry_derivatives
 from numgrad.twin.plain import UFUNCS, ElementCompiler, plain
@@ -46,7 +46,8 @@ def twin_of(function):
         return function
     note(function)
     if function not in _twins:
-        _twins.setdefault(function, Twin(calling(function) if function in TABLE else function))
+        is_stated = function in TABLE or function in STATED
+        _twins.setdefault(function, Twin(calling(function) if is_stated else function))
     return _twins[function]
 
 
@@ -78,7 +79,7 @@ registry.listeners.append(warn_if_late)
 
 
 def calling(function):
-    """Return a compiled function that calls a function with a rule, and so follows the rule."""
+    """Return a compiled function that calls one with a rule or a pullback, and so follows it."""
     caller = numba.njit(lambda *arguments: function(*arguments))
     caller.stands_for = function
     return caller
@@ -86,6 +87,8 @@ def calling(function):
 
 def active_version_of(function):
     """The active version of a compiled function."""
+    if function in STATED:
+        return STATED[function]
     if function not in TABLE:
         return twin_of(function)
     if function not in _stand_ins:

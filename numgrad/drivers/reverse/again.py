@@ -31,14 +31,21 @@ from numgrad.targets.options import internal_njit
 from numgrad.twin.callees import DRIVERS
 from numgrad.twin.inference import signature_of
 from numgrad.twin.source import Body, function_of
-from numgrad.twin.twin import twin_of
+from numgrad.twin.twin import twin_of, untwinned
 
-HELPERS = {
+HELPERS = {  # what the sources below name
     name: getattr(keeping, name)
     for name in (
         "fill_kept give_array give_number indices_in keep_array keep_number keep_shape kept noded "
         "set_nodes take_adjoints take_number values_in"
     ).split()
+} | {
+    "allocate": chunks.allocate,
+    "begin_record": begin_record,
+    "end_record": end_record,
+    "int64": types.int64,
+    "streams_of": streams_of,
+    "value_at": parts.value_at,
 }
 
 
@@ -104,8 +111,11 @@ class Again:
 
     def _value(self, expression, kind, count):
         """Return a leaf of an argument without its nodes: source and type."""
+        if isinstance(kind, types.Dispatcher):
+            function = self._of_values(untwinned(kind.dispatcher))
+            return self._named(function, "callee"), types.Dispatcher(function)
         if structure_of(expression, kind) is None:
-            return expression, kind
+            return repr(getattr(kind, "literal_value", None)), kind
         name = f"v{next(count)}"
         if not is_number(kind):
             element = kind.dtype.value if is_active(kind.dtype, self.node) else kind.dtype
@@ -130,6 +140,7 @@ class Again:
                 self.add(f"v{k} = value_at(node, {leaf.expression})")
                 slots.append("1")
         self.add(f"value = function({', '.join(self.values)})")
+        self._after_call()
         results = ["0"]
         for output in leaves(self.outputs):
             results.append(f"{output.expression}.size" if output.is_array else "1")
@@ -158,20 +169,13 @@ class Again:
                 self.add(f"n{k} = noded({typed}, {output.expression}, index)", "index += 1")
         self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0))")
         self.add(f"return {source_of(mapped(nodes.get, self.outputs))}")
-        names = (
-            self.names
-            | HELPERS
-            | {
-                "value_at": parts.value_at,
-                "begin_record": begin_record,
-                "end_record": end_record,
-                "streams_of": streams_of,
-                "allocate": chunks.allocate,
-                "pullback": self.pullback(),
-            }
-        )
         lines, self.lines = self.lines, []
-        return internal_njit(function_of("record", "arguments", Body(lines, names)))
+        self.names["pullback"] = self.pullback()
+        body = Body(lines, self.names | HELPERS)
+        return internal_njit(function_of("record", "arguments", body))
+
+    def _after_call(self):
+        """Nothing: that the function writes to no argument is known."""
 
     def _element(self, leaf):
         return leaf.element.value if is_active(leaf.element, self.node) else leaf.element
@@ -179,40 +183,34 @@ class Again:
     # In the sweep
 
     def pullback(self):
-        """The function that runs the function again and hands adjoints back."""
-        before, self.lines = self.lines, []
+        """The function that finds the cotangents of the arguments, and hands them back."""
         self._restore_all()
         cotangents = self._take_cotangents()
-        packed = source_of(mapped(cotangents.get, self.outputs))
-        self.add(
-            f"_, products = run((None, {''.join(f'{v}, ' for v in self.values)}{packed}), None)"
-        )
+        self._find_products(source_of(mapped(cotangents.get, self.outputs)))
         self.add("streams = streams_of(node)")
         for k, leaf in enumerate(self.leaves):
             if is_active(leaf.element, self.node):
-                give = "give_array" if leaf.is_array else "give_number"
-                self.add(f"{give}(node, streams, s{k}, {self._product_of(leaf)})")
-        run = product_function(
-            self.names["function"], self.value_kinds, self._cotangent_kind(), None, self.by
-        )
-        names = (
-            self.names
-            | HELPERS
-            | {
-                "streams_of": streams_of,
-                "allocate": chunks.allocate,
-                "int64": types.int64,
-                "run": run,
-            }
-        )
-        lines, self.lines = self.lines, before
-        return self._compiled(lines, names)
+                self._give(k, leaf, self._product_of(leaf))
+        return self._compiled()
 
-    def _compiled(self, lines, names):
-        """The pullback of some lines, compiled before Numba asks for it in the midst of typing."""
-        function = function_of("pullback", "node, streams, end, first", Body(lines, names))
-        function = internal_njit(function)
+    def _find_products(self, cotangents):
+        """Add what runs the function again, for its cotangents, and sweeps over that."""
+        kinds = self.value_kinds, self._cotangent_kind()
+        self.names["run"] = product_function(self.names["function"], *kinds, None, self.by)
+        values = "".join(f"{value}, " for value in self.values)
+        self.add(f"_, products = run((None, {values}{cotangents}), None)")
+
+    def _give(self, k, leaf, product):
+        """Hand the cotangent of an argument back, where there is one."""
+        give = "give_array" if leaf.is_array else "give_number"
+        self.add(f"{give}(node, streams, s{k}, {product})")
+
+    def _compiled(self):
+        """The pullback, compiled before Numba asks for it in the midst of typing."""
+        body = Body(self.lines, self.names | HELPERS)
+        function = internal_njit(function_of("pullback", "node, streams, end, first", body))
         function.compile(pullback_kinds(self.node))
+        self.lines = []
         return function
 
     def _take_cotangents(self):

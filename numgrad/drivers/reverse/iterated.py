@@ -7,14 +7,11 @@ to keep them, so that as few steps as possible are computed again: A. Griewank a
 """
 
 import numpy as np
-from numba import types
 
-from numgrad.drivers import chunks
-from numgrad.drivers.reverse.again import HELPERS, Again
+from numgrad.drivers.reverse.again import Again
 from numgrad.drivers.reverse.contraction import product_function
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.numbers.carrier import is_active
-from numgrad.numbers.tape.streams import streams_of
 from numgrad.targets.options import internal_njit
 
 
@@ -64,7 +61,6 @@ class Iterated(Again):
 
     def pullback(self):
         """The function that goes back step by step and hands adjoints back."""
-        before, self.lines = self.lines, []
         self._restore_all(lambda k: f"{'i' if k < len(self.state) else 'v'}{k}")
         self._take_cotangents()
         self._prepare()
@@ -72,27 +68,16 @@ class Iterated(Again):
         self.add("streams = streams_of(node)")
         for k, leaf in enumerate(self.leaves):
             if is_active(leaf.element, self.node):
-                give = "give_array" if leaf.is_array else "give_number"
-                source = f"c{k}" if k < len(self.state) else f"g{k}"
-                self.add(f"{give}(node, streams, s{k}, {source})")
+                self._give(k, leaf, f"c{k}" if k < len(self.state) else f"g{k}")
         self.by = (0, *(k for k in self.by if k > 0))
-        step = self._of_values(self.step)
-        run = product_function(step, self.value_kinds, self._cotangent_kind(), None, self.by)
-        names = (
-            self.names
-            | HELPERS
-            | {
-                "streams_of": streams_of,
-                "allocate": chunks.allocate,
-                "int64": types.int64,
-                "step": step,
-                "run": run,
-                "next_position": next_position,
-                "positions_of": positions_of,
-            }
-        )
-        lines, self.lines = self.lines, before
-        return self._compiled(lines, names)
+        self.names |= {
+            "next_position": next_position,
+            "positions_of": positions_of,
+            "step": self._of_values(self.step),
+        }
+        kinds = self.value_kinds, self._cotangent_kind()
+        self.names["run"] = product_function(self.names["step"], *kinds, None, self.by)
+        return self._compiled()
 
     def _prepare(self):
         """Make room for the states that are kept, and for the derivatives by the arguments."""

@@ -1,0 +1,81 @@
+"""The record of a call of a function whose pullback the user stated."""
+
+from numba import types
+
+from numgrad.drivers import state
+from numgrad.drivers.overloads import chosen
+from numgrad.drivers.reverse.again import Again
+from numgrad.drivers.structure import leaves, structure_of
+from numgrad.numbers.carrier import is_complex, number_of
+from numgrad.twin.inference import signature_of
+
+
+class Stated(Again):
+    """The record of a call; its pullback calls a function of the cotangents and the arguments."""
+
+    maker = "pullback"
+
+    def __init__(self, function, pullback, kinds, node):
+        super().__init__(function, kinds, node)
+        self.stated = self._of_values(pullback)
+        given = self._cotangent_kind(), *self.value_kinds
+        returned = signature_of(*chosen(self.stated, given)).return_type
+        self.is_alone = len(kinds) == 1 and not isinstance(returned, types.BaseTuple)
+        kinds_of_products = (returned,) if self.is_alone else getattr(returned, "types", ())
+        if len(kinds_of_products) != len(kinds):
+            raise TypeError(
+                f"the pullback of {self.name} returns {returned}, and must return a tuple with a "
+                f"cotangent for each of {len(kinds)} arguments, or None"
+            )
+        self.products = {
+            leaf.expression: leaf
+            for k, kind in enumerate(kinds_of_products)
+            for leaf in leaves(structure_of(f"products[{k}]", kind))
+        }
+        self.without = [
+            f"products[{k}]"
+            for k, kind in enumerate(kinds_of_products)
+            if isinstance(kind, types.NoneType)
+        ]
+
+    def _after_call(self):
+        """The function has worked on copies: what it writes to them would be lost."""
+        self.names["has_values"] = state.has_values
+        message = (
+            f"{self.name} has a pullback, and writes to an argument: derivatives would be lost; "
+            "let it make a copy, and return that"
+        )
+        for k, leaf in enumerate(self.leaves):
+            if leaf.is_array:
+                self.add(
+                    f"if not has_values({leaf.expression}, v{k}):",
+                    f"    raise ValueError({message!r})",
+                )
+
+    def _find_products(self, cotangents):
+        self.names["stated"] = self.stated
+        call = f"stated({', '.join([cotangents, *self.values])})"
+        self.add(f"products = {f'({call},)' if self.is_alone else call}")
+
+    def _give(self, k, leaf, product):
+        if product.partition("]")[0] + "]" in self.without:
+            return  # the value doesn't depend on it
+        found = self.products.get(product)
+        if found is None or not is_like(found, leaf):
+            raise TypeError(
+                f"the pullback of {self.name} must return a cotangent like each argument, or None "
+                f"for one that the value doesn't depend on; {product} is none for a {leaf.kind}"
+            )
+        if leaf.is_array:
+            message = (
+                f"the pullback of {self.name} returned a cotangent that has not the shape of its "
+                "argument"
+            )
+            self.add(f"if {product}.shape != v{k}.shape:", f"    raise ValueError({message!r})")
+        super()._give(k, leaf, product)
+
+
+def is_like(cotangent, leaf):
+    """Whether a cotangent is a real number, or an array of them, as what it belongs to."""
+    ranks = [each.kind.ndim if each.is_array else None for each in (cotangent, leaf)]
+    return ranks[0] == ranks[1] and not is_complex(number_of(cotangent.element))
