@@ -16,6 +16,13 @@ class Grad(Jacobian):
     derives_all = True
 
 
+class Backward(Grad):
+    """The gradient by reverse mode, or by forward mode if it can't be written on a tape."""
+
+    def chosen_passes(self, kinds, out, hint):
+        return self._reverse_passes(kinds, out) or self.passes(kinds, out)
+
+
 class ValueAndGrad(Grad):
     """The number, and its derivatives by every input."""
 
@@ -160,3 +167,10 @@ def value_and_grad(
 
 register(grad, Grad)
 register(value_and_grad, ValueAndGrad)
+
+
+def backward(f: Any, argnums: int = 0, mode: Mode = "reverse") -> Any:
+    return made(Backward, f, argnums, mode)
+
+
+Backward.maker = staticmethod(backward)

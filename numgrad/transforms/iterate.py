@@ -42,9 +42,9 @@ class Iterate(Transform):
         loop = self._loop(kinds)
         if node is not None and node.has_temporaries:
             check_draws(self, kinds, "iterate")
-            record = Iterated(
-                loop, self.function, tuple(kinds), node, self.count, self.states
-            ).record()
+            copies = self._may_return_an_argument(kinds)
+            of_step = loop, self.function, tuple(kinds), node, self.count, self.states
+            record = Iterated(*of_step, copies=copies).record()
             return Body(["return record(arguments)"], {"record": record})
         function = loop if node is None else twin_of(loop)
         given = ", ".join(f"arguments[{k + 1}]" for k in range(len(kinds)))
@@ -56,15 +56,21 @@ class Iterate(Transform):
         names: dict[str, Any] = {"step": self.function, "count": self.count}
         copies, _ = rebuilt("state", kinds[0], copy_of, lambda thing, stem: named(names, thing))
         more = "".join(f", x{k}" for k in range(1, len(kinds)))
-        lines = [
-            f"state = {copies}",
-            "for _ in range(count):",
-            f"    state = step(state{more})",
-            "return state",
-        ]
+        lines = [f"state = {copies}", "for _ in range(count):", f"    state = step(state{more})"]
+        if self._may_return_an_argument(kinds):
+            lines.append(f"    state = {copies}")  # the next step may write to it
+        lines.append("return state")
         loop = function_of("loop", f"state{more}", Body(lines, names))
         loop.__name__ = self.function.py_func.__name__
         return njit(loop, error_model="python")
+
+    def _may_return_an_argument(self, kinds):
+        """Whether a step that writes to its state may return the memory of another argument."""
+        ranks = [
+            {leaf.kind.ndim for leaf in leaves(structure_of("", kind)) if leaf.is_array}
+            for kind in (kinds[0], types.BaseTuple.from_types(kinds[1:]))
+        ]
+        return bool(super().written(kinds)) and not ranks[0].isdisjoint(ranks[1])
 
     def _check(self, kinds):
         name = self.function.py_func.__name__

@@ -19,7 +19,7 @@ from numgrad.numbers.dual import parts
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Mode, R
-from numgrad.transforms.grad import grad
+from numgrad.transforms.grad import backward, grad
 from numgrad.transforms.jacobian import checked_mode, goes_backward, meaning_of, size_of
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.transforms.tuples import OfTuples
@@ -391,11 +391,11 @@ def hvp(
     if not jit or is_traced(f):
         result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
         return stored_by_tracer(out, result)
-    if checked_mode(mode) == "auto" and not goes_backward(meaning_of(mode), size_of(x), FEWEST):
-        mode = "forward"
-    elif mode == "auto":
-        mode = "reverse"
-    return called(tangent_of(grad(f, mode=mode)), (x,), (v,), out)
+    gradient = grad(f, mode=checked_mode(mode))
+    if mode == "auto":
+        is_long = goes_backward(meaning_of(mode), size_of(x), FEWEST)
+        gradient = backward(f) if is_long else grad(f, mode="forward")
+    return called(tangent_of(gradient), (x,), (v,), out)
 
 
 def stored_by_tracer(out, result):

@@ -6,7 +6,7 @@ from typing import Any, cast
 from numba import types
 from numba.extending import overload
 
-from numgrad.drivers.reverse.contraction import has_derivatives, product_function
+from numgrad.drivers.reverse.contraction import positions_with_derivatives, product_function
 from numgrad.drivers.transform import MAKERS, original_of
 from numgrad.targets import cuda_device
 from numgrad.transforms.callables import R
@@ -30,12 +30,7 @@ class Vjp(OfTuples):
             raise TypeError(
                 f"vjp: primals must be a tuple with one entry an argument, not {primals}"
             )
-        by = tuple(k for k, kind in enumerate(primals) if has_derivatives(kind))
-        if not by:
-            raise TypeError(
-                f"vjp of {self.function.py_func.__name__}: no primal has derivatives; pass a float "
-                "or an array of floats"
-            )
+        by = positions_with_derivatives(self.function, primals)
         run = product_function(self.function, primals, cotangents, out, by)
         lines = [
             "_, primals, cotangents = arguments",

@@ -61,6 +61,33 @@ def test_second_order():
     assert_allclose(found, expected, rtol=1e-11)
 
 
+@njit
+def square(u):
+    return u * u
+
+
+@numgrad.checkpoint
+@njit
+def by_function(function, u, nothing=None):
+    return function(u) * u
+
+
+def test_functions_among_the_arguments():
+    f = njit(lambda u: np.sum(by_function(square, u)) + np.sum(by_function(square, u, None)))
+    gradient = numgrad.grad(f, mode="reverse")
+    assert_allclose(gradient(U), 6.0 * U**2)
+    assert_allclose(numgrad.jacobian(gradient, mode="reverse")(U), np.diag(12.0 * U), atol=1e-14)
+
+
+def test_products_go_forward_through_what_cannot_run_again():
+    doubled = numgrad.checkpoint(njit(lambda z: z * 2.0))
+    f = njit(lambda x: (doubled(x[0] + 1j * x[1]) * np.sum(x)).real)
+    x, v = np.linspace(0.1, 1.0, 12), np.ones(12)
+    with pytest.raises(numgrad.DifferentiationError, match="only real numbers"):
+        numgrad.hvp(f, x, v, mode="reverse")
+    assert_allclose(numgrad.hvp(f, x, v), numgrad.hvp(f, x, v, mode="forward"))
+
+
 def test_what_cannot_run_again():
     @njit
     def overwritten(u):
@@ -152,6 +179,20 @@ def test_a_step_that_writes_to_its_state():
     assert_array_equal(given, U)
     matrix = np.stack([repeated(row, RATE) for row in np.eye(5)], axis=1)  # it is linear
     assert_allclose(gradient, 2.0 * matrix.T @ (matrix @ U), rtol=1e-13)
+
+
+@njit
+def step_that_returns_another(state, other):
+    state[0] += 1.0
+    return other
+
+
+def test_a_step_that_returns_another_argument():
+    steps, other = numgrad.iterate(step_that_returns_another, 3), np.array([1.0, 2.0])
+    assert_array_equal(steps(np.zeros(2), other), [1.0, 2.0])
+    for mode in ("forward", "reverse"):
+        assert_array_equal(numgrad.jacobian(steps, 1, mode=mode)(np.zeros(2), other), np.eye(2))
+    assert_array_equal(other, [1.0, 2.0])
 
 
 def test_no_step_and_one():

@@ -105,6 +105,12 @@ def test_what_does_not_fit(jit):
         numgrad.vjp(np.exp, (x,), np.ones((2, 3)), jit=jit)
 
 
+def test_integers_beside_floats_are_refused():
+    """They would have no derivative, and the floats beside them none either."""
+    with pytest.raises(TypeError, match=r"argument 0 is of type .*others beside floats"):
+        numgrad.vjp(lambda pair, y: pair[0] * pair[1] * y, ((2.0, 3), 1.0), 1.0)
+
+
 def test_nan_is_looked_at_again():
     """sqrt(x y) at x = 0 with y = 0 next to it has no derivative by x that is not infinite."""
     _, (product,) = numgrad.vjp(lambda z: z[1] * np.sqrt(z[0]), (np.array([0.0, 0.0]),), 1.0)

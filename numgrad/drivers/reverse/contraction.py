@@ -115,10 +115,23 @@ def product_function(function, primals, cotangents, out, by):
     return internal_njit(function_of("vjp", "arguments, out", Body(lines, {"run": run})))
 
 
-def has_derivatives(kind):
-    """Whether an argument of a type is one to differentiate by: it holds floats alone."""
-    members = leaves(structure_of("", kind))
-    return bool(members) and all(leaf.is_floating for leaf in members)
+def positions_with_derivatives(function, primals):
+    """The positions of the primals by which there is a product: those that hold floats."""
+    found, name = [], function.py_func.__name__
+    for k, kind in enumerate(primals):
+        members = leaves(structure_of("", kind))
+        if len({leaf.is_floating for leaf in members}) > 1:
+            raise TypeError(
+                f"vjp of {name}: argument {k} is of type {kind}, which holds others beside floats; "
+                "pass floats alone, or the others as an argument of their own"
+            )
+        if members and members[0].is_floating:
+            found.append(k)
+    if not found:
+        raise TypeError(
+            f"vjp of {name}: no primal has derivatives; pass a float or an array of floats"
+        )
+    return tuple(found)
 
 
 class OfContraction(JacobianPasses):

@@ -52,8 +52,9 @@ class Iterated(Again):
 
     maker = "iterate"
 
-    def __init__(self, loop, step, kinds, node, count, states):
+    def __init__(self, loop, step, kinds, node, count, states, *, copies):
         self.step, self.count, self.states = step, count, states
+        self.copies = copies  # whether a state is to be a copy of what the step returns
         super().__init__(loop, kinds, node)
         # what comes in may lack derivatives that the first step gives it
         self.value_kinds[0] = self._cotangent_kind()
@@ -95,11 +96,7 @@ class Iterated(Again):
         """Go back from the last step to the first."""
         self.add("while last > 0:", "    at = positions[used - 1]")
         for k, leaf in enumerate(self.state):
-            kept = f"kept{k}[used - 1]"
-            element = self._named(leaf.element, "element")
-            self.add(
-                f"    v{k} = " + (f"values_in(node, {kept}, {element})" if leaf.is_array else kept)
-            )
+            self.add(f"    v{k} = {self._copied(leaf, f'kept{k}[used - 1]')}")
         given = ", ".join(self.values)
         self.add(
             "    while last - at > 1:",
@@ -108,7 +105,7 @@ class Iterated(Again):
             f"            target = next_position(at, last, {self.states} - used + 1)",
             "        for _ in range(at, target):",
             f"            state = step({given})",
-            *(f"            v{k} = {leaf.expression}" for k, leaf in enumerate(self.state)),
+            *(f"            v{k} = {self._next(leaf)}" for k, leaf in enumerate(self.state)),
             "        at = target",
             f"        if used < {self.states}:",
             *(f"            kept{k}[used] = v{k}" for k in range(len(self.state))),
@@ -131,6 +128,15 @@ class Iterated(Again):
             "    while used > 0 and positions[used - 1] >= last:",
             "        used -= 1",
         )
+
+    def _copied(self, leaf, expression):
+        """The source of a leaf of the state as a new array."""
+        if not leaf.is_array:
+            return expression
+        return f"values_in(node, {expression}, {self._named(leaf.element, 'element')})"
+
+    def _next(self, leaf):
+        return self._copied(leaf, leaf.expression) if self.copies else leaf.expression
 
     def _names_of(self, letter):
         return [f"{letter}{k}" for k in range(len(self.state))]
