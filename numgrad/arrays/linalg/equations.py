@@ -28,6 +28,7 @@ from numgrad.arrays.linalg.matrices import (
     dot,
     inverse_of,
     lifted,
+    linear_record,
     more_steps,
     set_values,
     subtract,
@@ -140,7 +141,7 @@ def substituted(factors, pivots, x):
 @overload_outlined(substituted)
 def _substituted(factors, pivots, x):
     """Solve for all columns of a vector or a matrix in place."""
-    linear = x.dtype.record_of("linear") if is_carrier(x.dtype) else None
+    linear = linear_record(x.dtype)
     if linear is None:
         return lambda factors, pivots, x: solve_in_place(factors, pivots, x)
     recorded = linear(solve_in_place, solve_transposed_in_place)

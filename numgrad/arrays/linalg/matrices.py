@@ -33,6 +33,11 @@ def more_steps(number):
     return number.order - 1 if is_carrier(number) else 0
 
 
+def linear_record(number):
+    """Return how linear functions of matrices of such numbers are recorded, or None."""
+    return number.record_of("linear") if is_carrier(number) else None
+
+
 def precision_of(number):
     """Return the distance from 1 to the next number."""
     return float(np.finfo(as_dtype(number_of(number))).eps)

@@ -70,12 +70,17 @@ def zero_where_zero(builder, numbers, products):
 
 
 def is_zero(context, builder, argtype, number):
-    """Emit whether a number is 0 and so is all that it carries."""
+    """Emit whether a number is 0 and carries nothing.
 
-    def floats_are_zero(context, builder, argtype, number):
+    What a number on a tape carries is told by its index alone.
+    """
+
+    def part_is_zero(context, builder, argtype, number):
+        if isinstance(argtype, types.Integer):
+            return builder.icmp_signed("==", number, ir.Constant(number.type, 0))
         return builder.fcmp_ordered("==", number, ir.Constant(number.type, 0.0))
 
-    return all_floats(context, builder, argtype, number, floats_are_zero, builder.and_)
+    return of_all_parts(context, builder, argtype, number, part_is_zero, builder.and_)
 
 
 def has_nan(context, builder, argtype, number):
@@ -89,17 +94,26 @@ def has_nan(context, builder, argtype, number):
 
 def all_floats(context, builder, argtype, number, test, join):
     """Emit a test of all the floats that a number is made of."""
+
+    def of_float(context, builder, argtype, number):
+        if isinstance(argtype, types.Float):
+            return test(context, builder, argtype, number)
+        return cgutils.false_bit if join == builder.or_ else cgutils.true_bit
+
+    return of_all_parts(context, builder, argtype, number, of_float, join)
+
+
+def of_all_parts(context, builder, argtype, number, test, join):
+    """Emit a test of all the floats and integers that a number is made of."""
     if is_carrier(argtype):
         parts = argtype.components(builder, number)
     elif is_complex(argtype):
         halves = cgutils.unpack_tuple(builder, number, 2)
         parts = [(argtype.underlying_float, half) for half in halves]
-    elif isinstance(argtype, types.Float):
-        return test(context, builder, argtype, number)
     else:
-        return cgutils.false_bit if join == builder.or_ else cgutils.true_bit
+        return test(context, builder, argtype, number)
     result, *others = (
-        all_floats(context, builder, each, value, test, join) for each, value in parts
+        of_all_parts(context, builder, each, value, test, join) for each, value in parts
     )
     for each in others:
         result = join(result, each)

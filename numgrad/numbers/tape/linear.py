@@ -9,6 +9,7 @@ of numbers, such as triangular factors, and an order of its rows.
 from functools import cache, partial
 
 import numpy as np
+from numba import types
 
 from numgrad.numbers.conversions import primal_of
 from numgrad.numbers.dual.parts import value_at
@@ -22,6 +23,7 @@ from numgrad.numbers.tape.records import (
     indices_in,
     numbers_in,
 )
+from numgrad.numbers.tape.statements import partial_type
 from numgrad.numbers.tape.streams import streams_of
 from numgrad.numbers.tape.type import TapeNumber
 from numgrad.targets.options import internal_njit
@@ -35,6 +37,7 @@ def linear_of(node, apply, transposed):
     replace.
     """
     primal = node.number
+    is_nothing = are_zeros if isinstance(partial_type(node.value), types.Float) else may_be_anything
 
     def pullback(node, streams, end, first):
         header = indices_in(node, streams, end - HEADER, HEADER)
@@ -43,15 +46,17 @@ def linear_of(node, apply, transposed):
         count, size = rows * columns, rows * rows
         adjoints = adjoints_in(node, streams, first, count).reshape((rows, columns))
         matrix = np.empty((rows, rows), primal)
-        stored = numbers_in(node, streams, start + count, size)
+        stored = numbers_in(node, streams, start + count, size).reshape((rows, rows))
         order = indices_in(node, streams, start + count, rows)
-        for k in range(size):
-            matrix[k // rows, k % rows] = primal_of(stored[k])
+        for i in range(rows):
+            for j in range(rows):
+                matrix[i, j] = primal_of(stored[i, j])
         handed = adjoints.copy()
+        for i in range(rows):
+            for j in range(columns):
+                adjoints[i, j] = 0.0
         transposed(matrix, order, handed)
         hand_back(node, streams, start, handed)
-        for k in range(count):
-            adjoints[k // columns, k % columns] = 0.0
 
     pull = internal_njit(pullback)
 
@@ -63,26 +68,40 @@ def linear_of(node, apply, transposed):
         places = begin_record(node, count + size, count)
         streams = streams_of(node)
         first_slot, first_result, _ = places
-        numbers = numbers_in(node, streams, first_slot, count).reshape((rows, columns))
-        indices = indices_in(node, streams, first_slot, count)
+        indices = indices_in(node, streams, first_slot, count).reshape((rows, columns))
+        values = numbers_in(node, streams, first_slot, count).reshape((rows, columns)).copy()
         for i in range(rows):
             for j in range(columns):
-                numbers[i, j] = value_at(node, x[i, j])
-                indices[i * columns + j] = index_of(node, x[i, j], 0)
-        stored = numbers_in(node, streams, first_slot + count, size)
+                values[i, j] = value_at(node, x[i, j])
+                indices[i, j] = index_of(node, x[i, j], 0)
+        stored = numbers_in(node, streams, first_slot + count, size).reshape((rows, rows))
         kept = indices_in(node, streams, first_slot + count, rows)
-        for k in range(size):
-            stored[k] = matrix[k // rows, k % rows]
-        for k in range(rows):
-            kept[k] = order[k]
-        values = numbers.copy()
-        apply(matrix, order, values)
+        for i in range(rows):
+            kept[i] = order[i]
+            for j in range(rows):
+                stored[i, j] = matrix[i, j]
+        if not is_nothing(values):
+            apply(matrix, order, values)
         for i in range(rows):
             for j in range(columns):
                 x[i, j] = noded(node, values[i, j], first_result + i * columns + j)
         end_record(node, streams, pull, places, count, (rows, columns, 0, 0))
 
     return internal_njit(run)
+
+
+@internal_njit
+def are_zeros(values):
+    """Whether a matrix is 0: that of a correction is, which carries derivatives alone."""
+    for value in values.flat:
+        if value != 0.0:
+            return False
+    return True
+
+
+@internal_njit
+def may_be_anything(values):
+    return False
 
 
 TapeNumber.records["linear"] = lambda node: partial(linear_of, node)
