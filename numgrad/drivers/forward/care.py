@@ -18,7 +18,8 @@ from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
 from numgrad.arrays.loading import load
-from numgrad.numbers.dual.nans import is_nan
+from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.dual.lowering import has_nan
 from numgrad.targets.options import internal_njit
 
 
@@ -35,10 +36,28 @@ def rare(typingctx, flag):
     return types.boolean(types.boolean), codegen
 
 
-@internal_njit
-def filled(number, careful):
-    """A derivative, or the careful one where it is nan."""
-    return careful if is_nan(number) else number
+@intrinsic
+def filled(typingctx, number, careful):
+    """A derivative, with the careful one in the place of each part that is nan."""
+
+    def codegen(context, builder, sig, arguments):
+        first, second = arguments
+        second = context.cast(builder, second, careful, number)
+        return filled_parts(context, builder, number, first, second)
+
+    return number(number, careful), codegen
+
+
+def filled_parts(context, builder, argtype, number, careful):
+    if is_carrier(argtype) and not argtype.has_temporaries:
+        pairs = zip(
+            argtype.components(builder, number), argtype.components(builder, careful), strict=True
+        )
+        parts = [
+            filled_parts(context, builder, kind, part, other) for (kind, part), (_, other) in pairs
+        ]
+        return argtype.of_components(builder, parts)
+    return builder.select(has_nan(context, builder, argtype, number), careful, number)
 
 
 @internal_njit

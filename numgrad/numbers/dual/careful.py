@@ -81,10 +81,10 @@ def nan_at_pole(context, builder, argtype, slope, each_finite, result_is_finite)
     )
     for finite in each_finite:
         at_pole = builder.and_(at_pole, finite)
-    nan = context.cast(
-        builder, context.get_constant(types.float64, float("nan")), types.float64, argtype
-    )
-    return builder.select(at_pole, nan, slope)
+    # a product, for what the slope carries is nan as well
+    kinds, nan = (argtype, types.float64), context.get_constant(types.float64, float("nan"))
+    unknown = call_as(context, builder, operator.mul, kinds, [slope, nan], argtype)
+    return builder.select(at_pole, unknown, slope)
 
 
 def careful_product(context, builder, argtype, slope, tangent, vanishes):

@@ -93,10 +93,7 @@ def linear_of(node, apply, transposed):
 @internal_njit
 def are_zeros(values):
     """Whether a matrix is 0: that of a correction is, which carries derivatives alone."""
-    for value in values.flat:
-        if value != 0.0:
-            return False
-    return True
+    return not np.any(values)
 
 
 @internal_njit

@@ -30,6 +30,36 @@ def compare(f, x, *constants, labels):
         assert_allclose(one, other, 1e-12, 1e-12 * largest, err_msg=f"{label} at {x}")
 
 
+def compare_seconds(f, x, labels):
+    """Compare derivatives of directional derivatives, by the point and by the direction.
+
+    A direction may be 0, and yet have derivatives. Where one is infinite, nan is right enough.
+    """
+
+    @njit(error_model="numpy")
+    def slopes(x, v):
+        return numgrad.jvp(f, (x,), (v,))[1]
+
+    for v in (np.linspace(-1.0, 1.0, x.size).reshape(x.shape), np.zeros(x.shape)):
+        found, expected = (
+            numgrad.jacobian(slopes, (0, 1), mode=mode)(x, v) for mode in ("reverse", "forward")
+        )
+        found, expected = (rows_of(each, labels) for each in (found, expected))
+        for label, ones, others in zip(labels, found, expected, strict=True):
+            for one, other in zip(ones, others, strict=True):
+                one, other = (np.where(np.isinf(each), nan, each) for each in (one, other))
+                largest = np.nanmax(np.abs(other), initial=1.0)
+                message = f"{label} at {x} along {v}"
+                assert_allclose(one, other, 1e-11, 1e-11 * largest, err_msg=message)
+
+
+def rows_of(jacobians, labels):
+    """Arrange derivatives by outputs: an array has them as rows."""
+    if len(jacobians) == len(labels) and isinstance(jacobians[0], tuple):
+        return jacobians
+    return list(zip(*jacobians, strict=True))
+
+
 # The table: each entry under one of its names, at the points of all, and at these
 
 KINDS = ("rule", "tangent", "composite")
@@ -87,6 +117,14 @@ def test_table(arity, entries):
             compare(f, p, labels=entries)
 
 
+@pytest.mark.parametrize(("arity", "entries"), list(groups_of_entries()))
+def test_table_at_second_order(arity, entries):
+    f = calls(entries, arity)
+    for p in points_of(entries, arity):
+        if arity == 3 or not np.isnan(p).all():
+            compare_seconds(f, p, entries)
+
+
 # The functions on arrays, in NumPy's many spellings, and the linear algebra
 
 SOME = """
@@ -121,3 +159,8 @@ MATRICES = [
 @pytest.mark.parametrize(("make", "lines"), MATRICES)
 def test_linear_algebra(make, lines):
     compare(njit(make(lines)), matrices.point(), labels=lines)
+
+
+@pytest.mark.parametrize(("make", "lines"), MATRICES)
+def test_linear_algebra_at_second_order(make, lines):
+    compare_seconds(njit(make(lines)), matrices.point(), lines)
