@@ -4,14 +4,15 @@ Each number has one differential, however many inputs there are: a gradient by t
 takes the memory of the operations. For few inputs a number with a partial for each is less work.
 """
 
+from functools import cached_property
 from typing import Any
 
-from numgrad.numbers.dual.number import is_nan
-from numgrad.numbers.tape.differentials import ZERO, ComplexDifferential, Differential
+from numgrad.numbers.dual.number import Dual, is_nan
+from numgrad.numbers.tape.differentials import KINDS, ZERO, ComplexDifferential, Differential
 from numgrad.rules.registry import primal
 from numgrad.tracer.elements import members
 from numgrad.tracer.run import Run, has_depth, zero_beside
-from numgrad.tracer.sweeps import backward, forward, steps_to
+from numgrad.tracer.sweeps import backward, forward, product, steps_to
 
 
 class RecordedRun(Run):
@@ -25,9 +26,12 @@ class RecordedRun(Run):
         self.rows: dict[Differential, list[Any]] = {}  # the derivatives of a result by all inputs
         self.columns: dict[int, list[Any]] = {}  # those of all results by an input
 
-    def partials_of_input(self, number: int) -> tuple[Any, ...]:
+    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        return (self.new_input(),)
+
+    def new_input(self) -> Differential:
         self.by_input.append(Differential())
-        return (self.by_input[number],)
+        return self.by_input[-1]
 
     def hold(self, leaves: list[Any]) -> None:
         """Let the sweeps be from these results, as many at once as there is use for."""
@@ -60,9 +64,25 @@ class RecordedRun(Run):
             adjoints = backward({result: one})
             self.rows[result] = [adjoints.get(each, type(one)(0)) for each in self.by_input]
         found = self.rows[result][k]
-        if is_nan(found) and not is_nan(element.value):
+        if _holds_nan(found) and not is_nan(element.value):
             return self._moved(result, k, one)
         return found
+
+    def pulled_back(self, seeds: dict[Differential, Any], is_nan: bool) -> list[Any]:
+        """Return the derivatives by all inputs of a sum of results, each times its seed.
+
+        Where a result is nan itself, so are its derivatives.
+        """
+        adjoints, steps = backward(seeds), steps_to(seeds)
+
+        def by(number: Differential) -> Any:
+            found = adjoints.get(number, 0.0)
+            if is_nan or not _holds_nan(found):
+                return found
+            moved = forward(steps, {number: 1.0})
+            return sum(product(seed, moved[each]) for each, seed in seeds.items() if each in moved)
+
+        return list(map(by, self.by_input))
 
     def _moved(self, result: Differential, k: int, one: Any) -> Any:
         """Return the derivative of a result by an input, found by the way forward."""
@@ -72,14 +92,17 @@ class RecordedRun(Run):
         found = self.columns[k][self.places[result]]
         return type(one)(0) if found is None else found
 
-    @property
+    @cached_property
     def steps(self) -> list[Any]:
-        if not hasattr(self, "_steps"):
-            self._steps = steps_to(self.results)
-        return self._steps
+        return steps_to(self.results)
 
-    @property
+    @cached_property
     def places(self) -> dict[Differential, int]:
-        if not hasattr(self, "_places"):
-            self._places = {each: k for k, each in enumerate(self.results)}
-        return self._places
+        return {each: k for k, each in enumerate(self.results)}
+
+
+def _holds_nan(x: Any) -> bool:
+    """Whether a derivative is nan, or one of it that is a number."""
+    if isinstance(x, Dual):
+        return any(map(_holds_nan, (x.value, *x.partials)))
+    return not isinstance(x, KINDS) and is_nan(x)

@@ -89,15 +89,15 @@ class Run:
                 "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
             )
 
-    def partials_of_input(self, number: int) -> tuple[Any, ...]:
-        """What the input of a number carries."""
+    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        """What an input carries beside its value."""
         return tuple(float(k == number) for k in range(self.total))
 
     def _seeded(self, leaf: Leaf) -> Any:
         numbers = iter(range(leaf.first, leaf.first + leaf.size))
 
         def seeded(e: Any) -> Dual:
-            return Dual(e, self.partials_of_input(next(numbers)), depth=self.depth)
+            return Dual(e, self.carried_by(next(numbers), e), depth=self.depth)
 
         return self._entered(leaf, each_of(seeded, leaf.elements))
 

@@ -126,6 +126,9 @@ def term(slope: Any, dx: Any) -> Any:
         is_limit = slope == slope and dx == dx and (slope == 0 or dx == 0)
         return type(product)(0) if is_limit else product
     (f, f_partials), (x, x_partials) = (_split(each, depth) for each in (slope, dx))
+    if any(map(differentials.are_differentials, filter(None, (f_partials, x_partials)))):
+        pairs = [(f, dx) for dx in x_partials] + [(x, df) for df in f_partials]
+        return Dual(term(f, x), differentials.linear_sum(pairs), depth=depth)
     terms = [[term(f, dx) for dx in x_partials], [term(df, x) for df in f_partials]]
     partials = tuple(reduce(operator.add, each) for each in zip(*filter(None, terms), strict=True))
     return Dual(term(f, x), partials, depth=depth)
