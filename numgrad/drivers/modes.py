@@ -1,8 +1,11 @@
 """Forward, reverse, or what is faster: the modes, and what the environment says of them."""
 
 import os
+from typing import Final
 
-FORWARD, REVERSE, AUTO = "forward", "reverse", "auto"
+FORWARD: Final = "forward"
+REVERSE: Final = "reverse"
+AUTO: Final = "auto"
 MODES = FORWARD, REVERSE, AUTO
 MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
 

@@ -30,7 +30,7 @@ from numgrad.tracer.run import check_returned, has_depth
 class PullbackRun(RecordedRun):
     """A run on inputs of which the complex ones are differentiated by in both parts."""
 
-    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:
+    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
         real = self.new_input()
         return (ComplexDifferential(real, self.new_input()) if is_complex(element) else real,)
 

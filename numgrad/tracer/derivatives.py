@@ -37,8 +37,7 @@ from numgrad.tracer.items import Whole
 from numgrad.tracer.outcomes import Result, fill, noted, plain, stack
 from numgrad.tracer.run import Run, check_is_real, check_returned
 
-
-FORWARD_UP_TO = 4  # inputs: with more, `benchmarks/modes.py` finds reverse mode faster
+FORWARD_UP_TO = 4  # inputs: with more, reverse mode is faster, as `benchmarks/modes.py` measures
 
 
 class TracedTransform:

@@ -1,8 +1,9 @@
 """Fourier transforms: linear functions, of the values and of every partial alike.
 
-Backward goes the adjoint of the transform with the same scale: its conjugate transpose, since it is
-symmetric the transform of the other sign. Numbers that were cut off or filled in are filled in or cut off, and of
-a real transform, whose other half is conjugate, each number that stands for two counts twice.
+Backward goes the adjoint, which is the conjugate transpose: of a transform, a symmetric matrix, that
+of the other sign with the same scale. What was cut off is filled in with zeros, and the other way
+round. Of real numbers a transform has the half, since the other half is conjugate: back to them,
+each number that stands for two counts twice.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,12 @@ from numgrad.tracer.leaves import linear
 from numgrad.tracer.lines import own
 
 # By the norm of a transform, that of the other one by which it has the same scale
-SAME_SCALE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+SAME_SCALE: dict[str | None, Any] = {
+    None: "forward",
+    "backward": "forward",
+    "ortho": "ortho",
+    "forward": "backward",
+}
 Transform = Callable[..., Any]
 
 

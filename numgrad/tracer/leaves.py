@@ -20,7 +20,8 @@ class RecordedType(DualType):
     """The type of duals whose partials are a differential, which is no number."""
 
     def __init__(self, value: Any, count: int, depth: int) -> None:
-        super().__init__(value, count, depth)
+        made: Any = super()
+        made.__init__(value, count, depth)
         self.name = f"Recorded({value}, depth={depth})"
 
     def with_value(self, value: Any) -> "RecordedType":
@@ -58,8 +59,8 @@ def type_of(x: Any) -> Any:
     return types.literal(x) if isinstance(x, str) else typeof(x)
 
 
-# The numbers that duals are made of: the value and then the partials, at every level. Among them may
-# be differentials.
+# The numbers that duals are made of: the value and then the partials, at every level; among them
+# may be differentials
 
 
 def leaves(number: Any, kind: Any) -> Iterator[Any]:

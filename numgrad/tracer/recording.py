@@ -34,8 +34,15 @@ class Node:
     dtype : numpy.dtype
     value : number or ndarray
     tangents : tuple
-        The derivative of the value by each input of the graph: along a direction in which all
-        numbers of that input move alike, unless tangents were given.
+        Of a graph traced in forward mode, the derivative of the value by each input of the graph:
+        along a direction in which all numbers of that input move alike.
+    adjoints : tuple
+        Of a graph traced in reverse mode, the derivative of each result by the numbers in the
+        value, wherever they are used; of a result that is an array, that of the sum of its numbers.
+        A number in an array that comes from no input has 0.
+    slopes : tuple
+        Of a graph traced in reverse mode, the derivative of the operation by each of its `inputs`:
+        an array where that is one, or where the value is; None where it takes a matrix.
     place : Place or None
         The line of source on which it happened.
     count : int
@@ -51,6 +58,8 @@ class Node:
     recorder: "Recorder" = field(repr=False)
     place: Place | None
     count: int = 1
+    adjoints: tuple[Any, ...] = ()
+    slopes: tuple[Any, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,6 +89,11 @@ class Node:
         """The derivative of the value, where the graph has one input; else all of `tangents`."""
         tangents = self.tangents
         return tangents[0] if len(tangents) == 1 else tangents
+
+    @property
+    def adjoint(self) -> Any:
+        """The derivative of the result, where the graph has one; else all of `adjoints`."""
+        return self.adjoints[0] if len(self.adjoints) == 1 else self.adjoints
 
 
 def plain_values(elements: Elements) -> Any:

@@ -129,7 +129,11 @@ class Jacobian(Transform):
         if hint is not None or is_reverse or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
-        backward = self._reverse_passes(kinds, out) if goes_backward(self.mode, MOST, FORWARD_UP_TO) else None
+        backward = (
+            self._reverse_passes(kinds, out)
+            if goes_backward(self.mode, MOST, FORWARD_UP_TO)
+            else None
+        )
         if backward is not None:
             forward = self.passes(kinds, out, few)
             return by_size(forward, backward, self.forward_up_to, value=self.with_value)

@@ -234,9 +234,7 @@ def mapped(
         if complex_images:
             numbers = list(map(_complex_of, adjoints[:count], adjoints[count:]))
         results = pull(numbers)
-        return [
-            results[k].imag if is_imaginary else results[k].real for k, is_imaginary in places
-        ]
+        return [results[k].imag if is_imaginary else results[k].real for k, is_imaginary in places]
 
     images: list[Any] = Map(sources, count * (2 if complex_images else 1), pushed, pulled).images
     if not complex_images:
