@@ -1,9 +1,9 @@
 """Fourier transforms: linear functions, of the values and of every partial alike.
 
-Backward goes the adjoint, which is the conjugate transpose: of a transform, a symmetric matrix, that
-of the other sign with the same scale. What was cut off is filled in with zeros, and the other way
-round. Of real numbers a transform has the half, since the other half is conjugate: back to them,
-each number that stands for two counts twice.
+Backward goes the adjoint, which is the conjugate transpose: of a transform, a symmetric matrix,
+that of the other sign with the same scale. What was cut off is filled in with zeros, and the other
+way round. Of real numbers a transform has the half, since the other half is conjugate: back to
+them, each number that stands for two counts twice.
 """
 
 from collections.abc import Callable

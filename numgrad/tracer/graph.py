@@ -238,9 +238,8 @@ def as_text(graph: Graph) -> str:
             label += f"  ({node.count} operations)" if node.count > 1 else ""
         label += "  → result" if node in graph.outputs else ""
         derivatives = node.tangents or node.adjoints
-        rows.append([label, described(node.value), *map(described, derivatives)])
-        if graph.mode == REVERSE:
-            rows[-1] += [written_slopes(graph, node)]
+        slopes = [written_slopes(graph, node)] if graph.mode == REVERSE else []
+        rows.append([label, described(node.value), *map(described, derivatives), *slopes])
     heading = [graph.name, "value", *graph.headings]
     heading += ["slopes"] if graph.mode == REVERSE else []
     tables = [heading, *(row for row in rows if not isinstance(row, Place))]

@@ -20,7 +20,7 @@ from numgrad.numbers.dual.number import is_nan, is_zero, term
 from numgrad.numbers.tape.differentials import ByTangent, Differential, Image, Map, Step
 from numgrad.rules.registry import primal
 
-Found = dict[Step, Any]
+Found = dict[Any, Any]  # by the steps
 
 
 def steps_to(results: Iterable[Step], ends: Any = ()) -> list[Step]:
