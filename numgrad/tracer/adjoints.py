@@ -1,7 +1,7 @@
 """What a graph shows of reverse mode: the adjoint of each node, and the slope along each edge.
 
-The adjoint of a node is the derivative of a result by the numbers in it, wherever they are used:
-what is taken out of an array, or stored in one, are the same numbers under another name. An edge
+The adjoint of a node is the derivative of a result by the numbers that the operation gave. Views of
+an array have the same numbers, and so the same adjoints, wherever they are used. An edge
 has the derivative of one operation by one of its operands, where that has the shape of either: of a
 number by an array, of an array by a number, or of each element by its like.
 """

@@ -72,9 +72,9 @@ def trace(f: Callable[..., Any], *args: Any, mode: Direction = FORWARD) -> Graph
     the direction in which all numbers of an input move alike: of a function that works element by
     element, it is the derivative at every element. In reverse mode the adjoints are found by a
     sweep back over the graph, once for each result; those by an array are those of the sum of its
-    numbers. What is taken out of an array, or stored in one, are the same numbers under another
-    name, and have the same adjoint. Of a complex number ``a + ib`` it is the derivative by ``a``
-    less ``i`` times that by ``b``, of the real part of the result, as for `vjp`.
+    numbers. A view of an array has the same numbers, and the same adjoints. That by a complex
+    number ``a + ib`` is the derivative by ``a`` less ``i`` times that by ``b``, of the real part of
+    the result, as for `vjp`.
 
     References
     ----------
