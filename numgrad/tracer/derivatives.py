@@ -15,6 +15,7 @@ from numgrad.drivers.modes import FORWARD, REVERSE, goes_backward, meaning_of
 from numgrad.drivers.positions import position_of_output, positions_of
 from numgrad.drivers.tables import tables_of
 from numgrad.drivers.transform import MAKERS, TRACED, Transform, with_out
+from numgrad.tracer import again  # noqa: F401 - functions may run again
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
