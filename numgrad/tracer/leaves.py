@@ -11,7 +11,7 @@ from numgrad.numbers.dual.number import Dual
 from numgrad.numbers.dual.type import DualType
 from numgrad.numbers.tape import differentials
 from numgrad.numbers.tape.differentials import ZERO
-from numgrad.tracer.elements import Elements, dtype_of, is_array, members
+from numgrad.tracer.elements import Elements, dtype_of, is_array, members, objects
 
 # Types
 
@@ -152,7 +152,7 @@ def linear(function: Linear, adjoint: Linear, array: Elements) -> Elements:
     columns = are_numbers(kind)
     results = function(numbers[..., columns].astype(dtype_in(kind)))
     made = np.empty((*results.shape[:-1], len(columns)), object)
-    made[..., columns] = results
+    made[..., columns] = objects(results)  # which keep their precision
     for k in np.flatnonzero(np.logical_not(columns)):
         made[..., k] = _image(function, adjoint, numbers[..., k], results[..., 0])
     return array_from(made, kind)

@@ -270,6 +270,11 @@ def test_single_precision_stays():
     found = numgrad.grad(lambda x: np.sum(np.sqrt(x) * x), mode="reverse", jit=False)(x)
     assert found.dtype == np.float32
     assert_allclose(found, 1.5 * np.sqrt(x), rtol=1e-6)
+    for f in (np.linalg.inv, lambda x: np.fft.irfft(x[0]), lambda x: np.linalg.solve(x, x[0])):
+        square = (np.eye(3) + 0.1 * np.arange(9.0).reshape(3, 3)).astype(np.float32)
+        slopes = jacobian(f, "reverse")(square)
+        assert slopes.dtype == np.float32
+        assert_allclose(slopes, jacobian(f, "forward")(square), rtol=1e-4, atol=1e-5)
     mixed = jacobian(lambda x: np.float64(2.0) * x.astype(np.float64), "reverse")(x)
     assert mixed.dtype == np.float64
 
