@@ -1,12 +1,13 @@
 """Forward, reverse, or what is faster: the modes, and what the environment says of them."""
 
 import os
-from typing import Final
+from typing import Final, TypeVar
 
 FORWARD: Final = "forward"
 REVERSE: Final = "reverse"
 AUTO: Final = "auto"
 MODES = FORWARD, REVERSE, AUTO
+Some = TypeVar("Some", bound=str)
 MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
 
 
@@ -20,7 +21,7 @@ def meaning_of(mode: str) -> str:
     return checked_mode(os.environ.get(MODE_VARIABLE, AUTO)) if mode == AUTO else mode
 
 
-def checked_mode(mode: str) -> str:
+def checked_mode(mode: Some) -> Some:
     """Return a mode, if it is one."""
     if mode not in MODES:
         raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}")

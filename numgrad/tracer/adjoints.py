@@ -16,7 +16,7 @@ from numgrad.numbers.dual.number import Dual, is_nan
 from numgrad.numbers.tape.differentials import ZERO, ComplexDifferential, Differential
 from numgrad.tracer.elements import dtype_of, is_array, mapped, members
 from numgrad.tracer.recording import Node, plain_values
-from numgrad.tracer.sweeps import Found, backward, forward, steps_to
+from numgrad.tracer.sweeps import Found, backward, forward, goes_forward, steps_to
 
 
 def new_differential(element: Any) -> Any:
@@ -66,8 +66,8 @@ class Sweep:
 
     def _of(self, differential: Differential) -> Any:
         found = self.adjoints.get(differential, 0.0)
-        if is_nan(found) and self.is_known:  # it takes knowledge of what moves
-            moved = forward(steps_to(self.seeds), {differential: 1.0})
+        if is_nan(found) and self.is_known and goes_forward(steps_to(self.seeds)):
+            moved = forward(steps_to(self.seeds), {differential: 1.0})  # it tells what moves
             found = sum(seed * moved.get(each, 0.0) for each, seed in self.seeds.items())
         return found
 

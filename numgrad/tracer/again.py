@@ -47,6 +47,7 @@ class Again:
     """A function that runs again in a sweep."""
 
     maker = "checkpoint"
+    goes_forward = True  # whether a sweep forward can go through
 
     def __init__(self, original: Any) -> None:
         self.original = original
@@ -58,13 +59,18 @@ class Again:
 
     def __call__(self, *arguments: Any) -> Any:
         depth = depth_in(arguments)
-        if not depth or not _is_recorded(arguments, depth) or recorder_of(arguments) is not None:
+        if not depth or not is_recorded(arguments, depth) or recorder_of(arguments) is not None:
             return adapted(self.function)(*arguments)
-        values = _without(arguments, depth)
-        result = self.run(self.function, values)
-        outputs = structure_of(result)
-        floating = [leaf for leaf in leaves(outputs) if leaf.is_floating]
-        images = iter(self.images(arguments, values, floating, depth))
+        values = without(arguments, depth)
+        return self.recorded(
+            arguments, values, structure_of(self.run(self.function, values)), depth
+        )
+
+    def recorded(
+        self, arguments: tuple[Any, ...], values: tuple[Any, ...], outputs: Any, depth: int
+    ) -> Any:
+        """Return the results, which are those of a single step."""
+        images = iter(self.images(arguments, values, outputs, depth))
 
         def with_images(leaf: Leaf) -> Any:
             if not leaf.is_floating:
@@ -84,14 +90,14 @@ class Again:
         return result
 
     def images(
-        self, arguments: tuple[Any, ...], values: tuple[Any, ...], results: list[Leaf], depth: int
+        self, arguments: tuple[Any, ...], values: tuple[Any, ...], outputs: Any, depth: int
     ) -> list[Differential]:
         """Return the differentials of all numbers that were returned."""
         structure = [leaf for x in _active(arguments) for leaf in leaves(structure_of(x))]
         numbers = [e for leaf in structure for e in members(leaf.elements)]
         own = [e.partials[0] if has_depth(e, depth) else ZERO for e in numbers]
         places = [k for k, each in enumerate(own) if each is not ZERO]
-        expected = [e for leaf in results for e in members(leaf.elements)]
+        count = len(_floating(outputs))
 
         def push(movements: list[Any]) -> list[Any]:
             moved: list[Any] = [0.0] * len(own)
@@ -100,21 +106,22 @@ class Again:
             return pushed(self.function, values, moved)
 
         def pull(adjoints: list[Any]) -> list[Any]:
-            found = self.pull(values, adjoints, expected)
+            found = self.pull(values, adjoints, outputs)
             return [found[k] for k in places]
 
         sources = [own[k] for k in places]
-        images: list[Differential] = list(Map(sources, len(expected), push, pull).images)
+        push_or_not = push if self.goes_forward else None
+        images: list[Differential] = list(Map(sources, count, push_or_not, pull).images)
         return images
 
-    def pull(self, values: tuple[Any, ...], adjoints: list[Any], expected: list[Any]) -> list[Any]:
+    def pull(self, values: tuple[Any, ...], adjoints: list[Any], outputs: Any) -> list[Any]:
         """Return the adjoints of all numbers among the arguments, those of the results given."""
         found, again = pulled(self.function, values, adjoints)
-        self.check_same(again, expected)
+        self.check_same(again, outputs)
         return found
 
-    def check_same(self, again: list[Any], expected: list[Any]) -> None:
-        for one, other in zip(again, expected, strict=True):
+    def check_same(self, again: list[Any], outputs: Any) -> None:
+        for one, other in zip(again, _floating(outputs), strict=True):
             a, b = (getattr(each, "primal", each) for each in (one, other))
             if a != b and not (a != a and b != b):
                 raise TypeError(OTHER.format(self.maker, self.name))
@@ -139,7 +146,7 @@ class Iterated(Again):
         repeated.__name__ = self.name
         self.function = repeated
 
-    def pull(self, values: tuple[Any, ...], adjoints: list[Any], expected: list[Any]) -> list[Any]:
+    def pull(self, values: tuple[Any, ...], adjoints: list[Any], outputs: Any) -> list[Any]:
         """Go back step by step, from states that are kept or computed again."""
         state, *others = values
         kept, last, by_others = [(0, state)], self.count, None
@@ -156,7 +163,7 @@ class Iterated(Again):
                     kept.append((at, state))
             found, again = pulled(self.original, (_copied(state), *others), adjoints)
             if last == self.count:
-                self.check_same(again, expected)
+                self.check_same(again, outputs)
             adjoints, more = found[: len(adjoints)], found[len(adjoints) :]
             by_others = more if by_others is None else list(map(np.add, by_others, more))
             last -= 1
@@ -170,7 +177,7 @@ class Iterated(Again):
         return mapped(lambda leaf: returned(leaf.elements, leaf.dtype), structure_of(result))
 
 
-def _is_recorded(arguments: tuple[Any, ...], depth: int) -> bool:
+def is_recorded(arguments: tuple[Any, ...], depth: int) -> bool:
     """Whether the numbers of a depth are real and have differentials, in arguments to seed."""
     for x in arguments:
         for leaf in leaves(structure_of(x)):
@@ -186,7 +193,7 @@ def _active(arguments: tuple[Any, ...]) -> list[Any]:
     return [x for x in arguments if has_derivatives(x)]
 
 
-def _without(arguments: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
+def without(arguments: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
     """Return arguments without the derivatives of a depth; arrays are copies."""
 
     def value(x: Any) -> Any:
@@ -209,7 +216,7 @@ def pulled(
     """Return the adjoints of the numbers among arguments, and the results."""
     run = PullbackRun(function, values)
     run.seed(tuple(k for k, x in enumerate(values) if has_derivatives(x)))
-    results = _floating(run({}))
+    results = _floating(structure_of(run({})))
     seeds: dict[Differential, Any] = {}
     for element, adjoint in zip(results, adjoints, strict=True):
         if has_depth(element, run.depth):
@@ -236,13 +243,12 @@ def pushed(
         tangents.append(in_place_of_leaves(x, moved))
     run = Run(function, values)
     run.seed_along(tuple(tangents))
-    return [run.partial(each, 0) for each in _floating(run({}))]
+    return [run.partial(each, 0) for each in _floating(structure_of(run({})))]
 
 
-def _floating(result: Any) -> list[Any]:
-    """List the floats that were returned."""
-    structure = leaves(structure_of(result))
-    return [e for leaf in structure if leaf.is_floating for e in members(leaf.elements)]
+def _floating(structure: Any) -> list[Any]:
+    """List the floats in leaves."""
+    return [e for leaf in leaves(structure) if leaf.is_floating for e in members(leaf.elements)]
 
 
 TRACED["checkpoint"], TRACED["iterate"] = Again, Iterated

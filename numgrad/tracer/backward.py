@@ -12,7 +12,7 @@ from numgrad.numbers.tape.differentials import KINDS, ZERO, ComplexDifferential,
 from numgrad.rules.registry import primal
 from numgrad.tracer.elements import members
 from numgrad.tracer.run import Run, has_depth, zero_beside
-from numgrad.tracer.sweeps import backward, forward, product, steps_to
+from numgrad.tracer.sweeps import backward, forward, goes_forward, product, steps_to
 
 
 class RecordedRun(Run):
@@ -58,13 +58,13 @@ class RecordedRun(Run):
     def _real_partial(self, element: Any, result: Differential, k: int, one: Any) -> Any:
         if result is ZERO:
             return type(one)(0)
-        if not self.backward_only and len(self.results) > self.total:
+        if not self.backward_only and len(self.results) > self.total and self.can_go_forward:
             return self._moved(result, k, one)
         if result not in self.rows:
             adjoints = backward({result: one})
             self.rows[result] = [adjoints.get(each, type(one)(0)) for each in self.by_input]
         found = self.rows[result][k]
-        if _holds_nan(found) and not is_nan(element.value):
+        if _holds_nan(found) and not is_nan(element.value) and self.can_go_forward:
             return self._moved(result, k, one)
         return found
 
@@ -77,7 +77,7 @@ class RecordedRun(Run):
 
         def by(number: Differential) -> Any:
             found = adjoints.get(number, 0.0)
-            if is_nan or not _holds_nan(found):
+            if is_nan or not _holds_nan(found) or not goes_forward(steps):
                 return found
             moved = forward(steps, {number: 1.0})
             return sum(product(seed, moved[each]) for each, seed in seeds.items() if each in moved)
@@ -95,6 +95,10 @@ class RecordedRun(Run):
     @cached_property
     def steps(self) -> list[Any]:
         return steps_to(self.results)
+
+    @cached_property
+    def can_go_forward(self) -> bool:
+        return goes_forward(self.steps)
 
     @cached_property
     def places(self) -> dict[Differential, int]:

@@ -42,6 +42,12 @@ def vjp(function: Callable[..., Any], primals: Any, cotangents: Any) -> tuple[An
         raise TypeError(
             f"vjp: primals must be a tuple with one entry an argument, not {kind_of(primals)}"
         )
+    for k, primal in enumerate(primals):
+        if len({leaf.is_floating for leaf in leaves(structure_of(primal))}) > 1:
+            raise TypeError(
+                f"vjp of {name}: argument {k} is of type {kind_of(primal)}, which holds others "
+                "beside floats; pass floats alone, or the others as an argument of their own"
+            )
     by = tuple(k for k, primal in enumerate(primals) if has_derivatives(primal))
     if not by:
         raise TypeError(

@@ -15,7 +15,8 @@ from numgrad.drivers.modes import FORWARD, REVERSE, goes_backward, meaning_of
 from numgrad.drivers.positions import position_of_output, positions_of
 from numgrad.drivers.tables import tables_of
 from numgrad.drivers.transform import MAKERS, TRACED, Transform, with_out
-from numgrad.tracer import again  # noqa: F401 - functions may run again
+from numgrad.rules.registry import PULLBACKS
+from numgrad.tracer import again, stated  # noqa: F401 - whose functions may be called
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
@@ -152,7 +153,8 @@ class TracedJacobian(TracedTransform):
         """Return the run, forward or backward by the number of inputs."""
         mode = meaning_of(self.settings.get("mode", FORWARD))
         inputs = sum(leaf.size for k in positions for leaf in leaves(structure_of(arguments[k])))
-        if goes_backward(mode, inputs, FORWARD_UP_TO):
+        forward_up_to = 0 if PULLBACKS else FORWARD_UP_TO  # some function may know no way forward
+        if goes_backward(mode, inputs, forward_up_to):
             return RecordedRun(self.function, arguments, backward_only=mode == REVERSE)
         return Run(self.function, arguments)
 

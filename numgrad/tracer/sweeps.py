@@ -90,8 +90,14 @@ def forward(steps: list[Step], moving: dict[Differential, Any]) -> Found:
     return moved
 
 
+def goes_forward(steps: list[Step]) -> bool:
+    """Whether a sweep forward can go through all steps: some know the way back alone."""
+    return all(step.push is not None for step in steps if isinstance(step, Map))
+
+
 def _movement(step: Step, movements: list[Any]) -> Any:
     if isinstance(step, Map):
+        assert step.push is not None  # see goes_forward
         return list(step.push(movements))
     if isinstance(step, ByTangent):
         return step.tangent(*movements)

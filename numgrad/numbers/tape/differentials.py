@@ -82,12 +82,12 @@ class Map(Step):
         self,
         sources: Sequence[Differential],
         count: int,
-        push: Callable[[list[Any]], Sequence[Any]],
+        push: Callable[[list[Any]], Sequence[Any]] | None,
         pull: Callable[[list[Any]], Sequence[Any]],
     ) -> None:
         super().__init__(tuple(sources))
         self.count = count  # of the images
-        self.push = push  # what the images are where the sources are some numbers
+        self.push = push  # what the images are where the sources are some numbers, if that's known
         self.pull = pull  # the adjoints of the sources where those of the images are some
 
     @property
