@@ -249,6 +249,18 @@ def test_mapped_and_along_directions():
     assert_allclose(by_back, np.diag(np.cos(xs[0]) - xs[0] * np.sin(xs[0])), atol=1e-15)
 
 
+@pytest.mark.parametrize("function", [np.sqrt, np.log, lambda x: np.linalg.inv(np.diag(x))[0]])
+def test_a_tangent_of_zero_carries_derivatives(function):
+    """By the direction v, at v = 0, the derivative along v is the Jacobian."""
+    x = np.array([0.7, 1.3, 0.4])
+
+    def along(v):
+        return numgrad.jvp(function, (x,), (v,), jit=False)[1]
+
+    expected = jacobian(function, "forward")(x)
+    compare(jacobian(along, "reverse")(np.zeros(3)), expected, function)
+
+
 def test_tuples_out_and_several_arguments():
     def f(x, pair, k):
         a, (b,) = pair
