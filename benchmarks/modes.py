@@ -41,6 +41,25 @@ class Modes:
         self.gradient(self.x, self.out)
 
 
+class InPython:
+    """The same without compiling, where reverse mode pays from a handful of inputs on."""
+
+    param_names = ("inputs", "mode")
+    params = ([2, 4, 8, 16, 256], ["forward", "reverse"])
+
+    def setup(self, inputs, mode):
+        self.x = point(inputs)
+        self.gradient = numgrad.grad(rosenbrock.py_func, mode=mode, jit=False)
+        expected = numgrad.grad(rosenbrock)(self.x)
+        np.testing.assert_allclose(self.gradient(self.x), expected, rtol=1e-10)
+
+    def time_gradient(self, *_):
+        self.gradient(self.x)
+
+    def peakmem_gradient(self, *_):
+        self.gradient(self.x)
+
+
 @njit
 def lorenz(p, steps, h):
     x, y, z, s, r, b = p[0], p[1], p[2], p[3], p[4], p[5]

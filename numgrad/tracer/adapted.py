@@ -208,19 +208,16 @@ def _ruled(function: Any) -> Any:
     return functools.update_wrapper(call, getattr(function, "py_func", function))
 
 
+def in_python(function: Any) -> Any:
+    """Return a function run from its own code, whatever is known of its derivatives."""
+    return rebuilt(getattr(function, "py_func", function), adapted, _builtins, {})
+
+
 def _stated(function: Any) -> Any:
-    """Return a function with a pullback, which is refused where there are traced numbers."""
+    """Return a function with a pullback, which reverse mode follows."""
+    from numgrad.drivers.transform import TRACED
 
-    def call(*arguments: Any) -> Any:
-        if has_traced(arguments):
-            name = getattr(function, "__name__", function)
-            raise refusal(
-                f"{name} has a pullback, which compiled code alone follows.",
-                "Compile it: leave out jit=False.",
-            )
-        return function(*arguments)
-
-    return functools.update_wrapper(call, getattr(function, "py_func", function))
+    return TRACED["pullback"](function)
 
 
 # Python's own functions
@@ -240,7 +237,6 @@ def _as_strided(x: Any, *arguments: Any, **keywords: Any) -> Any:
     return function(x, *arguments, **keywords)
 
 
-COMPILE = "Leave out jit=False."
 LOOP = "Loop over np.ndindex(x.shape), or over x.flat."
 
 

@@ -131,11 +131,21 @@ class TracedArray(Traced):
             return self
         if not isinstance(raw, np.ndarray):
             element = joined(raw["real"], raw["imag"]) if self.raw.dtype == PAIR else raw
-            return TracedNumber(element, record(operation, operands, element))
+            return TracedNumber(*recorded_anew(operation, operands, element))
         memory = self.memory if np.may_share_memory(raw, self.raw) else None
         result = TracedArray(raw, self.dtype, None, memory)
-        result._node = record(operation, operands, result)
+        if memory is None:
+            result._renew(operation, operands)
+        else:
+            result._node = record(operation, operands, result)
         return result
+
+    def _renew(self, operation: str, operands: tuple[Any, ...]) -> None:
+        """Record an operation that gave the numbers of the array."""
+        elements = self.elements
+        kept, self._node = recorded_anew(operation, operands, elements)
+        if kept is not elements:
+            self.raw[...] = raw_of(kept, self.dtype)
 
     def _part(self, name: str) -> Any:
         view = TracedArray(self.raw[name], np.empty(0, self.dtype).real.dtype, None, self.memory)
@@ -223,8 +233,8 @@ class TracedArray(Traced):
             return self.values.astype(dtype, order)
         if dtype == self.dtype:
             return self.taken(np.array(self.raw, copy=copy or None, order=order), "copy", (self,))
-        node = record("astype", (self, dtype), self)
-        return TracedArray(np.asarray(raw_of(self.elements, dtype), order=order), dtype, node)
+        elements, node = recorded_anew("astype", (self, dtype), self.elements)
+        return TracedArray(np.asarray(raw_of(elements, dtype), order=order), dtype, node)
 
     def conj(self) -> Any:
         return np.conjugate(self) if self.raw.dtype == PAIR else self
@@ -308,7 +318,11 @@ class TracedArray(Traced):
         if self.memory.copies and self.memory.is_copied:
             raise refusal(COPIED, COPY)
         is_whole = isinstance(by, Traced) and by.shape == self.shape and self.raw.base is None
-        self.memory.node = by.node if is_whole else record(operation, operands, self)
+        if is_whole:
+            self.memory.node = by.node
+        else:
+            self._renew(operation, operands)
+            self.memory.node = self._node
 
     def fill(self, value: Any) -> None:
         self[...] = value
@@ -345,7 +359,7 @@ def traced(
     if not is_array(elements):
         if not isinstance(elements, Dual | float | complex | np.inexact):
             return elements
-        return TracedNumber(elements, record(operation, operands, elements))
+        return TracedNumber(*recorded_anew(operation, operands, elements))
     if elements.dtype != object:
         if elements.dtype.kind not in "fc":
             return elements
@@ -353,10 +367,22 @@ def traced(
     dtype = dtype_of(elements) if dtype is None else dtype
     if dtype.kind not in "fc":
         return values_of(elements)
-    return TracedArray.of(elements, record(operation, operands, elements), dtype)
+    return TracedArray.of(*recorded_anew(operation, operands, elements), dtype)
 
 
-def record(operation: str, operands: tuple[Any, ...], result: Any) -> Node | None:
+def recorded_anew(
+    operation: str, operands: tuple[Any, ...], elements: Elements
+) -> tuple[Elements, Node | None]:
+    """Record an operation that makes new numbers: return them, and the node."""
+    node = record(operation, operands, elements, is_new=True)
+    if node is None or node.recorder.partials:
+        return elements, node
+    return (node.elements.copy() if is_array(elements) else node.elements), node
+
+
+def record(
+    operation: str, operands: tuple[Any, ...], result: Any, is_new: bool = False
+) -> Node | None:
     """Return the node of an operation, if any of its operands is recorded."""
     recorder = recorder_of(operands)
     if recorder is None:
@@ -364,7 +390,8 @@ def record(operation: str, operands: tuple[Any, ...], result: Any) -> Node | Non
     elements = result.elements if isinstance(result, Traced) else result
     if depth_of(elements) > recorder.depth:
         return None
-    return recorder.record(operation, [recorded(operand) for operand in operands], elements)
+    nodes = [recorded(operand) for operand in operands]
+    return recorder.record(operation, nodes, elements, is_new)
 
 
 def store(place: Any, index: Any, value: Any) -> None:

@@ -1,7 +1,7 @@
-"""``numgrad.vjp`` in plain Python: the gradient of the contraction with cotangents.
+"""``numgrad.vjp`` in plain Python: one sweep backward from all outputs, weighted by cotangents.
 
-A complex primal is taken apart into its real and imaginary part, by each of which there is a
-derivative; see `numgrad.transforms.vjp` for what becomes of the two.
+A complex primal has two inputs, its real and its imaginary part; see `numgrad.transforms.vjp` for
+what becomes of the derivatives by the two.
 """
 
 from collections.abc import Callable
@@ -9,17 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.adapted import adapted
+from numgrad.numbers.dual.number import is_nan
+from numgrad.numbers.tape.differentials import ZERO, ComplexDifferential, Differential
 from numgrad.tracer.arguments import (
     Leaf,
     in_place_of_leaves,
     kind_of,
     leaves,
-    replaced,
+    mapped,
+    returned,
     structure_of,
 )
-from numgrad.tracer.derivatives import TracedGrad
-from numgrad.tracer.elements import dtype_of
+from numgrad.tracer.backward import RecordedRun
+from numgrad.tracer.elements import cast, dtype_of, members
+from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.outcomes import noted
+from numgrad.tracer.run import check_returned, has_depth
+
+
+class PullbackRun(RecordedRun):
+    """A run on inputs of which the complex ones are differentiated by in both parts."""
+
+    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        real = self.new_input()
+        return (ComplexDifferential(real, self.new_input()) if is_complex(element) else real,)
 
 
 def vjp(function: Callable[..., Any], primals: Any, cotangents: Any) -> tuple[Any, Any]:
@@ -29,33 +42,63 @@ def vjp(function: Callable[..., Any], primals: Any, cotangents: Any) -> tuple[An
         raise TypeError(
             f"vjp: primals must be a tuple with one entry an argument, not {kind_of(primals)}"
         )
-    by = [k for k, primal in enumerate(primals) if has_derivatives(primal)]
+    for k, primal in enumerate(primals):
+        if len({leaf.is_floating for leaf in leaves(structure_of(primal))}) > 1:
+            raise TypeError(
+                f"vjp of {name}: argument {k} is of type {kind_of(primal)}, which holds others "
+                "beside floats; pass floats alone, or the others as an argument of their own"
+            )
+    by = tuple(k for k, primal in enumerate(primals) if has_derivatives(primal))
     if not by:
         raise TypeError(
             f"vjp of {name}: no primal has derivatives; pass a float or an array of floats"
         )
-    run = adapted(function)
-    parts = [part for k in by for leaf in members(primals[k]) for part in real_parts(leaf)]
+    run = PullbackRun(function, primals)
+    run.seed(by)
+    value = run({})
+    check_returned(run.name, value)
+    outputs = structure_of(value)
+    weighted = pairs(name, value, cotangents, outputs)
+    has_nan = any(is_nan(each) for output, _ in weighted for each in members(output.elements))
+    derivatives = iter(run.pulled_back(seeds_of(run, weighted), has_nan))
 
-    def contraction(*given: Any) -> Any:
-        remaining = iter(given)
-        arguments = [
-            assembled(primal, remaining) if k in by else primal for k, primal in enumerate(primals)
-        ]
-        return contracted(name, run(*arguments), cotangents)
+    def product(leaf: Leaf) -> Any:
+        def by_number(element: Any) -> Any:
+            real = next(derivatives)
+            return cast(real - 1j * next(derivatives) if is_complex(element) else real, leaf.dtype)
 
-    slopes = iter(TracedGrad(contraction, argnums=tuple(range(len(parts))))(*parts))
+        return returned(each_of(by_number, leaf.elements), leaf.dtype)
+
     products = tuple(
-        product(primal, slopes) if k in by else None for k, primal in enumerate(primals)
+        in_place_of_leaves(primals[k], [product(leaf) for leaf in leaves(run.inputs[k])])
+        if k in by
+        else None
+        for k in range(len(primals))
     )
-    return run(*primals), products
+    values = mapped(lambda leaf: returned(each_of(run.value, leaf.elements), leaf.dtype), outputs)
+    operands = (*primals, cotangents)
+    return noted("value", operands, values), noted("vjp", operands, products)
 
 
-def members(x: Any) -> list[Any]:
-    """The numbers and arrays in an argument."""
-    found: list[Any] = []
-    replaced(x, found.append)
-    return found
+def seeds_of(run: RecordedRun, weighted: list[Any]) -> dict[Differential, Any]:
+    """Return the adjoints of all numbers that were returned: of complex ones, of both parts.
+
+    The sum of all outputs times their cotangents is real: that is what they are adjoints of.
+    """
+    seeds: dict[Differential, Any] = {}
+    for output, cotangent in weighted:
+        items = zip(members(output.elements), members(cotangent.elements), strict=True)
+        for element, weight in items:
+            if not has_depth(element, run.depth):
+                continue
+            (dx,) = element.partials
+            parts = [(dx.real, weight.real)]
+            if is_complex(weight):
+                parts.append((dx.imag, -weight.imag))
+            for part, adjoint in parts:
+                if part is not ZERO:
+                    seeds[part] = seeds[part] + adjoint if part in seeds else adjoint
+    return seeds
 
 
 def has_derivatives(x: Any) -> bool:
@@ -63,45 +106,12 @@ def has_derivatives(x: Any) -> bool:
     return bool(structure) and all(leaf.is_floating for leaf in structure)
 
 
-def is_complex(x: Any) -> bool:
-    (leaf,) = leaves(structure_of(x))
-    return bool(np.issubdtype(dtype_of(leaf.elements), np.complexfloating))
-
-
-def real_parts(x: Any) -> list[Any]:
-    return [np.real(x), np.imag(x)] if is_complex(x) else [x]
-
-
-def assembled(primal: Any, parts: Any) -> Any:
-    """Return a primal made of its real parts."""
-    made = [
-        next(parts) + 1j * next(parts) if is_complex(member) else next(parts)
-        for member in members(primal)
-    ]
-    return in_place_of_leaves(primal, made)
-
-
-def product(primal: Any, slopes: Any) -> Any:
-    """Return the derivatives by a primal, made of those by its real parts."""
-    made = [
-        next(slopes) - 1j * next(slopes) if is_complex(member) else next(slopes)
-        for member in members(primal)
-    ]
-    return in_place_of_leaves(primal, made)
-
-
-def contracted(name: str, value: Any, cotangents: Any) -> Any:
-    """Return the sum of all outputs times their cotangents; of complex ones the real part."""
-    total: Any = 0.0
-    for output, cotangent in pairs(name, value, cotangents, structure_of(value)):
-        term = cotangent * output
-        term = np.sum(term) if np.ndim(term) else term
-        total = total + (np.real(term) if is_complex(cotangent) or is_complex(output) else term)
-    return total
+def is_complex(elements: Any) -> bool:
+    return bool(np.issubdtype(dtype_of(elements), np.complexfloating))
 
 
 def pairs(name: str, value: Any, cotangents: Any, structure: Any) -> list[tuple[Any, Any]]:
-    """List the outputs that have derivatives, each with its cotangent."""
+    """List the outputs that have derivatives, each with its cotangent, as leaves."""
     if isinstance(structure, tuple):
         if not isinstance(cotangents, tuple) or len(cotangents) != len(structure):
             raise TypeError(misfit(name, value, cotangents))
@@ -112,13 +122,13 @@ def pairs(name: str, value: Any, cotangents: Any, structure: Any) -> list[tuple[
     given = structure_of(cotangents)
     if not isinstance(given, Leaf) or given.is_array != structure.is_array:
         raise TypeError(misfit(name, value, cotangents))
-    if is_complex(cotangents) and not is_complex(value):
+    if is_complex(given.elements) and not is_complex(structure.elements):
         raise TypeError(misfit(name, value, cotangents))
     if given.is_array and len(given.shape) != len(structure.shape):
         raise TypeError(misfit(name, value, cotangents))
     if given.is_array and given.shape != structure.shape:
         raise ValueError("vjp: a cotangent has not the shape of its output")
-    return [(value, cotangents)]
+    return [(structure, given)]
 
 
 def misfit(name: str, value: Any, cotangents: Any) -> str:

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.drivers.modes import FORWARD, REVERSE, goes_backward, meaning_of
 from numgrad.drivers.positions import position_of_output, positions_of
 from numgrad.drivers.tables import tables_of
 from numgrad.drivers.transform import MAKERS, TRACED, Transform, with_out
+from numgrad.rules.registry import PULLBACKS
+from numgrad.tracer import again, stated  # noqa: F401 - whose functions may be called
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
@@ -26,6 +29,7 @@ from numgrad.tracer.arguments import (
     structure_of,
 )
 from numgrad.tracer.arrays import TracedArray
+from numgrad.tracer.backward import RecordedRun
 from numgrad.tracer.elements import (
     cast,
     dtype_of,
@@ -34,6 +38,8 @@ from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.items import Whole
 from numgrad.tracer.outcomes import Result, fill, noted, plain, stack
 from numgrad.tracer.run import Run, check_is_real, check_returned
+
+FORWARD_UP_TO = 4  # inputs: with more, reverse mode is faster, as `benchmarks/modes.py` measures
 
 
 class TracedTransform:
@@ -143,6 +149,15 @@ class TracedJacobian(TracedTransform):
         finished = self.finished(arguments, result, out)
         return (mapped(plain, value), finished) if self.with_value else finished
 
+    def run(self, arguments: tuple[Any, ...], positions: tuple[int, ...]) -> Run:
+        """Return the run, forward or backward by the number of inputs."""
+        mode = meaning_of(self.settings.get("mode", FORWARD))
+        inputs = sum(leaf.size for k in positions for leaf in leaves(structure_of(arguments[k])))
+        forward_up_to = 0 if PULLBACKS else FORWARD_UP_TO  # some function may know no way forward
+        if goes_backward(mode, inputs, forward_up_to):
+            return RecordedRun(self.function, arguments, backward_only=mode == REVERSE)
+        return Run(self.function, arguments)
+
     def finished(self, arguments: tuple[Any, ...], result: Any, out: Any) -> Any:
         """Return derivatives as the caller gets them."""
         if out is not None:
@@ -152,7 +167,7 @@ class TracedJacobian(TracedTransform):
     def at(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any]:
         """Return the value and the derivatives for arguments in order, as leaves."""
         positions, single = positions_of(self.original, self.settings["argnums"], len(arguments))
-        run = Run(self.function, arguments)
+        run = self.run(arguments, positions)
         run.seed(positions)
         position = None
         if self.out_argnum is not None:
@@ -165,6 +180,7 @@ class TracedJacobian(TracedTransform):
         if self.must_be_real:
             check_is_real(run.name, value)
         by = [run.inputs[position] for position in positions]
+        run.hold(leaves(outputs))
         if self.of_numbers and isinstance(outputs, Leaf) and not outputs.is_array:
             by_number = outputs if outputs.is_floating else Leaf(0.0, np.float64(0.0))
             return (

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from numgrad.drivers.modes import REVERSE
 from numgrad.tracer.recording import described
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ LONGEST = 60  # characters of a line of source
 # Okabe and Ito's colours, lightened: inputs, operations, results
 FILLS = {"input": "#cfe8f7", "operation": "#ffffff", "output": "#fbe3b5"}
 BORDERS = {"input": "#0072b2", "operation": "#7f7f7f", "output": "#d55e00"}
+SLOPE, ADJOINT = "#0072b2", "#d55e00"  # what is written in reverse mode
 MISSING = (
     "drawing a graph needs Graphviz (its program dot) or the plot extra: "
     "pip install 'numba-numgrad[plot]'"
@@ -42,15 +44,25 @@ def label_of(graph: "Graph", node: "Node") -> tuple[str, list[tuple[str, str]]]:
         heading = f"{node.name}: {node.expression}"
         heading = heading if len(heading) <= LONGEST else heading[: LONGEST - 1] + "…"
     lines = [("value", described(node.value))]
-    tangents = node.tangents
-    if node.operation == "input":  # each by itself is 1
-        tangents = ()
+    derivatives = node.adjoints if graph.mode == REVERSE else node.tangents
+    if node.operation == "input" and graph.mode != REVERSE:  # each by itself is 1
+        derivatives = ()
     lines += [
-        (name, described(tangent)) for name, tangent in zip(graph.headings, tangents, strict=False)
+        (name, described(each)) for name, each in zip(graph.headings, derivatives, strict=False)
     ]
     if node.count > 1:
         lines.append(("operations", f"{node.count:,}"))
     return heading, lines
+
+
+def slopes_of(graph: "Graph") -> dict[tuple[str, str], str]:
+    """Return what is written along edges: the derivatives of operations by their operands."""
+    return {
+        (f"n{source}", f"n{node.index}"): described(slope)
+        for node in graph
+        for source, slope in zip(node.inputs, node.slopes, strict=False)
+        if slope is not None
+    }
 
 
 def to_dot(graph: "Graph") -> str:
@@ -61,7 +73,8 @@ def to_dot(graph: "Graph") -> str:
         '  graph [rankdir=TB, nodesep=0.35, ranksep=0.45, fontname="Helvetica"];',
         '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11, '
         'margin="0.12,0.06"];',
-        '  edge [color="#555555", arrowsize=0.7];',
+        '  edge [color="#555555", arrowsize=0.7, fontname="Helvetica", fontsize=10, '
+        f'fontcolor="{SLOPE}"];',
     ]
     for node in graph:
         role = role_of(graph, node)
@@ -70,20 +83,27 @@ def to_dot(graph: "Graph") -> str:
             f"  n{node.index} [label=<{_table(*label_of(graph, node))}>, "
             f'fillcolor="{FILLS[role]}", color="{BORDERS[role]}", penwidth={width}];'
         )
-    lines += [f"  n{source} -> n{node.index};" for node in graph for source in node.inputs]
+    slopes = slopes_of(graph)
+    for edge in ((f"n{source}", f"n{node.index}") for node in graph for source in node.inputs):
+        label = f' [label="{slopes[edge]}"]' if edge in slopes else ""
+        lines.append(f"  {edge[0]} -> {edge[1]}{label};")
     return "\n".join([*lines, "}", ""])
 
 
 def _table(heading: str, lines: Sequence[tuple[str, str]]) -> str:
     rows = "".join(
         f'<tr><td align="left"><font color="#555555">{html.escape(name)}</font></td>'
-        f'<td align="right">{html.escape(value)}</td></tr>'
+        f'<td align="right">{_coloured(name, html.escape(value))}</td></tr>'
         for name, value in lines
     )
     heading = f'<tr><td colspan="2"><b>{html.escape(heading)}</b></td></tr>'
     return (
         f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{heading}{rows}</table>'
     )
+
+
+def _coloured(name: str, value: str) -> str:
+    return f'<font color="{ADJOINT}">{value}</font>' if name.startswith("adjoint") else value
 
 
 def can_draw() -> bool:
@@ -164,8 +184,14 @@ def _drawn(graph: "Graph", kind: str) -> bytes:
     figure = Figure(figsize=((right - left) / 72, (top - bottom) / 72))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
-    for source, target in edges:
-        _draw_edge(axes, centres, sizes, source, target)
+    slopes, before = slopes_of(graph), {b: a for a, b in edges if b not in sizes}
+    for bend, target in edges:
+        _draw_edge(axes, centres, sizes, bend, target)
+        source = bend
+        while source in before:
+            source = before[source]
+        if (source, target) in slopes:
+            _write_along(axes, centres, sizes, bend, target, slopes[source, target])
     for node in graph:
         name, role = f"n{node.index}", role_of(graph, node)
         (x, y), (width, height) = centres[name], sizes[name]
@@ -205,15 +231,13 @@ def _write(
     for name, value in lines:
         row -= FONT * LEADING
         axes.text(x - width / 2 + 6, row, name, ha="left", color="#555555", **style)
-        axes.text(x + width / 2 - 6, row, value, ha="right", **style)
+        color = ADJOINT if name.startswith("adjoint") else "black"
+        axes.text(x + width / 2 - 6, row, value, ha="right", color=color, **style)
 
 
 def _draw_edge(axes: Any, centres: Any, sizes: Any, source: str, target: str) -> None:
     """Draw one part of an edge: from the rim of a box or a bend to the next."""
-    (x0, y0), (x1, y1) = centres[source], centres[target]
-    down = 1.0 if y1 < y0 else -1.0
-    y0 -= down * sizes.get(source, (0.0, 0.0))[1] / 2
-    y1 += down * sizes.get(target, (0.0, 0.0))[1] / 2
+    (x0, y0), (x1, y1) = _ends(centres, sizes, source, target)
     style = "-|>" if target in sizes else "-"
     axes.annotate(
         "",
@@ -222,3 +246,20 @@ def _draw_edge(axes: Any, centres: Any, sizes: Any, source: str, target: str) ->
         arrowprops={"arrowstyle": style, "color": "#555555", "shrinkA": 0, "shrinkB": 0, "lw": 1},
         zorder=1,
     )
+
+
+def _ends(centres: Any, sizes: Any, source: str, target: str) -> tuple[Any, Any]:
+    """Return where a part of an edge begins and ends."""
+    (x0, y0), (x1, y1) = centres[source], centres[target]
+    down = 1.0 if y1 < y0 else -1.0
+    y0 -= down * sizes.get(source, (0.0, 0.0))[1] / 2
+    y1 += down * sizes.get(target, (0.0, 0.0))[1] / 2
+    return (x0, y0), (x1, y1)
+
+
+def _write_along(axes: Any, centres: Any, sizes: Any, source: str, target: str, text: str) -> None:
+    """Write in the middle of the last part of an edge."""
+    (x0, y0), (x1, y1) = _ends(centres, sizes, source, target)
+    style = {"ha": "center", "va": "center", "fontsize": FONT - 1, "parse_math": False}
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+    axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, color=SLOPE, bbox=behind, zorder=2.5, **style)

@@ -86,6 +86,11 @@ class Entrance:
         """Whether the function may write to arrays."""
         return may_write(self.function)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the function wrote to anything that it was given."""
+        return any(a.is_written for a in self.arrays) or any(c.is_written for c in self.containers)
+
     def array(self, given: Any, elements: Elements, dtype: np.dtype[Any]) -> TracedArray:
         """Return an array of elements in the place of the caller's array, laid out like it."""
         model = given.raw if isinstance(given, TracedArray) else given

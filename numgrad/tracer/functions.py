@@ -25,6 +25,7 @@ from numgrad.tracer.lines import IMPLEMENTED, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
+from numgrad.tracer.products import with_constants
 from numgrad.tracer.sources import are_same, by_source, source_of
 from numgrad.tracer.values import value_by, valued
 from numgrad.tracer.views import AS_ARRAY, PARTS, VIEWS, viewed
@@ -109,6 +110,11 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
             return _written_out(function, name, arguments, keywords)
         except NoBodyError:
             pass
+    if function is np.dot and not keywords:
+        elements = with_constants(*arguments)
+        if elements is not None:
+            elements = elements if elements.ndim else elements[()]
+            return traced(valued(elements, _value_by(function, arguments, {})), name, arguments)
     if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
     if has_rule(function):

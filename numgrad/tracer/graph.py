@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from numgrad.drivers.modes import FORWARD, REVERSE
 from numgrad.tracer import drawing
 from numgrad.tracer.places import Place
 from numgrad.tracer.recording import Node, described
@@ -23,6 +24,8 @@ class Graph:
         The function.
     value : number, ndarray or tuple of these
         What it returned.
+    mode : {"forward", "reverse"}
+        Whether it shows the derivatives by the inputs, or those of the results.
     nodes, inputs, outputs : tuple of Node
         All nodes; those of the arguments; those of the results.
 
@@ -39,13 +42,16 @@ class Graph:
     digraph "<lambda>" {
     """
 
-    def __init__(self, name: str, nodes: list[Node], outputs: list[Node], value: Any) -> None:
+    def __init__(
+        self, name: str, nodes: list[Node], outputs: list[Node], value: Any, mode: str = FORWARD
+    ) -> None:
         needed = _ancestors(nodes, outputs)
         kept = [node for node in nodes if node.index in needed or node.operation == "input"]
         places = {node.index: k for k, node in enumerate(kept)}
         names = _renamed(kept)
         self.name = name
         self.value = value
+        self.mode = mode
         self.nodes = tuple(
             dataclasses.replace(
                 node,
@@ -88,12 +94,13 @@ class Graph:
                     name=f"line {group[0].place.line}" if group[0].place else group[0].name,
                     operation="line" if is_line else last[k].operation,
                     inputs=tuple(s for s in sources if s != k),
+                    slopes=(),
                     expression=group[0].place.text if group[0].place else last[k].expression,
                     count=len(group),
                 )
             )
         graph = Graph.__new__(Graph)
-        graph.name, graph.value = self.name, self.value
+        graph.name, graph.value, graph.mode = self.name, self.value, self.mode
         graph.nodes = tuple(nodes)
         outputs = dict.fromkeys(position[node.index] for node in self.outputs)
         graph.outputs = tuple(nodes[k] for k in outputs)
@@ -112,7 +119,11 @@ class Graph:
 
     @property
     def headings(self) -> list[str]:
-        """What to call the derivatives by each input."""
+        """What to call the derivatives by each input, or those of each result."""
+        if self.mode == REVERSE:
+            if len(self.outputs) == 1:
+                return ["adjoint"]
+            return [f"adjoint for {node.name}" for node in self.outputs]
         if len(self.inputs) == 1:
             return [f"d/d{self.inputs[0].name}"]
         return [f"∂/∂{node.name}" for node in self.inputs]
@@ -204,6 +215,14 @@ def _with_names(expression: str, names: dict[str, str]) -> str:
     return "".join(names.get(word, word) for word in words)
 
 
+def written_slopes(graph: Graph, node: Node) -> str:
+    """Return the derivatives of an operation by its operands, each with the name of that."""
+    pairs = zip(node.inputs, node.slopes, strict=False)
+    return ", ".join(
+        f"{described(slope)} by {graph.nodes[k].name}" for k, slope in pairs if slope is not None
+    )
+
+
 def as_text(graph: Graph) -> str:
     """Return a table of the nodes, under the lines of source that they stand on."""
     rows: list[list[str] | Place] = []
@@ -218,14 +237,19 @@ def as_text(graph: Graph) -> str:
             label = f"{node.name}: {node.expression}"
             label += f"  ({node.count} operations)" if node.count > 1 else ""
         label += "  → result" if node in graph.outputs else ""
-        rows.append([label, described(node.value), *map(described, node.tangents)])
+        derivatives = node.tangents or node.adjoints
+        slopes = [written_slopes(graph, node)] if graph.mode == REVERSE else []
+        rows.append([label, described(node.value), *map(described, derivatives), *slopes])
     heading = [graph.name, "value", *graph.headings]
+    heading += ["slopes"] if graph.mode == REVERSE else []
     tables = [heading, *(row for row in rows if not isinstance(row, Place))]
     widths = [max(len(row[k]) for row in tables) for k in range(len(heading))]
 
     def line(row: list[str]) -> str:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        if graph.mode == REVERSE:
+            cells[-1] = row[-1]
         return "  ".join(cells).rstrip()
 
     text = [line(heading), "─" * (sum(widths) + 2 * len(widths) - 2)]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.numbers.dual.number import Dual
+from numgrad.numbers.tape.differentials import ZERO, ComplexDifferential, Differential
 from numgrad.tracer.elements import Elements, arranged, cast, is_array
 
 PAIR = np.dtype([("real", object), ("imag", object)])
@@ -63,6 +64,9 @@ def joined(real: Any, imag: Any) -> Any:
 
     Nothing is computed: `real + 1j * imag` would make nan of inf.
     """
+    if isinstance(real, Differential) or isinstance(imag, Differential):
+        parts = (each if isinstance(each, Differential) else ZERO for each in (real, imag))
+        return ComplexDifferential(*parts)
     depths = [part.depth if isinstance(part, Dual) else 0 for part in (real, imag)]
     depth = max(depths)
     if not depth:

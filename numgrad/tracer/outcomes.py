@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.tracer.arguments import kind_of, leaves, mapped, returned, structure_of, traced_leaf
-from numgrad.tracer.arrays import TracedArray, record
+from numgrad.tracer.arrays import TracedArray, recorded_anew
 from numgrad.tracer.elements import Elements, dtype_of, is_array, objects
 from numgrad.tracer.layout import overlaps_itself
 from numgrad.tracer.numbers import Traced
@@ -31,7 +31,7 @@ def noted(name: str, arguments: tuple[Any, ...], result: Any) -> Any:
 
     def note(each: Any) -> Any:
         if isinstance(each, Traced):
-            return traced_leaf(each.elements, record(name, arguments, each.elements))
+            return traced_leaf(*recorded_anew(name, arguments, each.elements))
         return each
 
     return mapped(note, result)

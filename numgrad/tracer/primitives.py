@@ -7,24 +7,17 @@ Here an array of duals is one of objects, and the same types tell which numbers 
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, types
+from numba import types
 
 from numgrad.arrays import definitions, sorting
-from numgrad.arrays.linalg import equations, matrices, quotients
+from numgrad.arrays.linalg import equations, least_squares, matrices, quotients
 from numgrad.numbers import conversions, layouts
 from numgrad.numbers.dual.number import Dual
 from numgrad.numbers.dual.type import DualType
 from numgrad.rules.registry import primal
 from numgrad.tracer.elements import Elements, cast, dtype_of, objects, values_of
-from numgrad.tracer.leaves import (
-    array_from,
-    dtype_in,
-    leaves,
-    number_from,
-    number_type,
-    numbers_of,
-    type_of,
-)
+from numgrad.tracer.leaves import dtype_in, linear, number_type, numbers_of
+from numgrad.tracer.undecided import check_rank, sizes_of, undefined, zero_or_nan
 
 # Numbers
 
@@ -53,14 +46,6 @@ def with_primal(number: Any, value: Any) -> Any:
 def set_primal(line: Elements, position: int, value: Any) -> None:
     """Set the number without derivatives of a dual in an array; its derivatives stay."""
     line[position] = with_primal(line[position], value)
-
-
-def undefined(number: Any) -> Any:
-    """Zero with the derivatives of a number, of which none exists."""
-    kind = type_of(number)
-    _, *partials = leaves(number, kind)
-    numbers = [0.0, *(np.nan if partial else 0.0 for partial in partials)]
-    return number_from(map(dtype_in(kind).type, numbers), kind)
 
 
 # Arrays
@@ -104,25 +89,15 @@ def dot(a: Elements, b: Elements) -> Elements:
     if a.dtype != object and b.dtype != object:
         return np.dot(a, b)
     if a.dtype != object and b.dtype == object and b.ndim <= 2:
-        kind = number_type(b)
-        return array_from(np.tensordot(a, numbers_of(b, kind), ([-1], [0])), kind)
+        conjugate = np.conj(a.T)
+        return linear(
+            lambda numbers: np.tensordot(a, numbers, ([-1], [0])),
+            lambda numbers: np.tensordot(conjugate, numbers, ([-1], [0])),
+            b,
+        )
     if b.dtype != object and b.ndim == 2:
         return np.ascontiguousarray(dot(b.T, a.T).T)
     return np.dot(objects(a), objects(b))
-
-
-def sizes_of(matrix: Elements, model: Any) -> Any:
-    """Return the largest absolute values of all numbers: those of a partial, for each of them."""
-    numbers = np.abs(numbers_of(matrix, number_type(matrix)))
-    return numbers.max(axis=(0, 1), initial=0.0).astype(model.dtype)
-
-
-def zero_or_nan(matrix: Elements, i: int, j: int, sizes: Any, share: float) -> None:
-    """Let a number be 0 by every partial that is, up to rounding, and nan by the others."""
-    kind = number_type(matrix)
-    numbers = np.fromiter(leaves(matrix[i, j], kind), dtype_in(kind))
-    left = np.where(np.abs(numbers) <= share * sizes, 0.0, np.nan).astype(numbers.dtype)
-    matrix[i, j] = number_from(iter(left), kind)
 
 
 # Linear equations: what compiled code has LAPACK do, and in the place of triangular factors and
@@ -135,10 +110,15 @@ def factorised(matrix: Any) -> tuple[Any, None]:
 
 def substitute(matrix: Any, _: None, rows: Elements) -> None:
     """Solve for all columns in place, and for all partials at once."""
-    kind = number_type(rows) if rows.dtype == object else from_dtype(rows.dtype)
-    numbers = numbers_of(rows, kind)
-    solved = np.linalg.solve(matrix, numbers.reshape(len(rows), -1))
-    rows[...] = array_from(solved.reshape(numbers.shape), kind)
+
+    def solver(matrix: Any) -> Any:
+        def solve(numbers: Any) -> Any:
+            rows = numbers.reshape(len(numbers), -1)
+            return np.linalg.solve(matrix, rows).reshape(numbers.shape)
+
+        return solve
+
+    rows[...] = linear(solver(matrix), solver(np.conj(matrix.T)), rows)
 
 
 PRIMITIVES: dict[Any, Any] = {
@@ -153,6 +133,7 @@ PRIMITIVES: dict[Any, Any] = {
     matrices.rows_of: rows_of,
     matrices.dot: dot,
     matrices.undefined: undefined,
+    least_squares.check_rank: check_rank,
     quotients.sizes_of: sizes_of,
     quotients.zero_or_nan: zero_or_nan,
     equations.factorised: factorised,

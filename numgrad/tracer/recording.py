@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.numbers.dual.number import Dual
+from numgrad.numbers.tape import differentials
 from numgrad.rules.registry import primal
 from numgrad.tracer.elements import Elements, dtype_of, is_array, mapped, values_of
 from numgrad.tracer.places import Place, here
@@ -34,8 +35,15 @@ class Node:
     dtype : numpy.dtype
     value : number or ndarray
     tangents : tuple
-        The derivative of the value by each input of the graph: along a direction in which all
-        numbers of that input move alike, unless tangents were given.
+        Of a graph traced in forward mode, the derivative of the value by each input of the graph:
+        along a direction in which all numbers of that input move alike.
+    adjoints : tuple
+        Of a graph traced in reverse mode, the derivative of each result by the numbers of the
+        value; of a result that is an array, that of the sum of its numbers. A number in an array
+        that comes from no input has 0.
+    slopes : tuple
+        Of a graph traced in reverse mode, the derivative of the operation by each of its `inputs`:
+        an array where that is one, or where the value is; None where it takes a matrix.
     place : Place or None
         The line of source on which it happened.
     count : int
@@ -51,6 +59,8 @@ class Node:
     recorder: "Recorder" = field(repr=False)
     place: Place | None
     count: int = 1
+    adjoints: tuple[Any, ...] = ()
+    slopes: tuple[Any, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,6 +90,11 @@ class Node:
         """The derivative of the value, where the graph has one input; else all of `tangents`."""
         tangents = self.tangents
         return tangents[0] if len(tangents) == 1 else tangents
+
+    @property
+    def adjoint(self) -> Any:
+        """The derivative of the result, where the graph has one; else all of `adjoints`."""
+        return self.adjoints[0] if len(self.adjoints) == 1 else self.adjoints
 
 
 def plain_values(elements: Elements) -> Any:
@@ -124,8 +139,16 @@ class Recorder:
         """Add an argument."""
         return self._add(name, "input", (), name, elements, None)
 
-    def record(self, operation: str, operands: Sequence[Any], elements: Elements) -> Node:
-        """Add an operation on nodes and constants."""
+    def record(
+        self, operation: str, operands: Sequence[Any], elements: Elements, is_new: bool
+    ) -> Node:
+        """Add an operation on nodes and constants, whose numbers are new ones or those of others.
+
+        In reverse mode a new number has a differential of its own, and so an adjoint of its own,
+        also where it is one of the operands.
+        """
+        if is_new and not self.partials:
+            elements = mapped(partial(renewed, depth=self.depth), elements)
         inputs = tuple(dict.fromkeys(node.index for node in nodes_in(operands)))
         self.operations += 1
         name = f"v{self.operations}"
@@ -154,6 +177,14 @@ class Recorder:
         )
         self.nodes.append(node)
         return node
+
+
+def renewed(element: Any, depth: int) -> Any:
+    """Return the same number with a differential of its own."""
+    if not (isinstance(element, Dual) and element.depth == depth):
+        return element
+    (differential,) = element.partials
+    return Dual(element.value, differentials.linear_sum([(1.0, differential)]), depth=depth)
 
 
 def nodes_in(operands: Iterable[Any]) -> Iterable[Node]:

@@ -41,6 +41,7 @@ class Run:
         self.given: list[Any] = list(arguments)
         self.entered: set[int] = set()  # the positions of the arguments that were replaced
         self.entrance = Entrance(function)
+        self.total = 0  # of the numbers that are differentiated by
 
     def seed(self, positions: tuple[int, ...]) -> None:
         """Let the numbers of some arguments be the inputs, one partial each."""
@@ -52,11 +53,9 @@ class Run:
                 leaf.first, total = total, total + leaf.size
             self.inputs[position] = structure
 
-        def partials(number: int) -> tuple[float, ...]:
-            return tuple(float(k == number) for k in range(total))
-
+        self.total = total
         for position, structure in self.inputs.items():
-            entered = [self._seeded(leaf, partials) for leaf in leaves(structure)]
+            entered = [self._seeded(leaf) for leaf in leaves(structure)]
             self.entered.add(position)
             self.given[position] = in_place_of_leaves(self.arguments[position], entered)
 
@@ -90,12 +89,17 @@ class Run:
                 "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
             )
 
-    def _seeded(self, leaf: Leaf, partials: Callable[[int], tuple[float, ...]]) -> Any:
+    def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        """What an input carries beside its value."""
+        return tuple(float(k == number) for k in range(self.total))
+
+    def _seeded(self, leaf: Leaf) -> Any:
         numbers = iter(range(leaf.first, leaf.first + leaf.size))
-        return self._entered(
-            leaf,
-            each_of(lambda e: Dual(e, partials(next(numbers)), depth=self.depth), leaf.elements),
-        )
+
+        def seeded(e: Any) -> Dual:
+            return Dual(e, self.carried_by(next(numbers), e), depth=self.depth)
+
+        return self._entered(leaf, each_of(seeded, leaf.elements))
 
     def _moving(self, leaf: Any) -> Any:
         directions = iter(leaf.direction.flat if leaf.is_array else (leaf.direction,))
@@ -126,6 +130,9 @@ class Run:
         self.entered.add(position)
         self.given[position] = self._entered(leaf, leaf.elements)
 
+    def hold(self, results: list[Leaf]) -> None:
+        """Know of the results whose derivatives will be asked for."""
+
     def __call__(self, keywords: dict[str, Any]) -> Any:
         """Call the function; let arguments that it wrote to hold what it left in them."""
         function = adapted(self.function)
@@ -153,10 +160,15 @@ class Run:
         """Return the derivative of an element by an input."""
         if has_depth(element, self.depth):
             return element.partials[k]
-        return np.result_type(0.5, primal(element)).type(0)
+        return zero_beside(element)
 
 
 ENTRANCES.add(Run.__call__.__code__)
+
+
+def zero_beside(element: Any) -> Any:
+    """Return the derivative of what has none."""
+    return np.result_type(0.5, primal(element)).type(0)
 
 
 def has_depth(element: Any, depth: int) -> bool:

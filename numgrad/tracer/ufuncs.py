@@ -11,6 +11,7 @@ from numgrad.tracer.lines import IMPLEMENTED, along, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, plain
 from numgrad.tracer.operators import computed_by, for_pandas, is_called_by_pandas
 from numgrad.tracer.places import refusal
+from numgrad.tracer.products import with_constants
 from numgrad.tracer.values import value_by, valued
 
 PRODUCTS = ("matmul", "vecdot", "vecmat", "matvec")
@@ -81,8 +82,13 @@ def ufunc_method(
     if method == "at":
         return _at(ufunc, inputs)
     if name in PRODUCTS and method == "__call__" and not keywords:
-        inside = [objects(each) for each in map(inside_of, inputs)]
-        return traced(valued(whole(ufunc(*inside), inside), value_by(ufunc, inputs)), name, inputs)
+        elements = with_constants(*inputs) if name == "matmul" else None
+        if elements is None:
+            inside = [objects(each) for each in map(inside_of, inputs)]
+            elements = whole(ufunc(*inside), inside)
+        elif not elements.ndim:
+            elements = elements[()]
+        return traced(valued(elements, value_by(ufunc, inputs)), name, inputs)
     if not is_active(inputs) and not has_rule(ufunc):
         return getattr(ufunc, method)(*map(values_in, inputs), **keywords)
     if keywords.get("dtype") is not None and method == "__call__":

@@ -79,8 +79,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     Notes
     -----
     It costs one more evaluation of `f`, and the memory of its tape is there only for one call at a
-    time: A. Griewank and A. Walther, "Evaluating Derivatives", 2nd edition, SIAM (2008),
-    chapter 12. In forward mode it changes nothing.
+    time, with ``jit=False`` too: A. Griewank and A. Walther, "Evaluating Derivatives", 2nd edition,
+    SIAM (2008), chapter 12. In forward mode it changes nothing.
 
     Examples
     --------

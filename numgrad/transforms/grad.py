@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from numgrad.drivers.modes import checked_mode
 from numgrad.transforms.callables import Derived, Mode, P, R
-from numgrad.transforms.jacobian import Jacobian, checked_argnums, checked_mode
+from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 
 

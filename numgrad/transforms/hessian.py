@@ -9,19 +9,14 @@ from numba import types
 from numgrad.drivers import chunks
 from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST
+from numgrad.drivers.modes import FORWARD, REVERSE, checked_mode
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.structure import leaves, structure_of
 from numgrad.drivers.transform import compiled
 from numgrad.targets import cuda_device
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, Mode, P
-from numgrad.transforms.jacobian import (
-    FORWARD,
-    REVERSE,
-    Jacobian,
-    checked_argnums,
-    checked_mode,
-)
+from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from numba import njit, types
 
-from numgrad.drivers.reverse.iterated import Iterated
+from numgrad.drivers.reverse.iterated import Iterated, states_to_keep
 from numgrad.drivers.structure import is_integer, leaves, rebuilt, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import highest, number_of
@@ -28,10 +28,7 @@ class Iterate(Transform):
     @property
     def states(self):
         """The number of states that are kept in reverse."""
-        states = self.settings[1]
-        if states is None:
-            states = self.count.bit_length() + 2
-        return max(1, min(states, self.count))
+        return states_to_keep(self.count, self.settings[1])
 
     def written(self, kinds):
         """Nothing: the state that a step writes to is a copy."""

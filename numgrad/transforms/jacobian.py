@@ -1,7 +1,6 @@
 """``numgrad.jacobian``, of which the gradient, the derivative and the Hessian are made."""
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from functools import cached_property
@@ -13,6 +12,7 @@ from numba import types
 
 from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays, most_partials
+from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, goes_backward, meaning_of
 from numgrad.drivers.overloads import chosen
 from numgrad.drivers.positions import positions_of
 from numgrad.drivers.reverse.passes import ReversePasses
@@ -31,9 +31,6 @@ from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.inference import signature_of
 from numgrad.twin.source import Body, function_of
 
-FORWARD, REVERSE, AUTO = "forward", "reverse", "auto"
-MODES = FORWARD, REVERSE, AUTO
-MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
 # What one forward pass takes, it takes in less time: `benchmarks/modes.py` measures where reverse
 # mode is faster.
 FORWARD_UP_TO = most_partials(types.float64)  # inputs
@@ -132,7 +129,11 @@ class Jacobian(Transform):
         if hint is not None or is_reverse or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
-        backward = self._reverse_passes(kinds, out) if goes_backward(self.mode, MOST) else None
+        backward = (
+            self._reverse_passes(kinds, out)
+            if goes_backward(self.mode, MOST, FORWARD_UP_TO)
+            else None
+        )
         if backward is not None:
             forward = self.passes(kinds, out, few)
             return by_size(forward, backward, self.forward_up_to, value=self.with_value)
@@ -238,23 +239,6 @@ SHARED = "shared"  # among all threads
 SHARED_NUMBERS = 1 << 21  # inputs times passes times partials, from which sharing pays
 MANY = 128  # inputs, as far as a call from Python tells them
 HINTS = [max(FEWEST, 1 << (inputs - 1).bit_length()) for inputs in range(MANY)]
-
-
-def goes_backward(mode, inputs, forward_up_to=FORWARD_UP_TO):
-    """Whether to go backward for so many inputs."""
-    return mode == REVERSE or (mode == AUTO and inputs > forward_up_to)
-
-
-def meaning_of(mode):
-    """Return what a mode means: of auto the environment may say so."""
-    return checked_mode(os.environ.get(MODE_VARIABLE, AUTO)) if mode == AUTO else mode
-
-
-def checked_mode(mode):
-    """Return a mode, if it is one."""
-    if mode not in MODES:
-        raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
-    return mode
 
 
 def size_of(argument):

@@ -13,6 +13,7 @@ from numgrad.drivers import chunks
 from numgrad.drivers.forward.inputs import check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.forward.widths import FEWEST
+from numgrad.drivers.modes import checked_mode, goes_backward, meaning_of
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import MAKERS, constant_of, original_of
 from numgrad.numbers.dual import parts
@@ -20,7 +21,7 @@ from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Mode, R
 from numgrad.transforms.grad import backward, grad
-from numgrad.transforms.jacobian import checked_mode, goes_backward, meaning_of, size_of
+from numgrad.transforms.jacobian import size_of
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.transforms.tuples import OfTuples
 from numgrad.twin.source import Body, function_of
@@ -389,7 +390,7 @@ def hvp(
     array([4., 2.])
     """
     if not jit or is_traced(f):
-        result = jvp(grad(f, jit=False), (x,), (v,), jit=False)[1]
+        result = jvp(grad(f, mode=mode, jit=False), (x,), (v,), jit=False)[1]
         return stored_by_tracer(out, result)
     gradient = grad(f, mode=checked_mode(mode))
     if mode == "auto":

@@ -105,10 +105,11 @@ def test_what_does_not_fit(jit):
         numgrad.vjp(np.exp, (x,), np.ones((2, 3)), jit=jit)
 
 
-def test_integers_beside_floats_are_refused():
+@pytest.mark.parametrize("jit", [True, False])
+def test_integers_beside_floats_are_refused(jit):
     """They would have no derivative, and the floats beside them none either."""
     with pytest.raises(TypeError, match=r"argument 0 is of type .*others beside floats"):
-        numgrad.vjp(lambda pair, y: pair[0] * pair[1] * y, ((2.0, 3), 1.0), 1.0)
+        numgrad.vjp(lambda pair, y: pair[0] * pair[1] * y, ((2.0, 3), 1.0), 1.0, jit=jit)
 
 
 def test_nan_is_looked_at_again():

@@ -15,6 +15,12 @@ from numgrad.numbers.carrier import is_active
 from numgrad.targets.options import internal_njit
 
 
+def states_to_keep(count: int, states: int | None) -> int:
+    """The number of states to keep of those of some steps, where one is asked for or none."""
+    states = count.bit_length() + 2 if states is None else states
+    return max(1, min(states, count))
+
+
 @internal_njit
 def next_position(position, end, states):
     """The next state to keep of those from one to before the end, with so many states to keep.

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.numbers.tape import differentials
+from numgrad.numbers.tape.differentials import ComplexDifferential, Differential
 from numgrad.rules.registry import COMPLEX_TABLE, ON_DEMAND, TABLE, UNKNOWN, Function, Rule, primal
 
 
@@ -43,6 +45,9 @@ def apply(rule: Rule, *arguments: Any) -> Any:
 
 
 def _by_tangents(rule: Rule, x: "Dual") -> tuple[Any, tuple[Any, ...]]:
+    if differentials.are_differentials(x.partials):
+        value, differential = differentials.by_tangents(rule.body, x.value, x.partials[0])
+        return value, (differential,)
     values, tangents = zip(*(rule.body(x.value, dx) for dx in x.partials), strict=True)
     return values[0], tangents
 
@@ -67,17 +72,25 @@ def _by_slopes(
             f"{rule.name} of duals with {counts[0]} and {counts[1]} partials: numbers of one "
             "differentiation have as many partials each"
         )
+    if active and differentials.are_differentials(active[0][1]):
+        terms = [(f, partials[0]) for f, partials in active if f is not None]
+        return value, (differentials.linear_sum(terms, may_be_steep(rule)),) if terms else ()
     partials = _sums(rule, active, operator.mul)
     if _has_nan(value, partials):
-        partials = _sums(rule, active, _term)
+        partials = _sums(rule, active, term)
     return value, partials
+
+
+def may_be_steep(rule: Rule) -> bool:
+    """Whether a rule has infinite slopes or kinks, where what doesn't move moves nothing."""
+    return rule.kinked or not rule.finite_partials
 
 
 def _sums(rule: Rule, active: list[Any], product: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
     """Return the sums of the slopes times the derivatives of the arguments."""
-    may_be_steep = rule.kinked or not rule.finite_partials  # where what doesn't move moves nothing
+    is_steep = may_be_steep(rule)
     terms = [
-        [dx if may_be_steep and _is_zero(dx) else product(f, dx) for dx in partials]
+        [dx if is_steep and is_zero(dx) else product(f, dx) for dx in partials]
         for f, partials in active
         if f is not None
     ]
@@ -90,32 +103,35 @@ def _has_nan(value: Any, partials: tuple[Any, ...]) -> bool:
             return any(map(math.isnan, partials))
         except TypeError:  # the partials are duals themselves
             pass
-    return any(map(_is_nan, partials))
+    return any(map(is_nan, partials))
 
 
-def _is_nan(x: Any) -> bool:
+def is_nan(x: Any) -> bool:
     while isinstance(x, Dual):
         x = x.value
     return bool(x != x)
 
 
-def _term(slope: Any, dx: Any) -> Any:
+def term(slope: Any, dx: Any) -> Any:
     """Return a slope times a derivative: 0 where either is, though the other may be infinite.
 
     What doesn't move moves nothing, however steep; and where the function is flat, nothing moves
     it. A nan stays. Of duals it is the product rule, with these products in it.
     """
     product = slope * dx
-    if not _is_nan(product):
+    if not is_nan(product):
         return product
     depth = max(_depth(slope), _depth(dx))
     if not depth:
         is_limit = slope == slope and dx == dx and (slope == 0 or dx == 0)
         return type(product)(0) if is_limit else product
     (f, f_partials), (x, x_partials) = (_split(each, depth) for each in (slope, dx))
-    terms = [[_term(f, dx) for dx in x_partials], [_term(df, x) for df in f_partials]]
+    if any(map(differentials.are_differentials, filter(None, (f_partials, x_partials)))):
+        pairs = [(f, dx) for dx in x_partials] + [(x, df) for df in f_partials]
+        return Dual(term(f, x), differentials.linear_sum(pairs), depth=depth)
+    terms = [[term(f, dx) for dx in x_partials], [term(df, x) for df in f_partials]]
     partials = tuple(reduce(operator.add, each) for each in zip(*filter(None, terms), strict=True))
-    return Dual(_term(f, x), partials, depth=depth)
+    return Dual(term(f, x), partials, depth=depth)
 
 
 def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
@@ -123,10 +139,10 @@ def _split(x: Any, depth: int) -> tuple[Any, tuple[Any, ...]]:
     return (x.value, x.partials) if _depth(x) == depth else (x, ())
 
 
-def _is_zero(x: Any) -> bool:
+def is_zero(x: Any) -> bool:
     """Whether a derivative is none at all, which an infinite slope leaves so."""
     if isinstance(x, Dual):
-        return all(map(_is_zero, (x.value, *x.partials)))
+        return all(map(is_zero, (x.value, *x.partials)))
     return bool(x == 0)
 
 
@@ -355,7 +371,7 @@ _LOSS = (
 
 def _checked(number: Any) -> Any:
     """Return a number in NumPy's type, whose divisions by 0 give inf or nan; or a dual."""
-    if isinstance(number, Dual | np.inexact):
+    if isinstance(number, Dual | np.inexact | Differential | ComplexDifferential):
         return number
     if not _is_number(number):
         raise TypeError(f"a Dual is made of numbers, not of {type(number).__name__}")
@@ -364,6 +380,8 @@ def _checked(number: Any) -> Any:
 
 def _as_precise(number: Any, dtype: np.dtype[Any]) -> Any:
     """Return a partial in the precision of the value: float32 stays float32."""
+    if isinstance(number, Differential | ComplexDifferential):
+        return differentials.in_precision(number, dtype)
     given = primal(number).dtype
     if given == dtype:
         return number
