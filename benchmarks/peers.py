@@ -49,7 +49,7 @@ from benchmarks.timing import turn_about
 
 Call = Callable[[], object]
 
-BYTES_A_STATEMENT = 48  # of two operands or fewer, at most
+BYTES_A_STATEMENT = 48  # at most
 FIRST_CALL = 2.5  # times that of forward mode, at most
 IN_CACHE = 64e6  # bytes of traffic below which a comparison with memory says nothing
 
@@ -219,7 +219,7 @@ def reverse(quick: bool) -> None:
         missed = any(aim and figures[-1] > aim for figures, aim in judged)
         print_row([*cells, "**missed**" if missed else ""])
     size = reverse_problems.bytes_a_statement()
-    print(f"\nRosenbrock's tape: {size:.0f} bytes a statement, aim ≤ {BYTES_A_STATEMENT}.")
+    print(f"\nA statement of two operands takes {size:.0f} bytes; aim ≤ {BYTES_A_STATEMENT}.")
 
 
 def figure(number: float) -> str:

@@ -216,9 +216,18 @@ def rosenbrocks(size, **most):
     return problem(name, rosenbrock, (point(size),), jax_rosenbrock, **most)
 
 
+@numba.njit
+def running_product(x, rounds):
+    total = 1.0
+    for _ in range(rounds):
+        for i in range(x.size):
+            total *= x[i]
+    return total
+
+
 def bytes_a_statement():
-    """Return how long the tape of Rosenbrock's function is for each of its statements."""
-    title = str(numgrad.explain(rosenbrock, point(4096))).splitlines()[0]
+    """Return how long a tape is for each statement, where all have two operands."""
+    title = str(numgrad.explain(running_product, point(64), 1_000)).splitlines()[0]
     statements, size = re.search(r"([\d,]+) statements, ([\d,]+) bytes", title).groups()
     return int(size.replace(",", "")) / int(statements.replace(",", ""))
 
