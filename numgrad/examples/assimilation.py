@@ -44,7 +44,7 @@ STEPS, STEP = 1000, 15.0  # how many, and seconds of each
 EVERY = 10  # steps from one record to the next
 ERROR = 0.02  # standard deviation of a record, in metres
 DEVIATION, LENGTH = 0.4, 10e3  # of the error of the first guess: metres high, metres wide
-ITERATIONS = 25  # of L-BFGS-B
+ITERATIONS = 20  # of L-BFGS-B
 
 HELD_BACK = "Powell River"  # the gauge whose records only judge the analysis
 
