@@ -73,7 +73,8 @@ def log_wishart_constant(d, gamma, n):
     return result
 
 
-mixture_gradient = numgrad.grad(log_likelihood, argnums=(0, 1, 2))
+def mixture_gradient(mode):
+    return numgrad.grad(log_likelihood, argnums=(0, 1, 2), mode=mode)
 
 
 # By hand: with the share r of a component in the likelihood of a point, v = point - mean and

@@ -1,5 +1,7 @@
 """GradBench and ADBench: by numgrad, by hand, and by JAX where it is installed."""
 
+from dataclasses import replace
+
 from benchmarks import adbench_problems, gradbench_problems, hand_problem
 from benchmarks.problems import calls_of
 
@@ -15,14 +17,21 @@ def suite(*, quick=False):
     yield gradbench_problems.lse()
 
 
+def forward_suite():
+    """Yield quick problems without reverse mode, which `benchmarks.modes` times."""
+    for problem in suite(quick=True):
+        calls = {means: call for means, call in problem.calls.items() if means != "reverse"}
+        yield replace(problem, calls=calls)
+
+
 class GradBench:
     """Every problem of the suite by every means."""
 
     param_names = ("derivative",)
-    params = (list(calls_of(suite(quick=True))),)
+    params = (list(calls_of(forward_suite())),)
 
     def setup(self, name):
-        problem, self.call = calls_of(suite(quick=True))[name]
+        problem, self.call = calls_of(forward_suite())[name]
         if name.endswith(": numgrad"):
             problem.check()
         self.call()

@@ -34,7 +34,8 @@ def state_after(inputs, steps, step):
     return state
 
 
-state_jacobian = numgrad.jacobian(state_after)
+def state_jacobian(mode):
+    return numgrad.jacobian(state_after, mode=mode)
 
 
 # By hand: the derivatives S of the state follow S' = J S + P, where J is the derivative of the
@@ -140,7 +141,8 @@ def determinant(matrix):
     return result
 
 
-determinant_gradient = numgrad.grad(determinant)
+def determinant_gradient(mode):
+    return numgrad.grad(determinant, mode=mode)
 
 
 @numba.njit
@@ -178,7 +180,8 @@ def least_squares(x, points):
     return 0.5 * total
 
 
-least_squares_gradient = numgrad.grad(least_squares)
+def least_squares_gradient(mode):
+    return numgrad.grad(least_squares, mode=mode)
 
 
 @numba.njit
@@ -227,7 +230,8 @@ def log_sum_exp(x):
     return largest + np.log(np.sum(np.exp(x - largest)))
 
 
-log_sum_exp_gradient = numgrad.grad(log_sum_exp)
+def log_sum_exp_gradient(mode):
+    return numgrad.grad(log_sum_exp, mode=mode)
 
 
 @numba.njit

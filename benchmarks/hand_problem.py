@@ -107,7 +107,8 @@ def residuals(pose, hand):
     return result
 
 
-residual_jacobian = numgrad.jacobian(residuals)
+def residual_jacobian(mode):
+    return numgrad.jacobian(residuals, mode=mode)
 
 
 # By hand: an angle moves its bone and those after it in its finger. The slope of its own place is

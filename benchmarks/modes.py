@@ -1,18 +1,14 @@
 """How long a gradient takes each way: the measurement behind mode "auto"."""
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 
 import numgrad
-from benchmarks.problems import point
-
-
-@njit
-def rosenbrock(x):
-    total = 0.0
-    for i in range(x.size - 1):
-        total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
-    return total
+from benchmarks import recurrences, reverse_problems
+from benchmarks.problems import point, rosenbrock
+from benchmarks.timing import turn_about
 
 
 @njit
@@ -60,65 +56,23 @@ class InPython:
         self.gradient(self.x)
 
 
-@njit
-def lorenz(p, steps, h):
-    x, y, z, s, r, b = p[0], p[1], p[2], p[3], p[4], p[5]
-    for _ in range(steps):
-        dx, dy, dz = s * (y - x), x * (r - z) - y, x * y - b * z
-        mx, my, mz = x + 0.5 * h * dx, y + 0.5 * h * dy, z + 0.5 * h * dz
-        x, y, z = (
-            x + h * s * (my - mx),
-            y + h * (mx * (r - mz) - my),
-            z + h * (mx * my - b * mz),
-        )
-    return x + y + z
-
-
-@njit
-def heat(x, steps, rate):
-    u = x.copy()
-    for _ in range(steps):
-        left = u[0]
-        for i in range(1, u.size - 1):
-            old = u[i]
-            u[i] = old + rate * (left - 2.0 * old + u[i + 1])
-            left = old
-    return np.sum(u * u)
-
-
-@njit
-def classifier(weights, rows, labels):
-    return np.sum(np.log1p(np.exp(-labels * (rows @ weights))))
-
-
 class Reverse:
-    """Problems that reverse mode is for, beside the function itself."""
+    """Derivatives by many inputs, in evaluations of their functions: both timed turn about."""
 
     param_names = ("problem",)
-    params = (["lorenz", "heat", "classifier"],)
+    problems = {
+        "lorenz": partial(recurrences.lorenz, 1_000),
+        "heat": partial(recurrences.heat, 1_000, 200),
+        "logistic, loops": partial(reverse_problems.logistic, 10_000, "loops"),
+        "logistic, X @ w": partial(reverse_problems.logistic, 10_000, "`X @ w`"),
+    }
+    params = (list(problems),)
+    unit = "evaluations"
 
-    def setup(self, problem):
-        rng = np.random.default_rng(0)
-        x, *self.more = {
-            "lorenz": (np.array([1.0, 2.0, 3.0, 10.0, 28.0, 8.0 / 3.0]), 1000, 1e-3),
-            "heat": (rng.normal(size=1000), 200, 0.2),
-            "classifier": (
-                0.01 * rng.normal(size=10_000),
-                rng.normal(size=(100, 10_000)),
-                np.sign(rng.normal(size=100)),
-            ),
-        }[problem]
-        self.function = {"lorenz": lorenz, "heat": heat, "classifier": classifier}[problem]
-        self.x, self.out = x, np.empty_like(x)
-        self.gradient = numgrad.grad(self.function, mode="reverse")
-        direction = rng.normal(size=x.size)
-        slope = numgrad.jvp(self.function, (x, *self.more), (direction, *(None,) * len(self.more)))
-        self.gradient(x, *self.more, self.out)
-        np.testing.assert_allclose(self.out @ direction, slope[1], rtol=1e-8)
-        self.function(x, *self.more)
+    def setup(self, name):
+        self.problem = self.problems[name]()
+        self.problem.check()
 
-    def time_function(self, _):
-        self.function(self.x, *self.more)
-
-    def time_gradient(self, _):
-        self.gradient(self.x, *self.more, self.out)
+    def track_evaluations(self, _):
+        times = turn_about(self.problem.calls, rounds=15)
+        return times["numgrad"] / times["the function"]

@@ -3,6 +3,7 @@
     python benchmarks/peers.py                 the table of speed
     python benchmarks/peers.py --functions     derivatives of functions, by hand and by JAX
     python benchmarks/peers.py --gradbench     problems of GradBench and ADBench
+    python benchmarks/peers.py --reverse       derivatives by many inputs, beside their functions
     python benchmarks/peers.py --sweep         every size from 10 to 1e8 against NumPy
     python benchmarks/peers.py --memory        peak memory beyond the results
     python benchmarks/peers.py --first-call    import and first call, with an empty and a full cache
@@ -15,7 +16,6 @@ import argparse
 import math
 import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -30,16 +30,27 @@ import numba
 import numpy as np
 
 import numgrad
+from benchmarks import reverse_problems
 from benchmarks.bandwidth import candidates
 from benchmarks.contestants import PEERS, installed, peer_calls
 from benchmarks.gradbench import suite
 from benchmarks.inputs import coordinates, samples, spacings, warmed
 from benchmarks.memory import peak_beyond_results
 from benchmarks.problems import problems
-from benchmarks.startup import COMPILATIONS, FIRST_CALLS, compilation, first_call, run_alone
+from benchmarks.startup import (
+    COMPILATIONS,
+    FIRST_CALLS,
+    compilation,
+    first_call,
+    first_derivative,
+    run_alone,
+)
+from benchmarks.timing import turn_about
 
 Call = Callable[[], object]
 
+BYTES_A_STATEMENT = 48  # at most
+FIRST_CALL = 2.5  # times that of forward mode, at most
 IN_CACHE = 64e6  # bytes of traffic below which a comparison with memory says nothing
 
 
@@ -109,35 +120,6 @@ def works(line: int, cube: int, square: int) -> list[Work]:
     ]
 
 
-# Timing
-
-
-def turn_about(calls: dict[str, Call], rounds: int, seconds: float = 3.0) -> dict[str, float]:
-    """Return the median seconds of each call, all called in turn.
-
-    A slow one sits out as soon as it has taken so many seconds.
-    """
-    estimates = {name: seconds_of(call, 1) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            if sum(times[name]) > seconds:
-                continue
-            if estimates[name] < 0.1:
-                call()  # caches and threads are now as this call leaves them, not the one before
-            repeats = math.ceil(1e-3 / estimates[name])
-            times[name].append(seconds_of(call, repeats))
-    return {name: median(of_name) for name, of_name in times.items()}
-
-
-def seconds_of(call: Call, repeats: int) -> float:
-    """Return the mean seconds of so many calls."""
-    start = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    return (time.perf_counter() - start) / repeats
-
-
 # The tables
 
 
@@ -193,7 +175,7 @@ def functions(quick: bool) -> None:
 def gradbench(quick: bool) -> None:
     """Print GradBench's problems beside their derivatives by hand and by JAX."""
     print(f"{machine()}.\n")
-    means = ["the function", "by hand", "JAX"]
+    means = ["reverse", "the function", "by hand", "JAX"]
     over = ["numgrad / the function", "numgrad / by hand", "JAX / numgrad"]
     print_header(["derivative", *(f"{name} µs" for name in ["numgrad", *means]), *over])
     for problem in suite(quick=quick):
@@ -203,9 +185,46 @@ def gradbench(quick: bool) -> None:
         times = turn_about(problem.calls, rounds=5 if quick else 31)
         own = times["numgrad"]
         figures = [f"{times[name] * 1e6:.4g}" if name in times else "–" for name in means]
-        ratios = [f"{own / times[name]:.2f}" for name in means[:2]]
+        ratios = [f"{own / times[name]:.2f}" for name in means[1:3]]
         ratios.append(f"{times['JAX'] / own:.2f}" if "JAX" in times else "–")
         print_row([problem.name, f"{own * 1e6:.4g}", *figures, *ratios])
+
+
+def reverse(quick: bool) -> None:
+    """Print derivatives in reverse mode beside their functions and JAX, and the ratios aimed at."""
+    print(f"{machine()}.\n")
+    names = ["function µs", "numgrad µs", "evaluations", "aim", "JAX µs", "of JAX's", "aim"]
+    names += ["first call s", "of forward's", "aim", ""]
+    print_header(["derivative", *names])
+    first_calls: dict[object, list[float]] = {}
+    for place, problem in enumerate(reverse_problems.problems(quick=quick)):
+        problem.check()
+        times = turn_about(problem.calls, rounds=5 if quick else 31)
+        if problem.function not in first_calls and not quick:
+            calls = [first_derivative(place, mode) for mode in ("reverse", "forward")]
+            first_calls[problem.function] = [run_alone(*call) for call in calls]
+        backward, forward = first_calls.get(problem.function, (math.nan, math.nan))
+        own, evaluation, jax = (
+            times.get(name, math.nan) for name in ("numgrad", "the function", "JAX")
+        )
+        most = {beside: 1.0 / bar for beside, bar in problem.bars.items()}
+        judged = [
+            ([evaluation * 1e6, own * 1e6, own / evaluation], most.get("the function")),
+            ([jax * 1e6, own / jax], most.get("JAX")),
+            ([backward, backward / forward], FIRST_CALL),
+        ]
+        cells = [problem.name]
+        for figures, aim in judged:
+            cells += [*map(figure, figures), f"≤ {aim:.3g}" if aim else ""]
+        missed = any(aim and figures[-1] > aim for figures, aim in judged)
+        print_row([*cells, "**missed**" if missed else ""])
+    size = reverse_problems.bytes_a_statement()
+    print(f"\nA statement of two operands takes {size:.0f} bytes; aim ≤ {BYTES_A_STATEMENT}.")
+
+
+def figure(number: float) -> str:
+    """Return a number for a table; a dash where there is none."""
+    return "–" if math.isnan(number) else f"{number:.3g}" if number < 1e3 else f"{number:.0f}"
 
 
 def sweep(quick: bool) -> None:
@@ -306,6 +325,7 @@ def main() -> None:
     table = parser.add_mutually_exclusive_group()
     table.add_argument("--functions", action="store_const", const=functions, dest="table")
     table.add_argument("--gradbench", action="store_const", const=gradbench, dest="table")
+    table.add_argument("--reverse", action="store_const", const=reverse, dest="table")
     table.add_argument("--sweep", action="store_const", const=sweep, dest="table")
     table.add_argument("--memory", action="store_const", const=memory, dest="table")
     table.add_argument("--first-call", action="store_const", const=start, dest="table")

@@ -25,32 +25,37 @@ class Problem:
     name: str
     calls: dict[str, Call]
     bars: dict[str, float]  # how many times numgrad's time each of the others should take
+    derive: Callable[[str], Callable] | None = None  # of a mode; the derivative that is called
+    arguments: tuple = ()  # of the derivative
 
     def check(self):
-        """Raise if numgrad's derivative isn't the one written by hand, where there is one."""
+        """Raise if numgrad's derivatives aren't the one written by hand, where there is one."""
         if "by hand" not in self.calls:
             return
-        for result, right in zip(
-            parts(self.calls["numgrad"]()), parts(self.calls["by hand"]()), strict=True
-        ):
-            scale = np.abs(right).max()
-            np.testing.assert_allclose(result, right, rtol=1e-10, atol=1e-10 * scale)
+        expected = parts(self.calls["by hand"]())
+        for own in self.calls.keys() & {"numgrad", "reverse"}:
+            for result, right in zip(parts(self.calls[own]()), expected, strict=True):
+                scale = np.abs(right).max()
+                np.testing.assert_allclose(result, right, rtol=1e-10, atol=1e-10 * scale)
 
 
-def beside_hand(name, arguments, derivative, by_hand, function, make_jax):
+def beside_hand(name, arguments, derive, by_hand, function, make_jax):
     """Return a problem whose derivative was also written by hand, and is shown beside its function.
 
-    ``make_jax`` takes JAX, and returns its derivative as a function of the same arguments.
+    ``derive`` takes a mode, and ``make_jax`` JAX; each returns its derivative as a function of the
+    same arguments.
     """
+    derivative, reverse = derive("auto"), derive("reverse")
     calls = {
         "numgrad": lambda: derivative(*arguments),
+        "reverse": lambda: reverse(*arguments),
         "by hand": lambda: by_hand(*arguments),
         "the function": lambda: function(*arguments),
     }
     if jax := loaded_jax():
-        derive = make_jax(jax)
-        calls["JAX"] = lambda: jax.block_until_ready(derive(*arguments))
-    return Problem(name, calls, {})
+        jax_derivative = make_jax(jax)
+        calls["JAX"] = lambda: jax.block_until_ready(jax_derivative(*arguments))
+    return Problem(name, calls, {}, derive, arguments)
 
 
 def parts(results):
@@ -116,15 +121,23 @@ def rosenbrock_compiled(size=512):
     )
 
 
-def rosenbrock_python(size, mode="grad"):
+def rosenbrock_python(size):
     x = point(size)
     calls = {"numgrad": lambda: rosenbrock_gradient(x)}
-    bars = {}
     if jax := loaded_jax():
-        derive = jax.jit(getattr(jax, mode)(jax_rosenbrock))
-        calls[f"JAX {mode}"] = lambda: derive(x).block_until_ready()
-        bars[f"JAX {mode}"] = 3.0 if mode == "grad" else 6.0
-    return Problem(f"gradient of Rosenbrock in {size} variables", calls, bars)
+        derive = jax.jit(jax.grad(jax_rosenbrock))
+        calls["JAX grad"] = lambda: derive(x).block_until_ready()
+    return Problem(f"gradient of Rosenbrock in {size} variables", calls, {"JAX grad": 3.0})
+
+
+def rosenbrock_forward(size):
+    x, gradient = point(size), numgrad.grad(rosenbrock, mode="forward")
+    calls = {"numgrad": lambda: gradient(x)}
+    if jax := loaded_jax():
+        derive = jax.jit(jax.jacfwd(jax_rosenbrock))
+        calls["JAX jacfwd"] = lambda: derive(x).block_until_ready()
+    name = f"gradient of Rosenbrock in {size} variables, forward mode"
+    return Problem(name, calls, {"JAX jacfwd": 6.0})
 
 
 def hessian(size=20):
@@ -262,7 +275,8 @@ def reprojection(p, seen):
     return p[14] * (a * scale + p[7] - seen[0]), p[14] * (b * scale + p[8] - seen[1])
 
 
-reprojection_jacobians = numgrad.vmap(numgrad.jacobian(reprojection))
+def reprojection_jacobians(mode):
+    return numgrad.vmap(numgrad.jacobian(reprojection, mode=mode))
 
 
 def observations(size):
@@ -290,7 +304,8 @@ def jax_reprojection(p, seen):
 
 def bundle_adjustment(size=10_000):
     parameters, seen = observations(size)
-    calls = {"numgrad": lambda: reprojection_jacobians(parameters, seen)}
+    jacobians = reprojection_jacobians("auto")
+    calls = {"numgrad": lambda: jacobians(parameters, seen)}
     if jax := loaded_jax():
         derive = jax.jit(jax.vmap(jax.jacfwd(jax_reprojection)))
         calls["JAX vmap jacfwd"] = lambda: derive(parameters, seen).block_until_ready()
@@ -416,7 +431,7 @@ def problems(*, quick=False):
     yield rosenbrock_compiled()
     yield rosenbrock_python(8)
     yield rosenbrock_python(64)
-    yield rosenbrock_python(512, "jacfwd")
+    yield rosenbrock_forward(512)
     yield derivative(10_000 if quick else 1_000_000)
     yield black_scholes(10_000 if quick else 1_000_000)
     yield bundle_adjustment(1_000 if quick else 10_000)

@@ -44,6 +44,18 @@ def compilation(name: str) -> tuple[str, str]:
     return COMPILATIONS[name], f"{IMPORTED}\n{USERS_FUNCTION}"
 
 
+def first_derivative(place: int, mode: str) -> tuple[str, str]:
+    """Return what to time, and what to do before, for a problem of reverse mode, made small."""
+    preparation = [
+        IMPORTED,
+        "import itertools",
+        "from benchmarks.reverse_problems import problems",
+        f"problem = next(itertools.islice(problems(quick=True), {place}, None))",
+        "problem.calls['the function']()",
+    ]
+    return f"problem.derive({mode!r})(*problem.arguments)", "\n".join(preparation)
+
+
 CACHE = Path("numba_cache")  # asv runs these benchmarks in a folder of their own
 
 

@@ -1,5 +1,9 @@
 """Runnable examples: ``python -m numgrad.examples.NAME``.
 
+assimilation
+    Where a wave began: variational assimilation (4D-Var) of tide gauges' records.
+digits
+    Handwritten digits: a small net, trained by gradients in reverse mode.
 fit
     Hard problems of nonlinear regression, by SciPy with exact Jacobians.
 lynx
