@@ -60,6 +60,7 @@ def load() -> None:
             views,
         )
         from numgrad.arrays.linalg import (  # noqa: F401
+            cholesky,
             decompositions,
             determinants,
             equations,

@@ -1,4 +1,4 @@
-"""Decompositions of matrices of duals: Cholesky, QR, eigenvalues of Hermitian matrices, SVD.
+"""Decompositions of matrices of duals: QR, eigenvalues of Hermitian matrices, SVD.
 
 Each is that of the values A0, made to fit A one order after the other: what is left of the
 equations that define the factors, products of the factors and A without their values, gives the
@@ -10,7 +10,7 @@ step the factors are numbers, and all products real ones.
 
 Where mathematics leaves a choice:
 
-- cholesky, eigh and eigvalsh read the lower triangle, as LAPACK does, and so do derivatives.
+- eigh and eigvalsh read the lower triangle, as LAPACK does, and so do derivatives.
 - Eigenvectors and singular vectors turn as little as they can: the diagonal of V^H V' is 0, and
   that of U^H U' + V^H V'.
 - The eigenvectors of a repeated eigenvalue have no derivative unless the matrix keeps them apart:
@@ -30,7 +30,6 @@ Matrices are computed in C order, and returned in the order in which Numba's own
 
 import numpy as np
 
-from numgrad.arrays.definitions import itself
 from numgrad.arrays.linalg.matrices import (
     add,
     are_matrices,
@@ -39,10 +38,12 @@ from numgrad.arrays.linalg.matrices import (
     conjugate_transpose,
     difference,
     dot,
+    hermitian,
     inverse_of,
     lifted,
-    linear_record,
     more_steps,
+    no_step,
+    product_of_three,
     scaled,
     set_values,
     side_by_side,
@@ -54,155 +55,6 @@ from numgrad.arrays.linalg.quotients import divide, tolerance_of
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit
-
-
-@outlined
-def product_of_three(a, b, c):
-    return dot(dot(a, b), c)
-
-
-@internal_njit
-def no_step(count, *arguments):
-    """Leave it at the first step."""
-
-
-@outlined
-def hermitian(a, number):
-    """Return the matrix of which LAPACK reads the lower triangle and the real diagonal."""
-    result = np.empty(a.shape, number)
-    for i in range(a.shape[0]):
-        for j in range(i):
-            result[i, j] = a[i, j]
-            result[j, i] = np.conj(a[i, j])
-        result[i, i] = np.real(a[i, i])
-    return result
-
-
-# Cholesky: with A = L L^H and R = A - L L^H, L' = L Φ(L^-1 R L^-H), where Φ takes the lower
-# triangle and half the diagonal.
-
-
-@define_outlined(np.linalg.cholesky)
-def _cholesky(a):
-    if not are_matrices(a):
-        return None
-    number, count = a.dtype, more_steps(a.dtype)
-    improve = steps_to_cholesky if count else no_step
-    prepare = inverse_of if linear_record(number) is None else itself
-
-    def cholesky(a):
-        check_square(a)
-        l0 = np.ascontiguousarray(np.linalg.cholesky(values(a)))
-        result = lifted(l0, number)
-        if a.size > 0:
-            inverse, whole = prepare(l0), hermitian(a, number)
-            add(result, step_of_factor(l0, inverse, clear_values(whole.copy())))
-            improve(count, result, whole, l0, inverse, number)
-        return result
-
-    return cholesky
-
-
-def step_of_factor(l0, inverse, rest):
-    raise NotImplementedError("compiled code only")
-
-
-@overload_outlined(step_of_factor)
-def _step_of_factor(l0, inverse, rest):
-    """Return L' for R, which may be overwritten."""
-    linear = linear_record(rest.dtype)
-    if linear is None:
-        return lambda l0, inverse, rest: step_by_inverse(l0, inverse, rest)
-    recorded = linear(step_in_place, step_transposed)
-
-    def step(l0, inverse, rest):
-        recorded(l0, np.zeros(l0.shape[0], np.intp), rest)
-        return rest
-
-    return step
-
-
-@internal_njit
-def step_by_inverse(l0, inverse, rest):
-    step = product_of_three(inverse, rest, conjugate_transpose(inverse))
-    for i in range(step.shape[0]):
-        step[i, i] *= 0.5
-        for j in range(i + 1, step.shape[0]):
-            step[i, j] *= 0.0
-    return dot(l0, step)
-
-
-@internal_njit
-def step_in_place(l0, order, rest):
-    rest[...] = step_by_inverse(l0, inverse_of(l0), rest)
-
-
-BLOCK = 32  # rows
-
-
-@internal_njit
-def step_transposed(l0, order, rest):
-    """Replace the adjoint of L' by that of R, in blocks of rows from the last one.
-
-    As matrix products, by I. Murray, "Differentiation of the Cholesky decomposition", 2016
-    (arXiv:1602.07527). R counts by its lower triangle.
-    """
-    n = l0.shape[0]
-    for stop in range(n, 0, -BLOCK):
-        start = max(stop - BLOCK, 0)
-        corner, before, below, left = (
-            np.ascontiguousarray(l0[start:stop, start:stop]),
-            np.ascontiguousarray(l0[start:stop, :start]),
-            np.ascontiguousarray(l0[stop:, start:stop]),
-            np.ascontiguousarray(l0[stop:, :start]),
-        )
-        inverse = inverse_of(corner)
-        of_corner = np.ascontiguousarray(rest[start:stop, start:stop])
-        if stop < n:
-            of_below = dot(np.ascontiguousarray(rest[stop:, start:stop]), inverse)
-            rest[stop:, start:stop] = of_below
-            transposed = np.ascontiguousarray(of_below.T)
-            subtract(of_corner, dot(transposed, below))
-            if start > 0:
-                rest[stop:, :start] -= dot(of_below, before)
-                rest[start:stop, :start] -= dot(transposed, left)
-        of_corner = transposed_without_blocks(corner, inverse, of_corner)
-        rest[start:stop, start:stop] = of_corner
-        if start > 0:
-            rest[start:stop, :start] -= dot(add(conjugate_transpose(of_corner), of_corner), before)
-    for i in range(n):
-        for j in range(i + 1, n):
-            rest[i, j] = 0.0
-
-
-@internal_njit
-def transposed_without_blocks(l0, inverse, adjoint):
-    """Return the adjoint of the lower triangle of R: of S + S^T, and of S on the diagonal.
-
-    S = L^-T Φ(L^T L') L^-1, of the adjoint of L' the lower triangle.
-    """
-    n = l0.shape[0]
-    for i in range(n):
-        for j in range(i + 1, n):
-            adjoint[i, j] = 0.0
-    s = dot(conjugate_transpose(l0), adjoint)
-    for i in range(n):
-        s[i, i] *= 0.5
-        for j in range(i + 1, n):
-            s[i, j] = 0.0
-    s = product_of_three(conjugate_transpose(inverse), s, inverse)
-    for i in range(n):
-        for j in range(i):
-            s[i, j] += s[j, i]
-            s[j, i] = 0.0
-    return s
-
-
-@outlined
-def steps_to_cholesky(count, result, whole, l0, inverse, number):
-    for _ in range(count):
-        rest = difference(whole, dot(result, conjugate_transpose(result)), number)
-        add(result, step_of_factor(l0, inverse, rest))
 
 
 @internal_njit

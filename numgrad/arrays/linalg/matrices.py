@@ -266,3 +266,25 @@ def scaled(matrix, factor):
         for j in range(matrix.shape[1]):
             matrix[i, j] *= factor
     return matrix
+
+
+@outlined
+def product_of_three(a, b, c):
+    return dot(dot(a, b), c)
+
+
+@internal_njit
+def no_step(count, *arguments):
+    """Leave it at the first step."""
+
+
+@outlined
+def hermitian(a, number):
+    """Return the matrix of which LAPACK reads the lower triangle and the real diagonal."""
+    result = np.empty(a.shape, number)
+    for i in range(a.shape[0]):
+        for j in range(i):
+            result[i, j] = a[i, j]
+            result[j, i] = np.conj(a[i, j])
+        result[i, i] = np.real(a[i, i])
+    return result
