@@ -16,8 +16,18 @@ from numgrad.drivers.structure import leaves
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.dual import nans
-from numgrad.numbers.tape import linear, memory, nodes, products, sweeping  # noqa: F401 - records
+from numgrad.numbers.tape import (  # noqa: F401 - some for their records
+    lanes,
+    linear,
+    memory,
+    nodes,
+    products,
+    sweeping,
+)
+from numgrad.numbers.tape.statements import partial_type
 from numgrad.numbers.tape.type import NodeType
+
+LANE_FUNCTIONS = "clear_lanes close_lanes lanes_for set_lane sweep_lanes take_lane".split()
 
 
 class ReversePasses(JacobianPasses):
@@ -84,6 +94,8 @@ class ReversePasses(JacobianPasses):
             f"total = {offset}",
             f"counters = {self.tape_function('open_tape')}, total)",
             "base = counters[0]",
+            f"records = {self.name(lanes.record_count, 'record_count')}"
+            f"({self.name(self.dual, 'node')})",
         )
 
     def tape_function(self, name):
@@ -139,21 +151,60 @@ class ReversePasses(JacobianPasses):
                 self._sweep_output(output, results)
 
     def _sweep_output(self, output, results):
-        """Sweep for each number of an output."""
-        indent, expression = 1, output.expression
-        if output.is_array:
-            name = f"{results[0].name}_outputs"
-            self.add(f"{name} = {self.flat(output.kind, output.expression)}")
-            self.add(f"for row in range({name}.size):")
-            indent, expression = 2, f"{name}[row]"
+        """Sweep for each number of an output, from several at once where that can be."""
+        if not output.is_array:
+            self._sweep_number(output, output.expression, results, 1)
+            return
+        name, indent = f"{results[0].name}_outputs", 1
+        self.add(f"{name} = {self.flat(output.kind, output.expression)}")
+        if isinstance(partial_type(self.dual_of(output.element).value), types.Float):
+            self._sweep_together(output, results, name)
+            indent = 2
+        self.add(f"for row in range({name}.size):", indent=indent)
+        self._sweep_number(output, f"{name}[row]", results, indent + 1)
+
+    def _sweep_number(self, output, expression, results, indent):
         for half in (REAL, IMAG)[: indices_of(output.element)]:
-            index_of = f"{self.name(nodes.index_of, 'index_of')}({self.name(self.dual, 'node')}"
-            self.add(f"result = {index_of}, {expression}, {half})", indent=indent)
+            self.add(f"result = {self._index_of(expression, half)}", indent=indent)
             self.add(self._sweep(), indent=indent)
             self.add(f"streams = {self.tape_function('streams_of')})", indent=indent)
             for result in results:
-                self._take(result, half, indent)
+                take = f"{self.tape_function('take_adjoint')}, streams, "
+                self._take(result, half, indent, "row", (take, ")"))
             self.add(f"{self.tape_function('clear')}, base, total)", indent=indent)
+
+    def _index_of(self, expression, half):
+        node, index_of = self.name(self.dual, "node"), self.name(nodes.index_of, "index_of")
+        return f"{index_of}({node}, {expression}, {half})"
+
+    def _sweep_together(self, output, results, name):
+        """Sweep from as many results at once as there are lanes, if there is more than one.
+
+        The part of a result that isn't real is another result.
+        """
+        node = self.name(self.dual, "node")
+        given = {each: self.name(getattr(lanes, each), each) for each in LANE_FUNCTIONS}
+        opened = f"{given['lanes_for']}({node}, end, records)"
+        self.add(
+            f"lanes = {opened} if {name}.size > 1 else (0, 0)",
+            "if lanes[1] != 0:",
+            f"    for row in range(0, {name}.size, {lanes.LANES}):",
+            f"        count = min({name}.size - row, {lanes.LANES})",
+        )
+        for half in (REAL, IMAG)[: indices_of(output.element)]:
+            self.add(
+                "for lane in range(count):",
+                f"    result = {self._index_of(f'{name}[row + lane]', half)}",
+                f"    {given['set_lane']}(lanes, result, lane)",
+                f"{given['sweep_lanes']}({node}, lanes, start, end)",
+                "for lane in range(count):",
+                indent=3,
+            )
+            for result in results:
+                take = f"{given['take_lane']}(lanes, "
+                self._take(result, half, 4, "(row + lane)", (take, ", lane)"))
+            self.add(f"{given['clear_lanes']}(lanes, base, total)", indent=3)
+        self.add(f"    {given['close_lanes']}(lanes)", "else:")
 
     def _sweep(self):
         """The source of a sweep.
@@ -166,25 +217,29 @@ class ReversePasses(JacobianPasses):
         guard = self.name(guarded, "guarded")
         return f"{guard}({sweep}, (None, {node}, result, start, end), (), (), ({undone}))"
 
-    def _take(self, result, half, indent):
-        """Take the adjoints of an input to their place in a result."""
-        by, step = result.by, indices_of(result.by.leaf.element)
-        place = f"{result.name}_flat[row]" if result.output.is_array else result.name
+    def _take(self, result, half, indent, row, take):
+        """Take the adjoints of an input to their place in a row of a result.
+
+        ``take`` has what stands before and after the index in the source that takes one.
+        """
+        by, step, (before, after) = result.by, indices_of(result.by.leaf.element), take
+        place = f"{result.name}_flat[{row}]" if result.output.is_array else result.name
         index = f"base + {by.name}_offset"
         if by.leaf.is_array:
             size = f"{by.name}_numbers.size"
-            position = f"row * {size} + k" if result.output.is_array else "k"
+            position = f"{row} * {size} + k" if result.output.is_array else "k"
             place, index = f"{result.name}_flat[{position}]", f"{index} + k * {step}"
             self.add(f"for k in range({size}):", indent=indent)
             indent += 1
-        take = f"{self.tape_function('take_adjoint')}, streams, {index}"
+        taken = f"{before}{index}{after}"
         if self.both_parts and step == 2:
             store = self.name(store_conjugate(result.element), "store")
-            self.add(f"{place} = {store}({take}), {take} + 1))", indent=indent)
+            imaginary = f"{before}{index} + 1{after}"
+            self.add(f"{place} = {store}({taken}, {imaginary})", indent=indent)
             return
         store = self.name(store_half(result.element, half), "store")
-        before = place if half else "0.0"
-        self.add(f"{place} = {store}({before}, {take}))", indent=indent)
+        former = place if half else "0.0"
+        self.add(f"{place} = {store}({former}, {taken})", indent=indent)
 
 
 def indices_of(element):

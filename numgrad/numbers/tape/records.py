@@ -70,6 +70,9 @@ def end_record(typingctx, node, streams, pullback, places, results, details):
         last = builder.sub(builder.add(first_result, results), memory.I64(1))
         count = place_in(builder, streams, memory.COUNTS, memory.I8, last)
         builder.store(memory.I8(memory.RECORD), count)
+        tape = memory.tape_of_thread(builder, words_of(context, node.value))
+        place = memory.field_of(builder, tape, memory.RECORDS)
+        builder.store(builder.add(builder.load(place), memory.I64(1)), place)
         return context.get_dummy_value()
 
     three = types.UniTuple(types.int64, DETAILS)

@@ -30,16 +30,22 @@ def compare(f, x, *constants, labels):
         assert_allclose(one, other, 1e-12, 1e-12 * largest, err_msg=f"{label} at {x}")
 
 
-def compare_seconds(f, x, labels):
-    """Compare derivatives of directional derivatives, by the point and by the direction.
-
-    A direction may be 0, and yet have derivatives. Where one is infinite, nan is right enough.
-    """
+def slopes_of(f):
+    """Return the function of a point and a direction that is the derivative along it."""
 
     @njit(error_model="numpy")
     def slopes(x, v):
         return numgrad.jvp(f, (x,), (v,))[1]
 
+    return slopes
+
+
+def compare_seconds(slopes, x, labels):
+    """Compare derivatives of directional derivatives, by the point and by the direction.
+
+    A direction may be 0, and yet have derivatives. Where they are infinite nan is right enough, and
+    forward mode may not know what reverse mode does.
+    """
     for v in (np.linspace(-1.0, 1.0, x.size).reshape(x.shape), np.zeros(x.shape)):
         found, expected = (
             numgrad.jacobian(slopes, (0, 1), mode=mode)(x, v) for mode in ("reverse", "forward")
@@ -119,10 +125,10 @@ def test_table(arity, entries):
 
 @pytest.mark.parametrize(("arity", "entries"), list(groups_of_entries()))
 def test_table_at_second_order(arity, entries):
-    f = calls(entries, arity)
+    slopes = slopes_of(calls(entries, arity))
     for p in points_of(entries, arity):
         if arity == 3 or not np.isnan(p).all():
-            compare_seconds(f, p, entries)
+            compare_seconds(slopes, p, entries)
 
 
 # The functions on arrays, in NumPy's many spellings, and the linear algebra
@@ -163,4 +169,4 @@ def test_linear_algebra(make, lines):
 
 @pytest.mark.parametrize(("make", "lines"), MATRICES)
 def test_linear_algebra_at_second_order(make, lines):
-    compare_seconds(njit(make(lines)), matrices.point(), lines)
+    compare_seconds(slopes_of(njit(make(lines))), matrices.point(), lines)

@@ -1,0 +1,104 @@
+"""Several results in one sweep, against forward mode: lanes of adjoints."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numgrad
+from numgrad.numbers.tape import lanes, threads
+
+
+@njit
+def mixed(x, count):
+    """Some numbers that share what they are made of, the first and the last one the same."""
+    common, results = 0.0, np.zeros(count)
+    for i in range(x.size):
+        common += np.sin(x[i]) * x[i - 1]
+    for k in range(count):
+        results[k] = np.exp(common / (k + 1.0)) * x[k % x.size] + 0.5 * x[-1] * common
+    results[-1] = results[0]
+    return results
+
+
+X = np.linspace(-0.7, 1.3, 11)
+reverse, forward = (numgrad.jacobian(mixed, mode=mode) for mode in ("reverse", "forward"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9])
+def test_any_number_of_results(count):
+    expected = forward(X, count)
+    for _ in range(2):  # the second time the adjoints that are left must be 0
+        assert_allclose(reverse(X, count), expected, rtol=1e-13, atol=1e-14)
+
+
+def test_constants_and_numbers_without_derivatives():
+    @njit
+    def f(x):
+        return np.array([1.0, x[0] * x[1], 2.0, x[1], x[1]])
+
+    expected = [[0.0, 0.0], [3.0, 2.0], [0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    assert_array_equal(numgrad.jacobian(f, mode="reverse")(np.array([2.0, 3.0])), expected)
+
+
+def test_infinite_slopes_stay_in_their_lanes():
+    f = njit(lambda x: np.array([np.sqrt(x[0]), x[1], np.log(x[0]), x[0]]), error_model="numpy")
+    expected = [[np.inf, 0.0], [0.0, 1.0], [np.inf, 0.0], [1.0, 0.0]]
+    assert_array_equal(numgrad.jacobian(f, mode="reverse")(np.array([0.0, 1.0])), expected)
+
+
+def test_complex_and_single_precision():
+    f = njit(lambda z: np.array([np.sum(z * z), z[0] * z[1], np.abs(z[0]) * z[1]]))
+    z = np.array([1.0 + 2.0j, 0.5 - 1.0j])
+    found, expected = (numgrad.jacobian(f, mode=mode)(z) for mode in ("reverse", "forward"))
+    assert_allclose(found, expected, rtol=1e-14)
+    f, x = njit(lambda x: x[::-1] * x.sum()), X.astype(np.float32)
+    found, expected = (numgrad.jacobian(f, mode=mode)(x) for mode in ("reverse", "forward"))
+    assert found.dtype == expected.dtype == np.float32
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_results_of_several_dimensions_and_inputs():
+    f = njit(lambda x, y: (np.outer(x, y) * y[0], x.sum() * y))
+    arguments = X[:2], X[:3]
+    found, expected = (
+        numgrad.jacobian(f, (0, 1), mode=mode)(*arguments) for mode in ("reverse", "forward")
+    )
+    for one, other in zip(found, expected, strict=True):
+        for jacobian, same in zip(one, other, strict=True):
+            assert_allclose(jacobian, same, rtol=1e-14)
+
+
+LIMIT = 24 * 16_384  # bytes: enough for the statements below, and not for lanes beside them
+
+
+def test_without_room_each_result_has_a_sweep():
+    """The limit holds for lanes too; where they don't fit, the derivative is right all the same."""
+    x = np.linspace(0.1, 1.0, 3000)
+    expected = reverse(x, 5)
+    before = threads.STATE[threads.LIMIT]
+    numgrad.release_memory()
+    try:
+        numgrad.tape_limit(LIMIT)
+        assert_allclose(reverse(x, 5), expected, rtol=1e-13)
+        assert threads.STATE[threads.ALLOCATED] <= LIMIT
+    finally:
+        threads.STATE[threads.LIMIT] = before
+
+
+def test_records_among_the_statements():
+    f = njit(lambda x: np.dot(np.outer(x, x), x) * x[0])
+    found, expected = (numgrad.jacobian(f, mode=mode)(X) for mode in ("reverse", "forward"))
+    assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_nested():
+    """A tape whose numbers are as large as the lanes is under way."""
+    f = njit(lambda x: np.sum(numgrad.jacobian(mixed, mode="reverse")(x, lanes_wide) ** 2))
+    for outer in ("forward", "reverse"):
+        found = numgrad.grad(f, mode=outer)(X[:3])
+        assert_allclose(found, numgrad.grad(g, mode="forward")(X[:3]), rtol=1e-11)
+
+
+lanes_wide = lanes.LANES
+g = njit(lambda x: np.sum(numgrad.jacobian(mixed, mode="forward")(x, lanes_wide) ** 2))
