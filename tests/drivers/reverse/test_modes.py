@@ -103,11 +103,12 @@ def calls(entries, arity):
     return njit(names["f"], error_model="numpy")
 
 
-def groups_of_entries():
+def groups_of_entries(fast=(1, 2, 3)):
+    """Yield the kinked entries, thorough but for some arities, and all others."""
     for arity, entries in ARITIES.items():
         some = {name: entries[name] for name in KINKED if name in entries}
-        if some:
-            yield pytest.param(arity, some, id=f"{arity} kinked")
+        marks = () if arity in fast else pytest.mark.thorough
+        yield pytest.param(arity, some, id=f"{arity} kinked", marks=marks)
         names = sorted(entries)
         for start in range(0, len(names), 20):
             group = {name: entries[name] for name in names[start : start + 20]}
@@ -123,7 +124,7 @@ def test_table(arity, entries):
             compare(f, p, labels=entries)
 
 
-@pytest.mark.parametrize(("arity", "entries"), list(groups_of_entries()))
+@pytest.mark.parametrize(("arity", "entries"), list(groups_of_entries(fast=(1,))))
 def test_table_at_second_order(arity, entries):
     slopes = slopes_of(calls(entries, arity))
     for p in points_of(entries, arity):
@@ -134,12 +135,9 @@ def test_table_at_second_order(arity, entries):
 # The functions on arrays, in NumPy's many spellings, and the linear algebra
 
 SOME = """
-np.sum(x)
 np.linalg.norm(x)
 A @ x
-np.sort(x)
 np.median(x)
-np.where(m, x, v)
 """.strip().splitlines()
 
 
@@ -156,7 +154,7 @@ def test_arrays(shape, expressions):
 
 
 MATRICES = [
-    pytest.param(matrices.function, ["np.linalg.solve(x, b)", "np.linalg.det(x) * b"], id="some"),
+    pytest.param(matrices.function, ["np.linalg.solve(x, b)"], id="some"),
     pytest.param(matrices.function, matrices.LINES, marks=pytest.mark.thorough, id="all"),
     pytest.param(both_ways.of_complex, both_ways.COMPLEX, marks=pytest.mark.thorough, id="complex"),
 ]
