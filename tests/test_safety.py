@@ -77,7 +77,12 @@ def missing(layer):
     return ""
 
 
-@pytest.fixture(params=LAYERS)
+@pytest.fixture(
+    params=[
+        pytest.param(each, marks=() if each == "workqueue" else pytest.mark.thorough)
+        for each in LAYERS
+    ]
+)
 def layer(request):
     reason = missing(request.param)
     if reason:

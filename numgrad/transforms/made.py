@@ -45,9 +45,22 @@ def is_traced(function: Any) -> bool:
     return isinstance(function, tuple(TRACED.values()))
 
 
+class Maker:
+    """The public function that makes transforms of a class, as an attribute of the class.
+
+    Unlike a static method it is no function of the class to those who collect these, as doctest.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __get__(self, transform: Any, kind: Any) -> Callable[..., Any]:
+        return self.function
+
+
 def register(maker, kind):
     """Let compiled code call the maker of a transform, as in ``grad(f)(x)``."""
-    kind.maker = staticmethod(maker)
+    kind.maker = Maker(maker)
     if "jit" in inspect.signature(maker).parameters:
         MAKERS[maker.__name__] = maker
     function, *settings = inspect.signature(maker).parameters.values()

@@ -339,7 +339,7 @@ LEFT = POINTS * [2.0, 1.0, 2.0]
 gradients = numgrad.vmap(numgrad.grad(scales), in_axes=(0, None))
 
 
-@pytest.mark.parametrize("count", [pytest.param(4, marks=pytest.mark.thorough), 6000])
+@pytest.mark.parametrize("count", [4, pytest.param(6000, marks=pytest.mark.thorough)])
 def test_every_item_is_mapped_once(count):
     points = np.tile(POINTS, (count // 4, 1))
     left = points * [2.0, 1.0, 2.0]

@@ -159,7 +159,10 @@ def groups():
             lines = expressions.strip().replace("\n", ";").split(";")
             for start in range(0, len(lines), TOGETHER):
                 group = [each.strip() for each in lines[start : start + TOGETHER]]
-                yield pytest.param(layout, group, marks=marks)
+                is_second = start // TOGETHER % 2 == 1
+                yield pytest.param(
+                    layout, group, marks=pytest.mark.thorough if is_second else marks
+                )
 
 
 def function(layout, expressions):

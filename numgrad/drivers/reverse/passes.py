@@ -145,20 +145,35 @@ class ReversePasses(JacobianPasses):
         self.add(f"end = {self.tape_function('close_tape')}, counters)", "start = base + total")
         for k, result in enumerate(self.results):
             self._allocate(result, None if self.out is None else self.out[k])
+        numbers = []
         for output in leaves(self.outputs()):
             results = [result for result in self.results if result.output == output]
-            if results:
-                self._sweep_output(output, results)
+            if results and output.is_array:
+                self._sweep_array(output, results)
+            elif results:
+                numbers.append((output, results))
+        self._sweep_numbers(numbers)
 
-    def _sweep_output(self, output, results):
-        """Sweep for each number of an output, from several at once where that can be."""
-        if not output.is_array:
-            self._sweep_number(output, output.expression, results, 1)
-            return
+    def _sweep_numbers(self, numbers):
+        """Sweep from outputs that are numbers, from several at once where that can be."""
+        indent = 1
+        if len(numbers) > 1 and all(self._has_lanes(output) for output, _ in numbers):
+            self._sweep_numbers_together(numbers)
+            indent = 2
+        for output, results in numbers:
+            self._sweep_number(output, output.expression, results, indent)
+
+    def _has_lanes(self, output):
+        """Whether adjoints for an output are real numbers, of which vectors are made."""
+        is_real = output.is_array or indices_of(output.element) == 1
+        return is_real and isinstance(partial_type(self.dual_of(output.element).value), types.Float)
+
+    def _sweep_array(self, output, results):
+        """Sweep for each number of an array, from several at once where that can be."""
         name, indent = f"{results[0].name}_outputs", 1
         self.add(f"{name} = {self.flat(output.kind, output.expression)}")
-        if isinstance(partial_type(self.dual_of(output.element).value), types.Float):
-            self._sweep_together(output, results, name)
+        if self._has_lanes(output):
+            self._sweep_rows_together(output, results, name)
             indent = 2
         self.add(f"for row in range({name}.size):", indent=indent)
         self._sweep_number(output, f"{name}[row]", results, indent + 1)
@@ -177,13 +192,32 @@ class ReversePasses(JacobianPasses):
         node, index_of = self.name(self.dual, "node"), self.name(nodes.index_of, "index_of")
         return f"{index_of}({node}, {expression}, {half})"
 
-    def _sweep_together(self, output, results, name):
-        """Sweep from as many results at once as there are lanes, if there is more than one.
+    def _sweep_numbers_together(self, numbers):
+        """Sweep from numbers, as many at once as there are lanes."""
+        node, given = self.name(self.dual, "node"), self._lane_functions()
+        self.add(f"lanes = {given['lanes_for']}({node}, end, records)", "if lanes[1] != 0:")
+        for start in range(0, len(numbers), lanes.LANES):
+            group = numbers[start : start + lanes.LANES]
+            for lane, (output, _) in enumerate(group):
+                result = self._index_of(output.expression, REAL)
+                self.add(f"{given['set_lane']}(lanes, {result}, {lane})", indent=2)
+            self.add(f"{given['sweep_lanes']}({node}, lanes, start, end)", indent=2)
+            take = f"{given['take_lane']}(lanes, "
+            for lane, (_, results) in enumerate(group):
+                for result in results:
+                    self._take(result, REAL, 2, "row", (take, f", {lane})"))
+            self.add(f"{given['clear_lanes']}(lanes, base, total)", indent=2)
+        self.add(f"    {given['close_lanes']}(lanes)", "else:")
+
+    def _lane_functions(self):
+        return {each: self.name(getattr(lanes, each), each) for each in LANE_FUNCTIONS}
+
+    def _sweep_rows_together(self, output, results, name):
+        """Sweep from the numbers of an array, if there are several.
 
         The part of a result that isn't real is another result.
         """
-        node = self.name(self.dual, "node")
-        given = {each: self.name(getattr(lanes, each), each) for each in LANE_FUNCTIONS}
+        node, given = self.name(self.dual, "node"), self._lane_functions()
         opened = f"{given['lanes_for']}({node}, end, records)"
         self.add(
             f"lanes = {opened} if {name}.size > 1 else (0, 0)",

@@ -92,6 +92,10 @@ def slope(f, step):
 
 # Lines whose functions others have too
 REPEATED = (
+    "np.linalg.slogdet(x)[1] * b",
+    "np.linalg.matrix_power(x, -2)",
+    "np.linalg.eigvalsh(x)",
+    "np.linalg.norm(z, -np.inf) * b",
     "np.linalg.solve(x, b)",
     "np.linalg.solve(A, y.T)",
     "np.linalg.matrix_power(x, 5)",

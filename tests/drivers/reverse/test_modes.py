@@ -135,15 +135,8 @@ def test_table_at_second_order(arity, entries):
 
 # The functions on arrays, in NumPy's many spellings, and the linear algebra
 
-SOME = """
-np.linalg.norm(x)
-A @ x
-np.median(x)
-""".strip().splitlines()
-
 
 def groups_of_arrays():
-    yield (6,), SOME
     for group in [((4,), statistics.EXPRESSIONS), *arrays.groups(1)]:
         yield pytest.param(*group, marks=pytest.mark.thorough)
 
@@ -166,6 +159,7 @@ def test_linear_algebra(make, lines):
     compare(njit(make(lines)), matrices.point(), labels=lines)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("make", "lines"), MATRICES)
 def test_linear_algebra_at_second_order(make, lines):
     compare_seconds(slopes_of(njit(make(lines))), matrices.point(), lines)
