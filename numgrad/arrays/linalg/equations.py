@@ -91,7 +91,7 @@ def substitute(factors, pivots, rows):
             subtract(rows[start:stop], dot(left, rows[:start]))
         for i in range(start, stop):
             for k in range(start, i):
-                subtract_row(rows[i], factors[i, k], rows[k])
+                subtract_row(rows, i, factors[i, k], k)
     for start in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
         stop = min(start + BLOCK, n)
         if stop < n:
@@ -99,7 +99,7 @@ def substitute(factors, pivots, rows):
             subtract(rows[start:stop], dot(right, rows[stop:]))
         for i in range(stop - 1, start - 1, -1):
             for k in range(i + 1, stop):
-                subtract_row(rows[i], factors[i, k], rows[k])
+                subtract_row(rows, i, factors[i, k], k)
             for c in range(width):
                 rows[i, c] /= factors[i, i]
 
@@ -111,12 +111,12 @@ def substitute_transposed(factors, pivots, rows):
     transposed = np.ascontiguousarray(factors.T)
     for i in range(n):
         for k in range(i):
-            subtract_row(rows[i], transposed[i, k], rows[k])
+            subtract_row(rows, i, transposed[i, k], k)
         for c in range(width):
             rows[i, c] /= transposed[i, i]
     for i in range(n - 1, -1, -1):
         for k in range(i + 1, n):
-            subtract_row(rows[i], transposed[i, k], rows[k])
+            subtract_row(rows, i, transposed[i, k], k)
     for i in range(n - 1, -1, -1):
         k = pivots[i] - 1
         if k != i:
@@ -151,9 +151,10 @@ def _substituted(factors, pivots, x):
 
 
 @internal_njit
-def subtract_row(row, factor, other):
-    for c in range(row.size):
-        row[c] -= factor * other[c]
+def subtract_row(rows, i, factor, k):
+    """Subtract a multiple of a row from another; views of rows would count references."""
+    for c in range(rows.shape[1]):
+        rows[i, c] -= factor * rows[k, c]
 
 
 @define_outlined(np.linalg.solve)

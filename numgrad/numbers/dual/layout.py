@@ -86,6 +86,8 @@ class ComplexDualModel(HalvesModel, DualModel):
     """The value and the partials in registers; in memory the real part and the imaginary part."""
 
     def load_from_data_pointer(self, builder, ptr, align=None):
+        if not self.fe_type.is_made_of_floats:
+            return super().load_from_data_pointer(builder, ptr, align)
         places = [cgutils.gep_inbounds(builder, ptr, 0, half) for half in (REAL, IMAG)]
         return load_complex(builder, self.fe_type, places, align)
 

@@ -394,3 +394,21 @@ def test_in_parallel_loops():
     expected = np.stack([gradient(x) for x in points])
     assert (at_all(points) == expected).all()
     assert (numgrad.vmap(gradient)(points) == expected).all()
+
+
+@njit
+def of_complex_array(x):
+    c = np.empty((2, x.size), np.complex128)
+    c[0] = x * (1.0 + 2.0j)
+    c[1] = c[0] * x[0]
+    return np.abs(c[1, 1]) * c.real[0, 0] + c[1, 0].imag
+
+
+@njit
+def along_ones(x):
+    return numgrad.jvp(of_complex_array, (x,), (np.ones(2),))[1]
+
+
+def test_backward_over_complex_arrays_that_carry_tangents():
+    found, expected = both(numgrad.grad, along_ones, np.array([0.7, 1.3]))
+    assert_allclose(found, expected, rtol=1e-13)
