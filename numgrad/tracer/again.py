@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.drivers.reverse.again import refuse_drawn, refuse_written
 from numgrad.drivers.reverse.iterated import next_position, states_to_keep
 from numgrad.drivers.transform import TRACED
 from numgrad.numbers.dual.number import Dual
@@ -32,15 +33,6 @@ from numgrad.tracer.elements import mapped as each_of
 from numgrad.tracer.elements import members
 from numgrad.tracer.numbers import recorder_of
 from numgrad.tracer.run import Run, has_depth
-
-WRITTEN = (
-    "{} of {}: it may write to its arguments, which would be gone when it runs again; let it make "
-    "copies, and return them"
-)
-OTHER = (
-    "{} of {}: it draws random numbers, which would be others when it runs again; draw them "
-    "outside, and pass them"
-)
 
 
 class Again:
@@ -86,7 +78,7 @@ class Again:
         run = Run(function, values)
         result = run({})
         if run.entrance.is_written:
-            raise TypeError(WRITTEN.format(self.maker, self.name))
+            refuse_written(self.maker, self.name)
         return result
 
     def images(
@@ -124,7 +116,7 @@ class Again:
         for one, other in zip(again, _floating(outputs), strict=True):
             a, b = (getattr(each, "primal", each) for each in (one, other))
             if a != b and not (a != a and b != b):
-                raise TypeError(OTHER.format(self.maker, self.name))
+                refuse_drawn(self.maker, self.name)
 
 
 class Iterated(Again):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.drivers.reverse.stated import refuse_count, refuse_unlike
 from numgrad.drivers.transform import TRACED
 from numgrad.rules.registry import PULLBACKS
 from numgrad.tracer.adapted import adapted, in_python
@@ -98,10 +99,7 @@ class Stated(Again):
         if len(values) == 1 and not isinstance(products, tuple):
             products = (products,)
         if not isinstance(products, tuple) or len(products) != len(values):
-            raise TypeError(
-                f"the pullback of {self.name} returns {kind_of(products)}, and must return a tuple "
-                f"with a cotangent for each of {len(values)} arguments, or None"
-            )
+            refuse_count(self.name, kind_of(products), len(values))
         pairs = [(x, p) for x, p in zip(values, products, strict=True) if has_derivatives(x)]
         return [number for x, p in pairs for number in self.numbers_of(x, p)]
 
@@ -118,11 +116,7 @@ class Stated(Again):
             for a, b in zip(found, wanted, strict=True)
         )
         if not alike:
-            raise TypeError(
-                f"the pullback of {self.name} must return a cotangent like each argument, or None "
-                f"for one that the value doesn't depend on; {kind_of(product)} is none for a "
-                f"{kind_of(x)}"
-            )
+            refuse_unlike(self.name, kind_of(product), kind_of(x))
         if any(a.shape != b.shape for a, b in zip(found, wanted, strict=True)):
             raise ValueError(
                 f"the pullback of {self.name} returned a cotangent that has not the shape of its "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from numgrad.drivers.reverse.again import Again
+from numgrad.drivers.reverse.again import Again, refuse_drawn, refuse_written
 from numgrad.drivers.structure import argument
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import highest
@@ -34,19 +34,13 @@ class Checkpoint(Transform):
     def _check(self, kinds):
         check_draws(self, kinds, "checkpoint")
         if self.written(kinds):
-            raise TypeError(
-                f"checkpoint of {self.function.py_func.__name__}: it may write to its arguments, "
-                "which would be gone when it runs again; let it make copies, and return them"
-            )
+            refuse_written("checkpoint", self.function.py_func.__name__)
 
 
 def check_draws(transform, kinds, maker):
     """Raise if a function draws random numbers, which are others when it runs again."""
     if transform.draws(kinds):
-        raise TypeError(
-            f"{maker} of {transform.function.py_func.__name__}: it draws random numbers, which "
-            "would be others when it runs again; draw them outside, and pass them"
-        )
+        refuse_drawn(maker, transform.function.py_func.__name__)
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from numgrad.arrays.definitions import itself
 from numgrad.arrays.linalg.matrices import (
+    BLOCK,
     add,
     are_matrices,
     check_square,
@@ -74,20 +75,29 @@ def _step_of_factor(l0, inverse, rest):
 
 @internal_njit
 def step_by_inverse(l0, inverse, rest):
-    step = product_of_three(inverse, rest, conjugate_transpose(inverse))
-    for i in range(step.shape[0]):
-        step[i, i] *= 0.5
-        for j in range(i + 1, step.shape[0]):
-            step[i, j] *= 0.0
-    return dot(l0, step)
+    return dot(l0, half(product_of_three(inverse, rest, conjugate_transpose(inverse))))
+
+
+@internal_njit
+def half(matrix):
+    """Leave of a matrix the lower triangle and half the diagonal: Φ."""
+    for i in range(matrix.shape[0]):
+        matrix[i, i] *= 0.5
+    return lower(matrix)
+
+
+@internal_njit
+def lower(matrix):
+    """Leave of a matrix the lower triangle."""
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1, matrix.shape[0]):
+            matrix[i, j] = 0.0
+    return matrix
 
 
 @internal_njit
 def step_in_place(l0, order, rest):
     rest[...] = step_by_inverse(l0, inverse_of(l0), rest)
-
-
-BLOCK = 32  # rows
 
 
 @internal_njit
@@ -120,9 +130,7 @@ def step_transposed(l0, order, rest):
         rest[start:stop, start:stop] = of_corner
         if start > 0:
             rest[start:stop, :start] -= dot(add(conjugate_transpose(of_corner), of_corner), before)
-    for i in range(n):
-        for j in range(i + 1, n):
-            rest[i, j] = 0.0
+    lower(rest)
 
 
 @internal_njit
@@ -131,21 +139,12 @@ def transposed_without_blocks(l0, inverse, adjoint):
 
     S = L^-T Φ(L^T L') L^-1, of the adjoint of L' the lower triangle.
     """
-    n = l0.shape[0]
-    for i in range(n):
-        for j in range(i + 1, n):
-            adjoint[i, j] = 0.0
-    s = dot(conjugate_transpose(l0), adjoint)
-    for i in range(n):
-        s[i, i] *= 0.5
-        for j in range(i + 1, n):
-            s[i, j] = 0.0
+    s = half(dot(conjugate_transpose(l0), lower(adjoint)))
     s = product_of_three(conjugate_transpose(inverse), s, inverse)
-    for i in range(n):
+    for i in range(s.shape[0]):
         for j in range(i):
             s[i, j] += s[j, i]
-            s[j, i] = 0.0
-    return s
+    return lower(s)
 
 
 @outlined

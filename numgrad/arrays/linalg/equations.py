@@ -19,6 +19,7 @@ from numba.np import linalg
 
 from numgrad.arrays.definitions import are_arrays, common
 from numgrad.arrays.linalg.matrices import (
+    BLOCK,
     add,
     are_matrices,
     check_square,
@@ -70,9 +71,6 @@ def _factorised(matrix):
         return np.ascontiguousarray(columns), pivots
 
     return factors
-
-
-BLOCK = 32  # rows, beyond which products with all rows before go through BLAS
 
 
 @outlined

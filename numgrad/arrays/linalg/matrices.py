@@ -43,6 +43,9 @@ def precision_of(number):
     return float(np.finfo(as_dtype(number_of(number))).eps)
 
 
+BLOCK = 32  # rows, beyond which products with all others go through BLAS
+
+
 # Between matrices of duals and of numbers
 
 

@@ -5,6 +5,7 @@ call's statements behind the tape, which other sweeps may still need, and sweeps
 """
 
 from functools import partial
+from typing import NoReturn
 
 from numba import types
 
@@ -47,6 +48,20 @@ HELPERS = {  # what the sources below name
     "streams_of": streams_of,
     "value_at": parts.value_at,
 }
+
+
+def refuse_written(maker: str, name: str) -> NoReturn:
+    raise TypeError(
+        f"{maker} of {name}: it may write to its arguments, which would be gone when it runs "
+        "again; let it make copies, and return them"
+    )
+
+
+def refuse_drawn(maker: str, name: str) -> NoReturn:
+    raise TypeError(
+        f"{maker} of {name}: it draws random numbers, which would be others when it runs again; "
+        "draw them outside, and pass them"
+    )
 
 
 class Again:

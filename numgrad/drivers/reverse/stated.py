@@ -1,5 +1,7 @@
 """The record of a call of a function whose pullback the user stated."""
 
+from typing import Any, NoReturn
+
 from numba import types
 
 from numgrad.drivers import state
@@ -8,6 +10,20 @@ from numgrad.drivers.reverse.again import Again
 from numgrad.drivers.structure import leaves, structure_of
 from numgrad.numbers.carrier import is_complex, number_of
 from numgrad.twin.inference import signature_of
+
+
+def refuse_count(name: str, returned: Any, count: int) -> NoReturn:
+    raise TypeError(
+        f"the pullback of {name} returns {returned}, and must return a tuple with a cotangent for "
+        f"each of {count} arguments, or None"
+    )
+
+
+def refuse_unlike(name: str, product: Any, kind: Any) -> NoReturn:
+    raise TypeError(
+        f"the pullback of {name} must return a cotangent like each argument, or None for one that "
+        f"the value doesn't depend on; {product} is none for a {kind}"
+    )
 
 
 class Stated(Again):
@@ -23,10 +39,7 @@ class Stated(Again):
         self.is_alone = len(kinds) == 1 and not isinstance(returned, types.BaseTuple)
         kinds_of_products = (returned,) if self.is_alone else getattr(returned, "types", ())
         if len(kinds_of_products) != len(kinds):
-            raise TypeError(
-                f"the pullback of {self.name} returns {returned}, and must return a tuple with a "
-                f"cotangent for each of {len(kinds)} arguments, or None"
-            )
+            refuse_count(self.name, returned, len(kinds))
         self.products = {
             leaf.expression: leaf
             for k, kind in enumerate(kinds_of_products)
@@ -62,10 +75,7 @@ class Stated(Again):
             return  # the value doesn't depend on it
         found = self.products.get(product)
         if found is None or not is_like(found, leaf):
-            raise TypeError(
-                f"the pullback of {self.name} must return a cotangent like each argument, or None "
-                f"for one that the value doesn't depend on; {product} is none for a {leaf.kind}"
-            )
+            refuse_unlike(self.name, product, leaf.kind)
         if leaf.is_array:
             message = (
                 f"the pullback of {self.name} returned a cotangent that has not the shape of its "

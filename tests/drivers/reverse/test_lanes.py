@@ -122,3 +122,46 @@ def flat(nested):
     if isinstance(nested, tuple):
         return [array for each in nested for array in flat(each)]
     return [] if nested is None else [nested]
+
+
+@njit
+def beside_lanes(x):
+    """Lanes are opened, for constants, while a tape of numbers as large as they is written."""
+    total = 0.0
+    for i in range(x.size):
+        total += np.sin(x[i]) * x[i - 1]
+    slopes = reverse(CONSTANTS, 5)
+    for i in range(x.size):
+        total *= 1.0 + slopes[i, i % 2] * x[i] ** 2
+    return total
+
+
+@njit
+def without_lanes(x):
+    total = 0.0
+    for i in range(x.size):
+        total += np.sin(x[i]) * x[i - 1]
+    for i in range(x.size):
+        total *= 1.0 + SLOPES[i, i % 2] * x[i] ** 2
+    return total
+
+
+CONSTANTS = np.array([0.3, 0.7])
+SLOPES = forward(CONSTANTS, 5)
+
+
+def third_derivative(f, mode):
+    """Along two directions, of the gradient: values of four words where it goes backward."""
+    gradient = numgrad.grad(f, mode=mode)
+    slope = njit(lambda x: numgrad.jvp(gradient, (x,), (ONE,))[1])
+    return njit(lambda x: numgrad.jvp(slope, (x,), (OTHER,))[1])
+
+
+ONE, OTHER = np.array([1.0, -0.5, 0.2]), np.array([0.3, 0.9, -1.0])
+
+
+@pytest.mark.thorough
+def test_lanes_while_numbers_as_large_are_recorded():
+    x = np.array([0.4, 0.8, 1.1])
+    found = third_derivative(beside_lanes, "reverse")(x)
+    assert_allclose(found, third_derivative(without_lanes, "forward")(x), rtol=1e-12)
