@@ -12,8 +12,7 @@ from functools import cache, cached_property, update_wrapper
 from typing import Any
 
 from numba import typeof, types
-from numba.core.compiler import Compiler
-from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import typeof_impl
@@ -29,7 +28,7 @@ from numgrad.numbers.tape import memory
 from numgrad.numbers.temporaries import has_temporary
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
-from numgrad.targets.options import ENTRY_POINT, INLINED
+from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
 from numgrad.twin import gufuncs
 from numgrad.twin.callees import DRIVERS, hashable
@@ -106,6 +105,7 @@ class Transform:
         self.settings = settings
         self.function = compiled(function)
         self._drivers = {}
+        self.transforms: dict[Any, Any] = {}  # made of this one
         self.parameters = parameters_of(function, self.function)
         update_wrapper(self, self.function.py_func, updated=())
         self.__wrapped__ = function
@@ -291,18 +291,21 @@ class Driver(CPUDispatcher):
         )
 
 
-class DriverCompiler(_FunctionCompiler):
+class DriverCompiler(InternalCompiler):
     """Numba's compiler of one function, which asks the transform for a body."""
 
     def __init__(self, driver, transform, hint):
-        super().__init__(driver.py_func, driver.targetdescr, driver.targetoptions, {}, Compiler)
+        super().__init__(driver)
         self.header = driver.header
         self.transform = transform
         self.hint = hint
+        self.sources = []  # with all that the machine code refers to weakly
 
     def _get_implementation(self, args, kws):
         kinds, out = self.header.split(args)
-        return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+        source = self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+        self.sources.append(source)
+        return source
 
     def _compile_core(self, args, return_type):
         """Compile the derivative, and stamp it with its origins."""

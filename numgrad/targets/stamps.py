@@ -22,12 +22,11 @@ import llvmlite
 import numba
 import numpy as np
 from numba.core.caching import Cache, IndexDataCacheFile
-from numba.core.compiler import Compiler
-from numba.core.dispatcher import _FunctionCompiler
+
+from numgrad.targets.options import InternalCompiler
 
 PACKAGE = Path(__file__).parents[1]
 _imported = time.time_ns()
-_environments: dict[int, Any] = {}  # Numba refers to them weakly, and looks for them when it saves
 
 
 class StaleError(OSError):
@@ -118,15 +117,14 @@ def attach(stamp: Any, compiled: Any) -> None:
     if not environment.can_cache():  # the function was written while numgrad was compiling
         environment.globals.setdefault("__name__", __name__)
     environment.consts.append(stamp)
-    _environments[id(environment)] = environment
+    compiled.library.numgrad_environment = environment  # which Numba only looks for when it saves
 
 
-class StampingCompiler(_FunctionCompiler):  # type: ignore[misc]
+class StampingCompiler(InternalCompiler):
     """Numba's compiler of one function, whose results carry a stamp."""
 
     def __init__(self, dispatcher: Any, stamp: Any) -> None:
-        options = dispatcher.targetoptions
-        super().__init__(dispatcher.py_func, dispatcher.targetdescr, options, {}, Compiler)
+        super().__init__(dispatcher)
         self.stamp = stamp
 
     def _compile_core(self, args: Any, return_type: Any) -> Any:

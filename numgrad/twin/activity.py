@@ -19,7 +19,6 @@ some arguments are *active* in every place that they can flow to.
 """
 
 import sys
-from weakref import WeakKeyDictionary
 
 from numba import types
 from numba.core.dispatcher import Dispatcher
@@ -43,6 +42,7 @@ from numgrad.twin.aliases import (
     unify,
     write_all,
 )
+from numgrad.twin.beside import Beside
 from numgrad.twin.effects import give_item, share_items
 from numgrad.twin.inference import inferred
 
@@ -51,7 +51,7 @@ WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
 
 
 IN_PROGRESS = object()
-_summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary()
+_summaries = Beside("effects")
 
 
 class Activity:

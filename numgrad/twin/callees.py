@@ -25,10 +25,11 @@ from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
 from numgrad.targets.options import ELEMENT, OF_UFUNCS, taken_over
+from numgrad.twin.beside import Beside
 
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
-DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-STATED: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions with pullbacks: drivers
+DRIVERS = Beside("transform")
+STATED = Beside("pullback")  # of functions with pullbacks: drivers
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
