@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import numgrad
 from numgrad.rules.registry import TABLE
-from tests.arrays import test_array_functions as arrays
+from tests.arrays import expressions as arrays
 from tests.arrays import test_statistics as statistics
 from tests.arrays.linalg import test_linear_algebra as matrices
 from tests.calls.test_entries import NOT_IN_NUMBA
