@@ -12,7 +12,7 @@ settings.register_profile(
 settings.load_profile("numgrad")
 
 # Compilers make millions of small objects; a tenth of the time went to looking for dead ones.
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(200_000, 20, 50)
 
 # llvmlite's pass managers inherit a disposal that does nothing before the one that is written for
 # them, and leave half a megabyte behind for each function that is compiled.
@@ -24,3 +24,9 @@ def pytest_configure(config):
     """Know the marks of NumPy's own tests, which are run with our function."""
     for mark in ("slow", "thread_unsafe"):
         config.addinivalue_line("markers", f"{mark}: of NumPy")
+
+
+def pytest_collection_finish():
+    """Leave alone what was imported, which none of the collections could free."""
+    gc.collect()
+    gc.freeze()

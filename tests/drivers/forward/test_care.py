@@ -228,7 +228,7 @@ def counting(x, counts, log, buffer):
     return np.sum(x * x) * counts[0] * len(log) * buffer[0]
 
 
-@pytest.mark.parametrize("count", [2, 40])
+@pytest.mark.parametrize("count", [pytest.param(2, marks=pytest.mark.thorough), 40])
 def test_all_that_is_written_is_as_the_caller_left_it(count):
     x = np.ones(count)
     x[0] = inf
