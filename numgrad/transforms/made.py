@@ -45,7 +45,7 @@ def _kept(kind, function, *settings):
     return kept[key] if key in kept else kept.setdefault(key, kind(function, *settings))
 
 
-@lru_cache(maxsize=128)  # a plain function can't keep what is made of it
+@lru_cache(maxsize=512)  # a plain function can't keep what is made of it
 def _made(kind, function, *settings):
     return kind(function, *settings)
 
