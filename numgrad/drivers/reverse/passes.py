@@ -11,13 +11,16 @@ from numba import types
 
 from numgrad.drivers.forward.guarded import guarded
 from numgrad.drivers.forward.results import JacobianPasses, again_function
+from numgrad.drivers.randomness import ALL_GENERATORS
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
+from numgrad.drivers.written import takes_addresses
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     lanes,
+    lasting,
     linear,
     memory,
     nodes,
@@ -122,6 +125,30 @@ class ReversePasses(JacobianPasses):
 
     def _seed(self, each, indent, *, start, partial):
         """Nothing: nodes are told apart by their indices."""
+
+    def _guarded(self):
+        """Let records refer to what the function leaves as it is, and need no copy of it."""
+        function, node = self.name(lasting.remember, "remember"), self.name(self.dual, "node")
+        arrays = "".join(f"{each.leaf.expression}, " for each in self._lasting())
+        self.add(f"{function}({node}, ({arrays}))")
+        return super()._guarded()
+
+    def _lasting(self):
+        """List the arguments that are arrays which stay as they are until the sweep is over.
+
+        What the function writes to arrays of floats it writes to other arrays, of nodes. Where it
+        writes to anything else, or foreign code does, that may be memory of an argument's too.
+        """
+        found = [
+            each
+            for each in self.inputs
+            if each.leaf.is_array and each.leaf.kind.layout in "CF"
+            if not (each.seeded or each.written)
+        ]
+        if not found or any(kind is not ALL_GENERATORS for _, kind in self.state):
+            return []
+        kinds = (*(kind for _, kind in self.leading), *self.kinds)
+        return [] if takes_addresses(self.function, kinds) else found
 
     def _undone(self):
         close = self.name(sweeping.close_tape, "close_tape")
