@@ -25,6 +25,7 @@ from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     memory,
     nodes,
     products,
+    sums,
     sweeping,
 )
 from numgrad.numbers.tape.statements import partial_type
