@@ -199,7 +199,6 @@ def sums_along(a, axis):
     number, axes = a.dtype, in_tuple if isinstance(axis, types.Integer) else itself
     left = a.ndim - (1 if isinstance(axis, types.Integer) else len(axis))
     if left <= 0:
-
         add_up = totalling(a)
 
         def whole(a, axis=None, dtype=None):

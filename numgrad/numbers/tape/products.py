@@ -54,7 +54,9 @@ def product(node, a, b, out):
 
 @overload(product, jit_options=INTERNAL, strict=False)
 def _product(node, a, b, out):
-    pullback = pullback_of(node.instance_type, *(form_of(node.instance_type, x) for x in (a, b)))
+    forms = [form_of(node.instance_type, matrix) for matrix in (a, b)]
+    by_left, by_right = (form == ACTIVE for form in forms)
+    pullback = pullback_of(node.instance_type, *forms)
 
     def record(node, a, b, out):
         (rows, inner), columns = a.shape, b.shape[1]
@@ -72,7 +74,10 @@ def _product(node, a, b, out):
         for i in range(rows):
             for j in range(columns):
                 out[i, j] = noded(node, values[i, j], first_result + i * columns + j)
-        end_record(node, streams, pullback, places, results, (rows, columns, of_left, inner))
+        first, count = (0 if by_left else of_left), (of_left if by_left else 0)
+        count += of_right if by_right else 0
+        details = rows, columns, of_left, inner, first, -count
+        end_record(node, streams, pullback, places, results, details)
 
     return record
 

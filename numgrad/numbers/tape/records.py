@@ -6,6 +6,10 @@ numbers in the stream of indices, and in that of partials the address of its *pu
 words of the record's own. The count
 of its last result is `RECORD`, which tells the sweep to call the pullback: a function of the end of
 the slots and of the first result, whose adjoints it takes.
+
+The *targets* of a record are the indices that it hands adjoints to: some one after the other, told
+by the first and their number; or those in some slots, told by the first and their number with the
+sign changed. Where a record tells none no lanes go through (`numgrad.numbers.tape.lanes`).
 """
 
 from numba import types
@@ -17,7 +21,8 @@ from numgrad.numbers.tape.statements import grow, partial_type, words_of
 from numgrad.numbers.tape.streams import STREAMS, place_in
 from numgrad.numbers.tape.sweeping import pullback_kinds
 
-DETAILS = 4  # whole numbers in a header that are the pullback's own
+DETAILS = 6  # whole numbers in a header: four that are the pullback's own, and two of its targets
+TARGETS = 4
 HEADER = DETAILS + 2  # slots: these, the number of results, the number of all slots
 PLACES = types.UniTuple(types.int64, 3)
 
@@ -70,11 +75,13 @@ def end_record(typingctx, node, streams, pullback, places, results, details):
         builder.store(memory.I8(memory.RECORD), count)
         tape = memory.tape_of_thread(builder, words_of(context, node.value))
         place = memory.field_of(builder, tape, memory.RECORDS)
-        builder.store(builder.add(builder.load(place), memory.I64(1)), place)
+        are_unknown = builder.icmp_signed("==", numbers[TARGETS + 1], memory.I64(0))
+        more = builder.zext(are_unknown, memory.I64)
+        builder.store(builder.add(builder.load(place), more), place)
         return context.get_dummy_value()
 
-    three = types.UniTuple(types.int64, DETAILS)
-    kinds = types.TypeRef(node), STREAMS, pullback, PLACES, types.int64, three
+    numbers = types.UniTuple(types.int64, DETAILS)
+    kinds = types.TypeRef(node), STREAMS, pullback, PLACES, types.int64, numbers
     return types.void(*kinds), codegen
 
 

@@ -39,7 +39,7 @@ def sum_of(node, by_statements):
             return by_statements(line, zero)
         value = add_up(node, line, value_at(node, zero))
         places, first = begin_of(node, line, 1)
-        details = first, line.size, 0, 0
+        details = first, line.size, 0, 0, first, line.size if first > 0 else -line.size
         end_record(node, streams_of(node), pull_sum, places, 1, details)
         return noded(node, value, places[1])
 
@@ -57,7 +57,7 @@ def running_sum_of(node, by_statements):
         places, first = begin_of(node, line, line.size)
         result = np.empty(line.size, node)
         fill(node, line, value_at(node, zero), result, places[1])
-        details = first, line.size, 0, 0
+        details = first, line.size, 0, 0, first, line.size if first > 0 else -line.size
         end_record(node, streams_of(node), pull_sums, places, line.size, details)
         return result
 
@@ -66,7 +66,7 @@ def running_sum_of(node, by_statements):
 
 @internal_njit
 def begin_of(node, line, results):
-    """Begin the record of a row; return the first of consecutive indices, or 0 with all in slots."""
+    """Begin the record of a row; return the first of consecutive indices, or 0: all have slots."""
     first = index_of(node, line[0], 0)
     if first > 0 and are_consecutive(node, line, first):
         return begin_record(node, 0, results), first
@@ -79,10 +79,10 @@ def begin_of(node, line, results):
 
 @internal_njit
 def are_consecutive(node, line, first):
-    for k in range(line.size):
-        if index_of(node, line[k], 0) != first + k:
-            return False
-    return True
+    k = 1
+    while k < line.size and index_of(node, line[k], 0) == first + k:
+        k += 1
+    return k == line.size
 
 
 # Values: those that carry something are added up as numbers of their own

@@ -41,7 +41,9 @@ def sums_so_far(x):
 
 
 def compare(f, *arguments):
-    found, expected = (numgrad.jacobian(f, mode=mode)(*arguments) for mode in ("reverse", "forward"))
+    found, expected = (
+        numgrad.jacobian(f, mode=mode)(*arguments) for mode in ("reverse", "forward")
+    )
     tolerance = 1e-12 if arguments[0].dtype == float else 1e-4
     assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
