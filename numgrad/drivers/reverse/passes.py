@@ -28,6 +28,7 @@ from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     sums,
     sweeping,
 )
+from numgrad.numbers.tape.lane_records import LANES
 from numgrad.numbers.tape.statements import partial_type
 from numgrad.numbers.tape.type import NodeType
 
@@ -224,8 +225,8 @@ class ReversePasses(JacobianPasses):
         """Sweep from numbers, as many at once as there are lanes."""
         node, given = self.name(self.dual, "node"), self._lane_functions()
         self.add(f"lanes = {given['lanes_for']}({node}, end, records)", "if lanes[1] != 0:")
-        for start in range(0, len(numbers), lanes.LANES):
-            group = numbers[start : start + lanes.LANES]
+        for start in range(0, len(numbers), LANES):
+            group = numbers[start : start + LANES]
             for lane, (output, _) in enumerate(group):
                 result = self._index_of(output.expression, REAL)
                 self.add(f"{given['set_lane']}(lanes, {result}, {lane})", indent=2)
@@ -250,8 +251,8 @@ class ReversePasses(JacobianPasses):
         self.add(
             f"lanes = {opened} if {name}.size > 1 else (0, 0)",
             "if lanes[1] != 0:",
-            f"    for row in range(0, {name}.size, {lanes.LANES}):",
-            f"        count = min({name}.size - row, {lanes.LANES})",
+            f"    for row in range(0, {name}.size, {LANES}):",
+            f"        count = min({name}.size - row, {LANES})",
         )
         for half in (REAL, IMAG)[: indices_of(output.element)]:
             self.add(
