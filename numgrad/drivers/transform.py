@@ -23,7 +23,7 @@ from numgrad.arrays.loading import load
 from numgrad.caching import stamping
 from numgrad.caching.contents import describe
 from numgrad.drivers import progress
-from numgrad.drivers.written import draws, written_arguments
+from numgrad.drivers.written import draws, takes_addresses, written_arguments
 from numgrad.numbers.tape import memory
 from numgrad.numbers.temporaries import has_temporary
 from numgrad.rules.registry import TABLE
@@ -201,6 +201,10 @@ class Transform:
     def draws(self, kinds):
         """Whether a call may draw random numbers."""
         return draws(self.function, self.passed_on(kinds))
+
+    def takes_addresses(self, kinds):
+        """Whether a call may hand addresses of arrays to foreign code."""
+        return takes_addresses(self.function, self.passed_on(kinds))
 
     @property
     def writes_numbers(self):

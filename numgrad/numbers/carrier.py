@@ -83,7 +83,8 @@ class Carrier(types.Type):
         "product" is a function of the type, two matrices one of which has such numbers, and a
         matrix that takes the result. "linear" makes of two functions, a linear one and its
         transpose, one that applies it to a matrix in place. Each takes a square matrix of plain
-        numbers, an order of rows, and the matrix.
+        numbers, an order of rows, and the matrix. "sum" and "running sum" make of a function that
+        adds up the elements of a row, and zero, one that does the same.
         """
         return
 

@@ -65,6 +65,7 @@ class Activity:
         self.new = set()  # variables of new memory, as an allocation's
         self.outside = set()  # variables of memory with aliases elsewhere, from arguments to fields
         self.draws = False  # whether it draws from a generator that all share
+        self.takes_addresses = False  # of arrays, by which foreign code may do anything
         self.active: frozenset[Place] = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
@@ -257,6 +258,7 @@ class Activity:
             combine(target, owner)
             return True
         share(target, owner)
+        self.takes_addresses |= expr.attr == "ctypes"
         return False if is_rigid(owner) else None
 
     def _relate_static_getitem(self, target, expr):

@@ -32,7 +32,8 @@ POINTER = I8.as_pointer()
 # The fields of a tape: words. Addresses of the streams, then counters.
 PARTIALS, ADJOINTS, INDICES, COUNTS, LEAVES, STATEMENTS, CAPACITY, WORDS, BLOCK = range(9)
 LAST_STATEMENTS, LAST_LEAVES = 9, 10  # how many the last derivative wrote
-RECORDS = 11  # how many were ever written
+RECORDS = 11  # how many were ever written that tell no targets
+LASTING = 12  # address of what says which memory of the caller's stays as it is
 HEADER_BYTES = 128
 IS_SUM = 128  # in a count
 RECORD = 127  # a count

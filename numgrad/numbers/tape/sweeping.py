@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from numgrad.numbers.dual.lowering import is_zero
 from numgrad.numbers.emitting import call, call_as
-from numgrad.numbers.tape import memory
+from numgrad.numbers.tape import lasting, memory
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
 from numgrad.numbers.tape.streams import (
     STREAMS,
@@ -84,6 +84,7 @@ def close_tape(typingctx, node, counters):
         before, after = exchanged(builder, tape, arguments[1])
         for field, *pair in zip(LAST, before, after, strict=True):
             builder.store(builder.sub(*pair), memory.field_of(builder, tape, field))
+        lasting.forget(builder, tape)
         return cgutils.pack_array(builder, before)
 
     return COUNTERS(types.TypeRef(node), COUNTERS), codegen

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 SYMBOL = "numgrad.tapes"
-SIZES = 24  # partials have from one word to so many
+SIZES = 72  # partials have from one word to so many: 64 partials of duals, and others
 LIMIT, ALLOCATED, WANTED, DESTROY = range(SIZES, SIZES + 4)  # bytes, and an address
 STATE = (ctypes.c_int64 * (SIZES + 4))()
 
