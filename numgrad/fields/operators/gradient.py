@@ -17,6 +17,7 @@ def gradient(
     *varargs: Any,
     axis: int | tuple[int, ...] | None = None,
     edge_order: int = 1,
+    scale_factors: Any = None,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
     stream: Any = None,
@@ -41,6 +42,10 @@ def gradient(
         The axes to derive along, from the last if negative. All of them by default.
     edge_order : {1, 2}, optional
         Order of accuracy at the edges.
+    scale_factors : tuple of array_like, optional
+        For orthogonal curvilinear coordinates, how long a step of 1 along each axis is: one entry
+        an axis, a number or an array that broadcasts to the shape of `f`. The derivatives are
+        divided by them, and are those of `numpy.gradient` but for roundings.
     out : ndarray or tuple of ndarrays, optional
         Where to store the results: one array an axis, each of the shape and the dtype of its
         result, in any memory layout. Nothing is written unless every argument passes its checks.
@@ -129,6 +134,8 @@ def gradient(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    if scale_factors is not None:
+        return _curvilinear(f, varargs, axis, edge_order, scale_factors, out, target)
     compiled = _compiled()
     if target != "cuda":
         result = compiled.run_few(f, varargs, axis, edge_order, out)
@@ -148,6 +155,26 @@ def gradient(
         results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
     (_on_cuda() if target == "cuda" else compiled).run(plan, results)
     return results[0] if len(results) == 1 else results
+
+
+def _curvilinear(
+    f: Any,
+    varargs: tuple[Any, ...],
+    axis: Any,
+    edge_order: Any,
+    scale_factors: Any,
+    out: Any,
+    target: str,
+) -> Any:
+    from numgrad.fields.operation import checked_target, fields_of, run
+    from numgrad.fields.terms import Options, of_gradient
+
+    if edge_order not in (1, 2):
+        raise ValueError(f"edge_order must be 1 or 2, not {edge_order!r}")
+    checked_target(target)
+    fields = fields_of([f])
+    options = Options(varargs, axis, 2, "one-sided", None, scale_factors)
+    return run(fields, of_gradient(fields.shape, options, int(edge_order)), False, out)
 
 
 @cache
