@@ -44,17 +44,18 @@ def derive_where_missing(output: Array, parts: Sequence[Part], around: Sequence[
 def _add(part: Part, wider: Array, places: tuple[Array, ...], results: Array) -> None:
     axis, reach = part.axis.axis, reach_of(part)
     along = places[axis][:, None] + np.arange(2 * reach + 1)
+    in_whole = along + part.start
     size = points_needed(part.order, part.accuracy)
     if isinstance(part.axis.spacing, float):
         left = right = central_reach(part.order, part.accuracy)
         x = np.broadcast_to(np.arange(-reach, reach + 1) * part.axis.spacing, along.shape)
     else:
         left, right = (size - 1) // 2, size // 2
-        x = _coordinates(part, reach, places, along)
+        x = _coordinates(part, reach, places, in_whole)
     inner = np.ones(along.shape)
     if part.inner is not None:
         ghosts = Ghosts(part.axis.ends, reach, reach)
-        inner = _at(with_ghosts(part.inner, ghosts, axis), axis, places, along)
+        inner = _at(with_ghosts(part.inner, ghosts, axis), axis, places, in_whole)
     outer = _at(part.outer, axis, places, places[axis])
     derive_points(
         np.ascontiguousarray(_at(wider, axis, places, along), results.dtype),

@@ -1,6 +1,6 @@
 """An operator on its fields: checked samples, the terms of every output, and where results go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,10 @@ from numgrad.fields.terms import Formula, Part
 
 NAN = Literal["propagate", "one-sided"]
 NANS = ("propagate", "one-sided")
+
+
+Sides = tuple[Array | None, Array | None]  # the samples before and after the ends of an axis
+Planes = Callable[[Sequence[Array], Part, bool], Sides]  # of components, for a derivative
 
 
 @dataclass(slots=True)
@@ -62,14 +66,15 @@ def fields_of(given: Sequence[Any]) -> Fields:
         computed = np.dtype(np.float32)
     if masks is not None or dtype.kind not in "iu" or not dtype.isnative:
         dtype = computed
-    components = []
-    for k, array in enumerate(arrays):
-        data = np.asarray(np.ma.getdata(array))
-        component = np.require(data, dtype, "A")
-        if masks is not None and masks[k].any():
-            component = np.where(masks[k], dtype.type(np.nan), component)
-        components.append(component)
+    components = [filled(array, dtype) for array in arrays]
     return Fields(components, shape, result, masks, given)
+
+
+def filled(samples: Any, dtype: np.dtype[Any]) -> Array:
+    """Give samples as an array of a dtype, nan where they are masked."""
+    array = np.require(np.asarray(np.ma.getdata(samples)), dtype, "A")
+    mask = np.ma.getmask(samples)
+    return np.where(mask, dtype.type(np.nan), array) if mask is not np.ma.nomask else array
 
 
 def checked_target(target: str) -> None:
@@ -97,8 +102,18 @@ def run(fields: Fields, formula: Formula, avoid: bool, out: Any) -> Any:
         if fields.masks is not None:
             raise TypeError("out can't hold the derivatives of a masked array: it has no mask")
         results = checked_outputs(out, fields.shape, fields.dtype, count, fields.given)
+    derive_into(fields, formula, avoid, results, own_planes)
+    if fields.masks is not None:
+        results = masked(fields, formula, avoid, results, own_planes)
+    return results[0] if formula.single else results
+
+
+def derive_into(
+    fields: Fields, formula: Formula, avoid: bool, results: Sequence[Array], planes: Planes
+) -> None:
+    """Derive checked samples into arrays of the dtype of the results."""
     components = fields.components
-    if any(end.name == CONSTANT or end.sign < 0 for axis in formula.grid for end in axis.ends):
+    if needs_floats(formula):
         components = [component.astype(fields.precision, copy=False) for component in components]
     targets = [
         result
@@ -106,35 +121,50 @@ def run(fields: Fields, formula: Formula, avoid: bool, out: Any) -> Any:
         else np.empty_like(result, fields.precision)
         for result in results
     ]
-    derive(components, formula, avoid, targets)
+    derive(components, formula, avoid, targets, planes)
     for result, target in zip(results, targets, strict=True):
         if result is not target:
             result[...] = target
-    if fields.masks is not None:
-        results = _masked(fields, formula, avoid, results)
-    return results[0] if formula.single else results
+
+
+def needs_floats(formula: Formula) -> bool:
+    """Tell if samples beyond the ends may be others than there are."""
+    return any(end.name == CONSTANT or end.sign < 0 for axis in formula.grid for end in axis.ends)
+
+
+def ghosts_of(part: Part, avoid: bool) -> Ghosts:
+    """Give the ghosts that a derivative may need."""
+    ghosts = part.line.ghosts
+    if not avoid:
+        return ghosts
+    before, after = (end.name != ONE_SIDED for end in ghosts.ends)
+    return Ghosts(ghosts.ends, reach_of(part) * before, reach_of(part) * after)
+
+
+def own_planes(components: Sequence[Array], part: Part, avoid: bool) -> Sides:
+    """Give the samples beyond the ends of an axis of a whole field."""
+    return ghosts_of(part, avoid).planes(components[part.component], part.axis.axis)
 
 
 def derive(
-    components: Sequence[Array], formula: Formula, avoid: bool, targets: Sequence[Array]
+    components: Sequence[Array],
+    formula: Formula,
+    avoid: bool,
+    targets: Sequence[Array],
+    planes: Planes,
 ) -> None:
     """Derive components into arrays of the dtype that is computed in."""
     if targets[0].size == 0:
         return
     avoid = avoid and components[0].dtype.kind not in "iu"
-    known: dict[Any, tuple[Array | None, Array | None]] = {}
+    known: dict[Any, Sides] = {}
     terms: list[list[Term]] = []
     for parts in formula.outputs:
         terms.append([])
         for part in parts:
-            ghosts = part.line.ghosts
-            if avoid:
-                reach = reach_of(part)
-                before, after = (end.name != ONE_SIDED for end in ghosts.ends)
-                ghosts = Ghosts(ghosts.ends, reach * before, reach * after)
-            key = part.component, part.axis.axis, ghosts
+            key = part.component, part.axis.axis, ghosts_of(part, avoid)
             if key not in known:
-                known[key] = ghosts.planes(components[part.component], part.axis.axis)
+                known[key] = planes(components, part, avoid)
             terms[-1].append(Term(components[part.component], part.line, *known[key]))
     evaluate(targets, terms)
     if avoid:
@@ -162,22 +192,24 @@ def repair(target: Array, parts: Sequence[Part], terms: Sequence[Term]) -> None:
     derive_where_missing(target, parts, around)
 
 
-def _masked(
-    fields: Fields, formula: Formula, avoid: bool, results: tuple[Array, ...]
+def masked(
+    fields: Fields, formula: Formula, avoid: bool, results: tuple[Array, ...], planes: Planes
 ) -> tuple[Any, ...]:
     """Mask the results that missing samples leave without a value, and at missing samples."""
     assert fields.masks is not None
     missing = [np.empty(fields.shape) for _ in results]
-    indicators = [
-        np.where(mask | np.isnan(component), np.nan, 0.0)
-        for mask, component in zip(fields.masks, fields.components, strict=True)
-    ]
-    derive(indicators, formula, avoid, missing)
+    indicators = [indicator(*both) for both in zip(fields.components, fields.masks, strict=True)]
+    derive(indicators, formula, avoid, missing, planes)
     masks = []
     for gone, parts in zip(missing, formula.outputs, strict=True):
         own = [fields.masks[k] for k in {part.component for part in parts}]
         masks.append(np.logical_or.reduce([np.isnan(gone), *own]))
     return tuple(map(np.ma.MaskedArray, results, masks))
+
+
+def indicator(component: Array, mask: Array) -> Array:
+    """Give nan where samples are missing, and 0 elsewhere."""
+    return np.where(mask | np.isnan(component), np.nan, 0.0)
 
 
 def components_of(given: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """The formulas of the operators: which derivatives of which components add up to an output."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,25 @@ class Part:
     accuracy: int
     outer: Array
     inner: Array | None = None  # none: 1, and so it is if it doesn't vary along the axis
+    start: int = 0  # where along the axis a block begins; coordinates and ``inner`` are whole there
+
+    def block(self, ranges: Sequence[tuple[int, int]]) -> "Part":
+        """Give the derivative for a block of the field."""
+        axis, line = self.axis.axis, self.line
+        for d, (start, stop) in enumerate(ranges):
+            line = line.part(start, stop) if d == axis else line.across(d, start, stop)
+        grid = self.axis
+        if isinstance(grid.spacing, np.ndarray) and grid.spacing.ndim > 1:
+            lines = np.moveaxis(grid.spacing, -1, axis)
+            grid = replace(grid, spacing=np.moveaxis(cut(lines, ranges, whole=axis), axis, -1))
+        return replace(
+            self,
+            line=line,
+            outer=cut(self.outer, ranges),
+            inner=None if self.inner is None else cut(self.inner, ranges, whole=axis),
+            axis=grid,
+            start=ranges[axis][0],
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,6 +57,11 @@ class Formula:
     grid: list[Axis]
     outputs: list[list[Part]]
     single: bool  # whether there is one output, which isn't in a tuple
+
+    def block(self, ranges: Sequence[tuple[int, int]]) -> "Formula":
+        """Give the operator for a block of the field."""
+        outputs = [[part.block(ranges) for part in parts] for parts in self.outputs]
+        return replace(self, outputs=outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,15 @@ class Options:
         """Give the axes of a field that are derived along."""
         axes = axes_of(self.axis, len(shape))
         return grid_of(shape, axes, self.varargs, self.boundary, self.period)
+
+
+def cut(array: Array, ranges: Sequence[tuple[int, int]], whole: int = -1) -> Array:
+    """Give what an array that spreads over the field is in a block, whole along one axis."""
+    slices = [
+        slice(None) if n == 1 or d == whole else slice(*pair)
+        for d, (n, pair) in enumerate(zip(array.shape, ranges, strict=True))
+    ]
+    return array[tuple(slices)]
 
 
 def one(ndim: int) -> Array:

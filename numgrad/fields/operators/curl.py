@@ -2,6 +2,9 @@
 
 from typing import Any, Literal
 
+from numgrad.fields.adapters import dask as chunked
+from numgrad.fields.adapters.labels import any_labelled, any_quantity
+from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
     checked_nan,
@@ -22,6 +25,7 @@ def curl(
     period: Any = None,
     nan: NAN = "propagate",
     scale_factors: Any = None,
+    datetime_unit: str | None = None,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Any:
@@ -33,10 +37,11 @@ def curl(
         The two or three components of the vectors, in the order of the axes: a tuple of fields of
         one shape, or an array with the components along its first axis, which isn't counted by
         `axis`.
-    *varargs : scalar or array_like, optional
+    *varargs : scalar, array_like or str, optional
         Spacing of the samples, as `numgrad.gradient` has it: none, one scalar for all axes, or for
         each axis a scalar or the coordinates of its points; besides, coordinates of the shape of
-        a component, where each line has a grid of its own.
+        a component, where each line has a grid of its own; for xarray
+        the names of coordinates or dimensions.
     axis : int or tuple of ints, optional
         The axes that the components belong to. All of them by default.
     accuracy : int, optional
@@ -53,6 +58,9 @@ def curl(
         For orthogonal curvilinear coordinates, how long a step of 1 along each axis is: one entry
         an axis, each a number or an array that broadcasts to the shape of the field, and perhaps
         one more for a direction in which nothing varies.
+    datetime_unit : str, optional
+        In which unit of `numpy.timedelta64` coordinates of datetime64 are counted: by default those
+        of xarray in seconds, and others not at all.
     out : ndarray or tuple of ndarrays, optional
         Where to store the result. Nothing is written unless every argument passes its checks.
     target : {"auto", "cpu", "cuda"}, optional
@@ -97,9 +105,51 @@ def curl(
     >>> numgrad.curl((-y + 0 * x, x + 0 * y))[1]
     array([2., 2., 2.])
     """
-    fields = fields_of(components_of(components))
+    if any_labelled(components):
+        from numgrad.fields.adapters.xarray import labelled
+
+        return labelled(
+            curl,
+            components,
+            varargs,
+            1,
+            several=True,
+            datetime_unit=datetime_unit,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            scale_factors=scale_factors,
+        )
+    if any_quantity(components, varargs, scale_factors):
+        from numgrad.fields.adapters.pint import with_units
+
+        return with_units(
+            curl,
+            components,
+            varargs,
+            1,
+            several=True,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            scale_factors=scale_factors,
+        )
+    varargs = in_unit(varargs, datetime_unit)
     checked_target(target)
     avoid = checked_nan(nan)
     options = Options(varargs, axis, accuracy, boundary, period, scale_factors)
+    blocks = chunked.components_of(components)
+    if blocks is not None:
+        arguments = len(blocks), options
+        return chunked.derive_chunked(blocks, of_curl, arguments, avoid, out, target)
+    fields = fields_of(components_of(components))
     formula = of_curl(fields.shape, len(fields.components), options)
     return run(fields, formula, avoid, out)

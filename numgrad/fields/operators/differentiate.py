@@ -2,6 +2,9 @@
 
 from typing import Any, Literal
 
+from numgrad.fields.adapters.chunks import is_chunked
+from numgrad.fields.adapters.labels import any_labelled, any_quantity
+from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
     checked_nan,
@@ -16,12 +19,13 @@ def differentiate(
     f: Any,
     x: Any = 1.0,
     *,
-    axis: int = -1,
+    axis: Any = None,
     order: int = 1,
     accuracy: int = 2,
     boundary: Any = "one-sided",
     period: float | None = None,
     nan: NAN = "propagate",
+    datetime_unit: str | None = None,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Any:
@@ -32,11 +36,12 @@ def differentiate(
     f : array_like
         Samples, of any rank and any memory layout: integers, float16 to float64, complex64,
         complex128, or a masked array.
-    x : scalar or array_like, optional
+    x : scalar, array_like or str, optional
         The distance of neighbours, or the coordinates of the points along the axis: as many as it
-        has points, or an array of the shape of `f`, where each line has a grid of its own.
+        has points, or an array of the shape of `f`, where each line has a grid of its own. For
+        xarray the name of a coordinate or a dimension.
     axis : int, optional
-        The axis to derive along.
+        The axis to derive along: the last by default, or that of an xarray's coordinate.
     order : int, optional
         Of the derivative, from 1 to 6.
     accuracy : int, optional
@@ -65,6 +70,9 @@ def differentiate(
         ``"one-sided"``: it is computed from the side that has samples, with as many points if they
         are there, and otherwise with those that are. At a sample that is itself missing the result
         is missing.
+    datetime_unit : str, optional
+        In which unit of `numpy.timedelta64` coordinates of datetime64 are counted: by default those
+        of xarray in seconds, and others not at all.
     out : ndarray, optional
         Where to store the result, in any memory layout. Nothing is written unless every argument
         passes its checks.
@@ -120,8 +128,55 @@ def differentiate(
     >>> np.degrees(slopes[:2]).round(3)
     array([1.   , 0.707])
     """
-    fields = fields_of([f])
+    if any_labelled(f):
+        from numgrad.fields.adapters.xarray import labelled
+
+        return labelled(
+            differentiate,
+            f,
+            [x],
+            order,
+            datetime_unit=datetime_unit,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            order=order,
+        )
+    if any_quantity(f, x):
+        from numgrad.fields.adapters.pint import with_units
+
+        return with_units(
+            differentiate,
+            f,
+            [x],
+            order,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            order=order,
+        )
+    axis = -1 if axis is None else axis
+    (x,) = in_unit((x,), datetime_unit)
     checked_target(target)
     avoid = checked_nan(nan)
-    formula = of_differentiate(fields.shape, x, axis, order, accuracy, boundary, period)
-    return run(fields, formula, avoid, out)
+    if is_chunked(f):
+        from numgrad.fields.adapters.dask import derive_chunked
+
+        return derive_chunked(
+            [f], of_differentiate, (x, axis, order, accuracy, boundary, period), avoid, out, target
+        )
+    fields = fields_of([f])
+    return run(
+        fields,
+        of_differentiate(fields.shape, x, axis, order, accuracy, boundary, period),
+        avoid,
+        out,
+    )

@@ -2,6 +2,9 @@
 
 from typing import Any, Literal
 
+from numgrad.fields.adapters.chunks import is_chunked
+from numgrad.fields.adapters.labels import any_labelled, any_quantity
+from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
     checked_nan,
@@ -21,6 +24,7 @@ def laplacian(
     period: Any = None,
     nan: NAN = "propagate",
     scale_factors: Any = None,
+    datetime_unit: str | None = None,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Any:
@@ -33,10 +37,11 @@ def laplacian(
     ----------
     f : array_like
         Samples, as in `numgrad.differentiate`.
-    *varargs : scalar or array_like, optional
+    *varargs : scalar, array_like or str, optional
         Spacing of the samples, as `numgrad.gradient` has it: none, one scalar for all axes, or for
         each axis a scalar or the coordinates of its points; besides, coordinates of the shape of
-        `f`, where each line has a grid of its own.
+        `f`, where each line has a grid of its own; for xarray
+        the names of coordinates or dimensions.
     axis : int or tuple of ints, optional
         The axes to sum over. All of them by default.
     accuracy : int, optional
@@ -53,6 +58,9 @@ def laplacian(
         For orthogonal curvilinear coordinates, how long a step of 1 along each axis is: one entry
         an axis, each a number or an array that broadcasts to the shape of the field, and perhaps
         one more for a direction in which nothing varies.
+    datetime_unit : str, optional
+        In which unit of `numpy.timedelta64` coordinates of datetime64 are counted: by default those
+        of xarray in seconds, and others not at all.
     out : ndarray, optional
         Where to store the result. Nothing is written unless every argument passes its checks.
     target : {"auto", "cpu", "cuda"}, optional
@@ -110,8 +118,48 @@ def laplacian(
     >>> np.abs(sums).max() < 1e-4
     np.True_
     """
-    fields = fields_of([f])
+    if any_labelled(f):
+        from numgrad.fields.adapters.xarray import labelled
+
+        return labelled(
+            laplacian,
+            f,
+            varargs,
+            2,
+            datetime_unit=datetime_unit,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            scale_factors=scale_factors,
+        )
+    if any_quantity(f, varargs, scale_factors):
+        from numgrad.fields.adapters.pint import with_units
+
+        return with_units(
+            laplacian,
+            f,
+            varargs,
+            2,
+            axis=axis,
+            accuracy=accuracy,
+            boundary=boundary,
+            period=period,
+            nan=nan,
+            out=out,
+            target=target,
+            scale_factors=scale_factors,
+        )
+    varargs = in_unit(varargs, datetime_unit)
     checked_target(target)
     avoid = checked_nan(nan)
     options = Options(varargs, axis, accuracy, boundary, period, scale_factors)
+    if is_chunked(f):
+        from numgrad.fields.adapters.dask import derive_chunked
+
+        return derive_chunked([f], of_laplacian, [options], avoid, out, target)
+    fields = fields_of([f])
     return run(fields, of_laplacian(fields.shape, options), avoid, out)
