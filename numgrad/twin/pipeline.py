@@ -13,12 +13,13 @@ from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 
 from numgrad.caching.contents import Contents
 from numgrad.caching.known import NoDigestError
-from numgrad.numbers.carrier import highest, without_derivatives
+from numgrad.numbers.carrier import NotUniformError, highest, without_derivatives
 from numgrad.twin import classes
 from numgrad.twin.activity import Activity
 from numgrad.twin.aliases import divided_memory
 from numgrad.twin.errors import located
 from numgrad.twin.inference import front_end, inferred_in_pass
+from numgrad.twin.loops import Loops
 from numgrad.twin.plain import compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
@@ -63,11 +64,21 @@ def carry_derivatives(state, active_versions):
     rewriting.run()
     carrier = highest(state.args)
     if carrier is not None and carrier.has_temporaries:
-        Temporaries(activity, carrier).run()
+        carry_temporaries(activity, carrier, state.flags)
     state.metadata["numgrad_activity"] = activity
     if rewriting.registered:  # Numba takes in what is registered only when asked to
         state.typingctx.refresh()
         state.targetctx.refresh()
+
+
+def carry_temporaries(activity, carrier, flags):
+    """Let temporaries be kept where they must be, and loops be one record that can be."""
+    temporaries = Temporaries(activity, carrier)
+    loops = Loops(activity, carrier, temporaries, flags)
+    if loops.divide():
+        temporaries = Temporaries(activity, carrier)
+    temporaries.run()
+    loops.mark()
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -168,6 +179,9 @@ class UnrollOnPrimals(FunctionPass):
             state.args = kinds
 
 
+NOT_UNIFORM = "numgrad_not_uniform"  # in the metadata of a function no loop of which is a record
+
+
 class TwinLower(Lower):
     """The machine code of a twin, which may keep something of its number's in registers."""
 
@@ -175,7 +189,9 @@ class TwinLower(Lower):
         super().setup_function(fndesc)
         self.carrier = highest(fndesc.argtypes)
         if self.carrier is not None:
-            self.carrier.begin_function(self.function)
+            self.carrier.begin_function(
+                self.function, may_have_records=NOT_UNIFORM not in self.metadata
+            )
 
     def post_lower(self):
         super().post_lower()
@@ -189,6 +205,13 @@ class TwinLowering(NativeLowering):
 
     _name = "numgrad_lowering"
     lowering_class = TwinLower
+
+    def run_pass(self, state):
+        try:
+            return super().run_pass(state)
+        except NotUniformError:
+            state.metadata[NOT_UNIFORM] = True
+            return super().run_pass(state)
 
 
 class TwinCompiler(CompilerBase):

@@ -19,6 +19,7 @@ from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     lanes,
     linear,
+    loops,
     memory,
     nodes,
     products,

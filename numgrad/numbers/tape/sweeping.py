@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from numgrad.numbers.dual.lowering import is_zero
 from numgrad.numbers.emitting import call, call_as
-from numgrad.numbers.tape import memory
+from numgrad.numbers.tape import memory, threads
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
 from numgrad.numbers.tape.streams import (
     STREAMS,
@@ -189,6 +189,32 @@ def pull_record(typingctx, node, streams, end, last):
     return COUNTERS(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
 
 
+@intrinsic
+def pull_loop(typingctx, streams, adjoints, end, last, in_lanes):
+    """Sweep over the record of a loop; return where the statements and leaves before it end.
+
+    Its adjoints are at another address where they are in lanes.
+    """
+
+    def codegen(context, builder, sig, arguments):
+        streams, adjoints, end, last, _ = arguments
+        sizes = [
+            builder.load(place_in(builder, streams, memory.INDICES, memory.I32, slot))
+            for slot in (builder.sub(end, memory.I64(2)), builder.sub(end, memory.I64(1)))
+        ]
+        results, slots = (builder.zext(size, memory.I64) for size in sizes)
+        first = builder.sub(builder.add(last, memory.I64(1)), results)
+        numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
+        function = threads.PULL_LANES if in_lanes.literal_value else threads.PULL_LOOP
+        given = [numbers, adjoints, indices, first, end]
+        memory.call_registered(builder, function, given)
+        return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
+
+    numbers = types.int64, types.int64, types.int64
+    if isinstance(in_lanes, types.Literal):
+        return COUNTERS(STREAMS, *numbers, in_lanes), codegen
+
+
 @internal_njit
 def sweep(node, first, last, leaves):
     """Hand adjoints back from one statement down to another, and let them be 0 again.
@@ -202,6 +228,9 @@ def sweep(node, first, last, leaves):
         if count == memory.RECORD:
             last, leaves = pull_record(node, streams, leaves, last)
             streams = streams_of(node)
+            continue
+        if count == memory.LOOP:
+            last, leaves = pull_loop(streams, streams[1], leaves, last, 0)
             continue
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1
