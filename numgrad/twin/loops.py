@@ -21,7 +21,7 @@ from numgrad.numbers.carrier import carriers_in
 from numgrad.numbers.temporaries import LoopKey, begin_round, close_rounds, end_round, open_rounds
 from numgrad.twin.statements import Statements
 
-FEWEST = 8  # rounds of a loop that is worth a second version
+FEWEST = 32  # rounds of a loop that is worth a second version
 ELEMENTS = ("getitem", "static_getitem", "typed_getitem")
 IN_ROUND = {*ELEMENTS, "binop", "inplace_binop", "unary", "call", "cast", "getattr", "build_tuple"}
 DIVISIONS = {

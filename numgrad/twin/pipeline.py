@@ -1,5 +1,6 @@
 """Numba's pipeline for twins: the passes that make one of a function, and those that check it."""
 
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -187,11 +188,44 @@ class TwinLower(Lower):
 
     def setup_function(self, fndesc):
         super().setup_function(fndesc)
+        names = (
+            statement.target.name
+            for block in self.blocks.values()
+            for statement in block.find_insts(ir.Assign)
+        )
+        self.assigned, self.borrowed = Counter(names), set()
+        self.is_borrowing = False
         self.carrier = highest(fndesc.argtypes)
         if self.carrier is not None:
             self.carrier.begin_function(
                 self.function, may_have_records=NOT_UNIFORM not in self.metadata
             )
+
+    def lower_assign(self, kind, statement):
+        """Arrays among the arguments are the caller's while the function runs.
+
+        Counting references to them costs more than the rest of a small function, and LLVM can't
+        take it out of one that may raise in many places.
+        """
+        name = statement.target.name
+        is_argument = isinstance(statement.value, ir.Arg) and self.generator_info is None
+        self.is_borrowing = (
+            is_argument and isinstance(kind, types.Array) and self.assigned[name] == 1
+        )
+        if self.is_borrowing:
+            self.borrowed.add(name)
+        try:
+            return super().lower_assign(kind, statement)
+        finally:
+            self.is_borrowing = False
+
+    def incref(self, kind, value):
+        if not self.is_borrowing:
+            super().incref(kind, value)
+
+    def delvar(self, name):
+        if name not in self.borrowed:
+            super().delvar(name)
 
     def post_lower(self):
         super().post_lower()

@@ -21,9 +21,9 @@ BY_ROUNDS, BY_STATEMENTS, IN_SHORT = range(3)
 WORD, SHORT = 8, 4  # bytes of numbers and indices
 HEADER = 6  # whole numbers at the end: rounds, how it is told, where what is said of leaves and of
 # the loop begins, the number of results, that of all slots
-MOST_PIECES = 4  # of the indices of a leaf that are told in short
 OF_LEAF = 2  # slots that say how the partials and the indices of a leaf are told in short
 PIECE = 3  # whole numbers of a piece of indices: the first, the step, how many
+ROOM = 4 * PIECE  # slots that the pieces of one leaf may take
 
 
 def loaded(builder, kind, address, k):

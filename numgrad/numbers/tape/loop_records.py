@@ -15,10 +15,10 @@ from numgrad.numbers.tape.loop_layouts import (
     HEADER,
     IN_SHORT,
     LEAVES,
-    MOST_PIECES,
     OF_LEAF,
     PIECE,
     RESULTS,
+    ROOM,
     SHORT,
     STATEMENTS,
     SUMS,
@@ -32,7 +32,7 @@ from numgrad.numbers.tape.loop_layouts import (
 )
 from numgrad.targets.options import internal_njit
 
-FEW = 64  # rounds: fewer aren't told in short
+FEW = 128  # rounds: fewer aren't told in short
 TOGETHER = 64  # indices that are looked at together
 
 SIGNATURE = types.void(*[types.int64] * 6)
@@ -89,7 +89,7 @@ def tell_pieces(indices, rounds, pieces):
     """Write the pieces of indices that go up by equal steps; 0 of them if there are too many."""
     count, start = 0, 0
     while start < rounds:
-        if count == MOST_PIECES:
+        if count == ROOM // PIECE:
             return 0
         place = indices + SHORT * start
         first, step, length = short_at(place, 0), 0, 1
@@ -105,38 +105,70 @@ def tell_pieces(indices, rounds, pieces):
 
 
 @internal_njit
+def largest_in(pieces, count):
+    largest = 0
+    for piece in range(count):
+        first, step = short_at(pieces, PIECE * piece), short_at(pieces, PIECE * piece + 1)
+        length = short_at(pieces, PIECE * piece + 2)
+        largest = max(largest, first, first + step * (length - 1))
+    return largest
+
+
+@internal_njit
+def tell_indices(indices, rounds, layout, first_result, counts, pieces):
+    """Find the pieces of all leaves, and whether all was made before, as `are_made_before` does."""
+    leaf, made = 0, first_result
+    for s in range(word_at(layout, STATEMENTS)):
+        count = word_at(layout, COUNTS + s)
+        for k in range(leaf, leaf + (count & ~memory.IS_SUM)):
+            own, told = indices + SHORT * k * rounds, pieces + SHORT * ROOM * k
+            found = tell_pieces(own, rounds, told)
+            set_word_at(counts, OF_LEAF * k, found)
+            last = largest_in(told, found) if found else largest_of(own, rounds)
+            if last >= made:
+                return False
+        leaf += count & ~memory.IS_SUM
+        if not count & memory.IS_SUM:
+            made += rounds
+    return True
+
+
+@internal_njit
 def are_one(numbers, count):
     """Whether numbers are one, bit for bit."""
-    first, differ = word_at(numbers, 0), 0
-    for k in range(count):
-        differ |= word_at(numbers, k) ^ first
+    first, start, differ = word_at(numbers, 0), 0, 0
+    while start < count and differ == 0:
+        end = min(start + TOGETHER, count)
+        for k in range(start, end):
+            differ |= word_at(numbers, k) ^ first
+        start = end
     return differ == 0
 
 
 @internal_njit
-def tell_in_short(numbers, indices, rounds, leaves):
-    """Leave out what is told in a few words; return how many slots are left.
+def leave_out(numbers, indices, rounds, leaves):
+    """Leave out what has been told in a few words; return how many slots are left.
 
     Behind them is what is said of each leaf: where its numbers and indices are, from the first
     slot on, the one partial that it may have, and the number of pieces of its indices.
     """
     count = rounds * leaves
-    room = indices + SHORT * (count + OF_LEAF * leaves)
     number_end, index_end = 0, 0
     for k in range(leaves):
         own_numbers, own_indices = numbers + WORD * k * rounds, indices + SHORT * k * rounds
         told = count + OF_LEAF * k
-        set_word_at(numbers, told, word_at(own_numbers, 0))
         set_short_at(indices, told, number_end)
         set_short_at(indices, told + 1, index_end)
+        pieces = word_at(numbers, told + 1)
+        set_word_at(numbers, told, word_at(own_numbers, 0))
         is_one = are_one(own_numbers, rounds)
         if not is_one:
             move(numbers + WORD * number_end, own_numbers, WORD * rounds)
             number_end += rounds
-        pieces = tell_pieces(own_indices, rounds, room)
         set_word_at(numbers, told + 1, 2 * pieces + is_one)
         if pieces:
-            move(indices + SHORT * index_end, room, SHORT * PIECE * pieces)
+            of_leaf = indices + SHORT * (count + OF_LEAF * leaves + ROOM * k)
+            move(indices + SHORT * index_end, of_leaf, SHORT * PIECE * pieces)
             index_end += PIECE * pieces
         else:
             move(indices + SHORT * index_end, own_indices, SHORT * rounds)
@@ -153,10 +185,13 @@ def close_rounds(tape, rounds, first_slot, first_result, layout, targets):
     indices = word_at(tape, memory.INDICES) + SHORT * first_slot
     leaves, sums = word_at(layout, LEAVES), word_at(layout, SUMS)
     told, slots, end = BY_ROUNDS, rounds * leaves, rounds * leaves
-    if are_made_before(indices, rounds, layout, first_result):
-        told = BY_STATEMENTS
-        if rounds >= FEW:
-            told, slots = IN_SHORT, tell_in_short(numbers, indices, rounds, leaves)
+    if rounds < FEW:
+        if are_made_before(indices, rounds, layout, first_result):
+            told = BY_STATEMENTS
+    else:
+        counts, pieces = numbers + WORD * (end + 1), indices + SHORT * (end + OF_LEAF * leaves)
+        if tell_indices(indices, rounds, layout, first_result, counts, pieces):
+            told, slots = IN_SHORT, leave_out(numbers, indices, rounds, leaves)
             end = slots + OF_LEAF * leaves
     set_word_at(numbers, end, layout)
     for k in range(sums):

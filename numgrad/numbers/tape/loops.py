@@ -19,7 +19,7 @@ from numba.core import cgutils
 
 from numgrad.numbers.tape import loop_records, loop_sweeps, memory, registers, threads
 from numgrad.numbers.tape.lanes import LANES
-from numgrad.numbers.tape.loop_layouts import HEADER, LEAVES, MOST_PIECES, OF_LEAF, PIECE, RESULTS
+from numgrad.numbers.tape.loop_layouts import HEADER, LEAVES, OF_LEAF, RESULTS, ROOM
 from numgrad.numbers.tape.rounds import Rounds, kept_in
 from numgrad.numbers.tape.statements import partial_type, reserve, words_of
 from numgrad.numbers.tape.type import TapeNumber
@@ -71,7 +71,7 @@ class Loops:
         made, fields = Rounds(builder, words), registers.fields_of(builder, words)
         loops[argtypes[1]] = made
         leaves, results = (builder.load(made.totals[field]) for field in (LEAVES, RESULTS))
-        of_leaf = builder.add(rounds, memory.I64(OF_LEAF + 1 + PIECE * MOST_PIECES))
+        of_leaf = builder.add(rounds, memory.I64(OF_LEAF + 1 + ROOM))
         slots = builder.add(builder.mul(leaves, of_leaf), builder.mul(rounds, results))
         slots = builder.add(slots, memory.I64(HEADER + 1))
         first, index = (
