@@ -59,7 +59,7 @@ class Loops(Statements):
         super().__init__(activity)
         self.carrier, self.flags = carrier, flags
         self.blocks = activity.ir.blocks
-        self.definitions, self.uses = temporaries.definitions, temporaries.uses
+        self.definitions = temporaries.definitions
         self.sums = {name for found in temporaries.sums for name in found.members}
         self.summands = temporaries.summands
         self.versions: list[Version] = []
@@ -208,7 +208,7 @@ class Loops(Statements):
             self.blocks[moved[label]] = self._copied(self.blocks[label], names, moved)
         for label, target in ((opening, head), (closing, joining), (joining, loop.after)):
             self.blocks[label] = self._jumping(loop, target)
-        self._join(loop, joining, closing, names)
+        self._join(loop, joining, closing, names, {head, body})
         self._choose(loop, opening)
         self.versions.append(Version(opening, head, body, closing, loop.range))
 
@@ -251,25 +251,23 @@ class Loops(Statements):
         block.append(self.nodes.Jump(target, loc))
         return block
 
-    def _join(self, loop, joining, closing, names):
+    def _join(self, loop, joining, closing, names, versions):
         """Let both versions go on together, with what either of them has computed."""
         self.block, self.loc = self.blocks[joining], self.blocks[loop.head].loc
-        inner = {loop.head, loop.body}
+        inner = {loop.head, loop.body, joining, *versions}
+        after = [block for label, block in self.blocks.items() if label not in inner]
+        read = {each.name for block in after for each in variables_of(block)}
         outer = {}
-        for name, new in names.items():
-            if all(label in inner for label, _ in self.uses.get(name, ())):
-                continue
+        for name in sorted(read & set(names)):
             old = self.definitions[name][0][1].target
             joined = outer[name] = self._like(old)
             phi = self.nodes.Expr.phi(self.loc)
-            phi.incoming_values[:] = [old, new]
+            phi.incoming_values[:] = [old, names[name]]
             phi.incoming_blocks[:] = [loop.head, closing]
             self.activity.ir._definitions[joined.name] = [phi]
             self.block.body.insert(0, self.nodes.Assign(phi, joined, self.loc))
-        for name in outer:
-            for label, statement in self.uses[name]:
-                if label not in inner:
-                    replace_vars_stmt(statement, {name: outer[name]})
+        for statement in (each for block in after for each in block.body):
+            replace_vars_stmt(statement, outer)
         self.blocks[loop.head].body[-1] = copy.copy(self.blocks[loop.head].terminator)
         relabel(self.nodes, self.blocks[loop.head].terminator, {loop.after: joining})
         for statement in self.blocks[loop.after].body:
@@ -348,6 +346,12 @@ class Loops(Statements):
         call = self.nodes.Expr.call(func, [kind, loop, *arguments], (), self.loc)
         result = self._defined("$mark.result", call)
         return [told, numbered, named, self.nodes.Assign(call, result, self.loc)]
+
+
+def variables_of(block):
+    """All variables of the statements of a block."""
+    for statement in block.body:
+        yield from statement.list_vars()
 
 
 def relabel(nodes, statement, labels):
