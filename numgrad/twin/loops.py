@@ -164,11 +164,12 @@ class Loops(Statements):
 
         But sums, and what was read from memory then.
         """
-        value, name = getattr(statement, "value", None), getattr(statement, "target", None)
-        is_phi = getattr(value, "op", None) == "phi"
-        if not is_phi or not self.activity.is_active(name.name) or name.name in self.sums:
+        if getattr(getattr(statement, "value", None), "op", None) != "phi":
             return True
-        return self._is_number(name.name) and self._was_read(name, loop, set())
+        variable = statement.target
+        if not self.activity.is_active(variable.name) or variable.name in self.sums:
+            return True
+        return self._is_number(variable.name) and self._was_read(variable, loop, set())
 
     def _was_read(self, variable, loop, seen):
         """Whether a variable is what a round has read from memory, or an earlier one."""

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.statements import words_of
 from numgrad.numbers.tape.streams import STREAMS, count_at, index_at, place_in, streams_of
-from numgrad.numbers.tape.sweeping import pull_loop
+from numgrad.numbers.tape.sweeping import pull_loop_in_lanes
 from numgrad.targets.options import internal_njit
 
 LANES = 4
@@ -134,7 +134,7 @@ def sweep_lanes(node, lanes, first, counters):
         last -= 1
         count, index, is_own = count_at(streams, last), last, True
         if count == memory.LOOP:
-            last, leaves = pull_loop(streams, lanes[1], leaves, last, 1)
+            last, leaves = pull_loop_in_lanes(streams, lanes[1], leaves, last)
             continue
         leaves -= count & ~memory.IS_SUM
         if count & memory.IS_SUM:

@@ -19,7 +19,7 @@ from numba.core import cgutils
 
 from numgrad.numbers.tape import loop_records, loop_sweeps, memory, registers, threads
 from numgrad.numbers.tape.lanes import LANES
-from numgrad.numbers.tape.loop_layouts import HEADER, LEAVES, OF_LEAF, RESULTS, ROOM
+from numgrad.numbers.tape.loop_layouts import HEADER, OF_LEAF, ROOM
 from numgrad.numbers.tape.rounds import Rounds, kept_in
 from numgrad.numbers.tape.statements import partial_type, reserve, words_of
 from numgrad.numbers.tape.type import TapeNumber
@@ -70,13 +70,10 @@ class Loops:
         words = words_of(context, node.value)
         made, fields = Rounds(builder, words), registers.fields_of(builder, words)
         loops[argtypes[1]] = made
-        leaves, results = (builder.load(made.totals[field]) for field in (LEAVES, RESULTS))
         of_leaf = builder.add(rounds, memory.I64(OF_LEAF + 1 + ROOM))
-        slots = builder.add(builder.mul(leaves, of_leaf), builder.mul(rounds, results))
+        slots = builder.mul(builder.load(made.total), of_leaf)
         slots = builder.add(slots, memory.I64(HEADER + 1))
-        first, index = (
-            fields.get(builder, field) for field in (memory.LEAVES, memory.STATEMENTS)
-        )
+        first, index = (fields.get(builder, field) for field in (memory.LEAVES, memory.STATEMENTS))
         reserve(context, builder, fields, builder.add(first, slots), slots)
         made.opened(builder, rounds, first, index)
 

@@ -145,10 +145,12 @@ def never_raises(compiled: Any) -> bool:
     """Whether a function that has been compiled returns without an error wherever it does."""
     library = compiled.library
     if library not in _raising:
-        _, _, code = library.get_llvm_str().partition(f"@{compiled.fndesc.llvm_func_name}(")
-        body, end, _ = code.partition("\n}")
-        statuses = re.findall(r"^ *ret i32 (\S+)$", body, re.MULTILINE)
-        _raising[library] = not end or not statuses or any(each != "0" for each in statuses)
+        name = re.escape(compiled.fndesc.llvm_func_name)
+        found = re.search(
+            rf'^define [^\n]*@"?{name}"?\(.*?^}}', library.get_llvm_str(), re.DOTALL | re.MULTILINE
+        )
+        returns = re.findall(r"^ *ret .*$", found[0], re.MULTILINE) if found else []
+        _raising[library] = not returns or any(each.strip() != "ret i32 0" for each in returns)
     return not _raising[library]
 
 

@@ -11,8 +11,10 @@ from uuid import uuid4
 from llvmlite import ir
 from numba.core import cgutils
 
+from numgrad.numbers.carrier import NotUniformError
 from numgrad.numbers.tape import memory, registers
-from numgrad.numbers.tape.loop_layouts import LEAVES, RESULTS
+
+MOST_LEAVES = 16  # of a round: more would lie too far apart for the cache
 
 
 class Rounds:
@@ -21,12 +23,12 @@ class Rounds:
     def __init__(self, builder: Any, words: int) -> None:
         self.words = words
         self.counts: list[int] = []  # of the leaves of each statement
-        self.leaves = self.results = 0
+        self.leaves = self.results = 0  # of a round
         self.targets: list[Any] = []  # variables: the indices of the sums that are added to
         self.is_open = False
         self.stores: list[Any] = []  # lists of instructions that write to one stream of a leaf
         self.blocks: list[Any] = []  # of LLVM, which the code of a round is in
-        self.totals = {field: alloca(builder) for field in (LEAVES, RESULTS)}
+        self.total = alloca(builder)  # of leaves, known when the function is complete
         self.rounds, self.slot, self.index, self.round, self.now = (
             alloca(builder) for _ in range(5)
         )
@@ -99,10 +101,11 @@ class Rounds:
 
     def complete(self, builder: Any) -> None:
         """Fill in what a round was found to write, after all code was written."""
+        if self.leaves > MOST_LEAVES:
+            raise NotUniformError
         builder.position_at_end(self.blocks[0])
         with builder.goto_entry_block():
-            for field, total in ((LEAVES, self.leaves), (RESULTS, self.results)):
-                builder.store(memory.I64(total), self.totals[field])
+            builder.store(memory.I64(self.leaves), self.total)
         self._tell_apart(builder.module)
 
     def _tell_apart(self, module: Any) -> None:

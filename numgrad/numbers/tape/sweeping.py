@@ -160,6 +160,17 @@ def pullback_kinds(node):
     return types.TypeRef(node), STREAMS, types.int64, types.int64
 
 
+def ends_of_record(builder, streams, end, last):
+    """The first result of a record, and its first slot, which its last slots tell."""
+    header = []
+    for k in (2, 1):
+        slot = builder.sub(end, memory.I64(k))
+        place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
+        header.append(builder.zext(builder.load(place), memory.I64))
+    results, slots = header
+    return builder.sub(builder.add(last, memory.I64(1)), results), builder.sub(end, slots)
+
+
 @intrinsic
 def pull_record(typingctx, node, streams, end, last):
     """Call the pullback of a record; return where the statements and leaves before it end."""
@@ -168,13 +179,7 @@ def pull_record(typingctx, node, streams, end, last):
     def codegen(context, builder, sig, arguments):
         dummy, streams, end, last = arguments
         one, size = memory.I64(1), context.get_data_type(partial_type(node.value))
-        header = []
-        for k in (2, 1):
-            slot = builder.sub(end, memory.I64(k))
-            place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
-            header.append(builder.zext(builder.load(place), memory.I64))
-        results, slots = header
-        first = builder.sub(builder.add(last, one), results)
+        first, before = ends_of_record(builder, streams, end, last)
         place = place_in(builder, streams, memory.PARTIALS, size, builder.sub(end, one))
         address = builder.load(builder.bitcast(place, memory.I64.as_pointer()))
         argtypes = pullback_kinds(node)
@@ -184,35 +189,31 @@ def pull_record(typingctx, node, streams, end, last):
         status, _ = context.call_conv.call_function(builder, function, types.none, argtypes, given)
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
-        return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
+        return cgutils.pack_array(builder, [first, before])
 
     return COUNTERS(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
 
 
-@intrinsic
-def pull_loop(typingctx, streams, adjoints, end, last, in_lanes):
-    """Sweep over the record of a loop; return where the statements and leaves before it end.
+def pulling_loops(function):
+    """Make the function that sweeps over the record of a loop, by an address all threads share.
 
-    Its adjoints are at another address where they are in lanes.
+    Where the statements and leaves before it end comes back.
     """
 
-    def codegen(context, builder, sig, arguments):
-        streams, adjoints, end, last, _ = arguments
-        sizes = [
-            builder.load(place_in(builder, streams, memory.INDICES, memory.I32, slot))
-            for slot in (builder.sub(end, memory.I64(2)), builder.sub(end, memory.I64(1)))
-        ]
-        results, slots = (builder.zext(size, memory.I64) for size in sizes)
-        first = builder.sub(builder.add(last, memory.I64(1)), results)
-        numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
-        function = threads.PULL_LANES if in_lanes.literal_value else threads.PULL_LOOP
-        given = [numbers, adjoints, indices, first, end]
-        memory.call_registered(builder, function, given)
-        return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
+    def typed(typingctx, streams, adjoints, end, last):
+        def codegen(context, builder, sig, arguments):
+            streams, adjoints, end, last = arguments
+            first, before = ends_of_record(builder, streams, end, last)
+            numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
+            memory.call_registered(builder, function, [numbers, adjoints, indices, first, end])
+            return cgutils.pack_array(builder, [first, before])
 
-    numbers = types.int64, types.int64, types.int64
-    if isinstance(in_lanes, types.Literal):
-        return COUNTERS(STREAMS, *numbers, in_lanes), codegen
+        return COUNTERS(STREAMS, types.int64, types.int64, types.int64), codegen
+
+    return intrinsic(typed)
+
+
+pull_loop, pull_loop_in_lanes = map(pulling_loops, (threads.PULL_LOOP, threads.PULL_LANES))
 
 
 @internal_njit
@@ -230,7 +231,7 @@ def sweep(node, first, last, leaves):
             streams = streams_of(node)
             continue
         if count == memory.LOOP:
-            last, leaves = pull_loop(streams, streams[1], leaves, last, 0)
+            last, leaves = pull_loop(streams, streams[1], leaves, last)
             continue
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1

@@ -34,7 +34,9 @@ def statements_of(f, *arguments):
 @pytest.mark.parametrize("size", SIZES)
 def test_as_forward(both, size):
     reverse, forward = both
-    for found, expected, name in zip(reverse(point(size)), forward(point(size)), PROGRAMS):
+    for found, expected, name in zip(
+        reverse(point(size)), forward(point(size)), PROGRAMS, strict=True
+    ):
         scale = np.abs(expected).max()
         tolerance = 1e-6 if name == "single_precision" else 1e-12
         assert_allclose(found, expected, tolerance, tolerance * scale, err_msg=name)
@@ -110,9 +112,7 @@ def test_an_error_amid_a_loop():
 
     x = point(60)
     for zero in (0.0, 1.0):
-        found, expected = (
-            numgrad.grad(f, mode=mode)(x, zero) for mode in ("reverse", "forward")
-        )
+        found, expected = (numgrad.grad(f, mode=mode)(x, zero) for mode in ("reverse", "forward"))
         assert_allclose(found, expected, 1e-13)
 
 
