@@ -24,7 +24,7 @@ from numgrad.caching import stamping
 from numgrad.caching.contents import describe
 from numgrad.drivers import progress
 from numgrad.drivers.written import draws, takes_addresses, written_arguments
-from numgrad.numbers.tape import memory
+from numgrad.numbers.tape import loops, memory
 from numgrad.numbers.temporaries import has_temporary
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
@@ -320,6 +320,8 @@ class DriverCompiler(InternalCompiler):
         attach(stamp, compiled)
         if memory.is_registered():  # and may be needed
             attach(memory.Needed(), compiled)
+        if loops.is_registered():
+            attach(loops.Needed(), compiled)
         return compiled
 
 

@@ -40,6 +40,10 @@ class Operand:
     slope: Any
 
 
+class NotUniformError(Exception):
+    """The rounds of a loop don't all do the same with numbers: it can be no record."""
+
+
 class Carrier(types.Type):
     """The type of numbers that carry something.
 
@@ -121,14 +125,17 @@ class Carrier(types.Type):
 
     # While code is emitted
 
-    def begin_function(self, function):
-        """Prepare a function of numbers that is about to be written."""
+    def begin_function(self, function, *, may_have_records):
+        """Prepare a function of numbers that is about to be written.
+
+        Its loops may be records, unless `end_function` has raised `NotUniformError` for it.
+        """
 
     def end_function(self, function):
         """Complete a function of numbers that has been written."""
 
-    def note_callee(self, module, name):
-        """Take down that a function of a module is one of values, and takes no derivative."""
+    def note_callee(self, module, compiled):
+        """Take down that a function that is called is one of values, and takes no derivative."""
 
     def components(self, builder, number):
         """List the numbers that one is made of, the value first, each with its type."""

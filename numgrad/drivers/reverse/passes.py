@@ -22,6 +22,7 @@ from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     lanes,
     lasting,
     linear,
+    loops,
     memory,
     nodes,
     products,

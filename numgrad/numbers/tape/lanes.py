@@ -21,6 +21,7 @@ from numgrad.numbers.tape.lane_records import (
 )
 from numgrad.numbers.tape.statements import words_of
 from numgrad.numbers.tape.streams import STREAMS, count_at, index_at, place_in, streams_of
+from numgrad.numbers.tape.sweeping import pull_loop_in_lanes
 from numgrad.targets.options import internal_njit
 
 DOUBLE = ir.DoubleType()
@@ -131,6 +132,9 @@ def sweep_lanes(node, lanes, first, counters):
         count, index, is_own = count_at(streams, last), last, True
         if count == memory.RECORD:
             last, leaves = pull_record_in_lanes(node, streams, lanes, leaves, last)
+            continue
+        if count == memory.LOOP:
+            last, leaves = pull_loop_in_lanes(streams, lanes[1], leaves, last)
             continue
         leaves -= count & ~memory.IS_SUM
         if count & memory.IS_SUM:
