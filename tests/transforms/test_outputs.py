@@ -60,7 +60,7 @@ def counted(x, calls):
 
 @njit
 def drawn(x):
-    return x[:2] * np.random.random()
+    return x[:2] * np.random.random()  # noqa: NPY002 - what compiled code draws from
 
 
 def test_what_has_effects_is_not_called_for_its_outputs():

@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 
 from numgrad.numbers.tape import loop_records, loop_sweeps, memory, registers, threads
-from numgrad.numbers.tape.lanes import LANES
+from numgrad.numbers.tape.lane_records import LANES
 from numgrad.numbers.tape.loop_layouts import HEADER, OF_LEAF, ROOM
 from numgrad.numbers.tape.rounds import Rounds, kept_in
 from numgrad.numbers.tape.statements import partial_type, reserve, words_of
