@@ -19,6 +19,7 @@ MODULES = {
     "numba.core.datamodel.models": "the model of arrays",
     "numba.core.dispatcher": "functions of njit, and what compiles them",
     "numba.core.imputils": "references that are borrowed; results that may be None",
+    "numba.core.inline_closurecall": "small callees as part of their callers",
     "numba.core.interpreter": "a function's statements, to explain them",
     "numba.core.ir_utils": "definitions of variables",
     "numba.core.itanium_mangler": "how names of machine code begin",

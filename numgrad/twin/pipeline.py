@@ -10,7 +10,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering, NopythonTypeInference
-from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
+from numba.core.untyped_passes import InlineInlinables, LiteralUnroll, ReconstructSSA
 
 from numgrad.caching.contents import Contents
 from numgrad.caching.known import NoDigestError
@@ -20,8 +20,9 @@ from numgrad.twin.activity import Activity
 from numgrad.twin.aliases import divided_memory
 from numgrad.twin.errors import located
 from numgrad.twin.inference import front_end, inferred_in_pass
+from numgrad.twin.inlining import InlineSmallCallees
 from numgrad.twin.loops import Loops
-from numgrad.twin.plain import compile_callees_first
+from numgrad.twin.plain import CompileCallees, compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
 from numgrad.twin.temporaries import Temporaries, are_unlike, outliving
@@ -262,6 +263,8 @@ class TwinCompiler(CompilerBase):
         manager.passes = [ours.get(each[0], each) for each in manager.passes]
         last = ReconstructSSA if self.state.flags.enable_ssa else UnrollOnPrimals
         compile_callees_first(manager)
+        manager.add_pass_after(CompileCallees, InlineInlinables)
+        manager.add_pass_after(InlineSmallCallees, InlineInlinables)
         manager.add_pass_after(CarryDerivatives, last)
         manager.add_pass_after(classes.CheckClasses, NopythonTypeInference)
         manager.add_pass_after(CheckMemory, NopythonTypeInference)
