@@ -37,10 +37,12 @@ class InlineSmallCallees(InlineInlinables):
     def _do_work(self, state, work_list, block, i, expr, inline_worker):
         """Take in the callee of a call, if it is one to be taken in; return whether it was."""
         definition = guard(get_definition, state.func_ir, expr.func)
-        callee: Any = getattr(definition, "value", None)
-        if not isinstance(definition, ir.Global | ir.FreeVar) or not is_ordinary(callee):
+        if not isinstance(definition, ir.Global | ir.FreeVar):
             return False
-        if expr.kws or expr.vararg or not has_options_of(callee, state.flags):
+        callee: Any = definition.value
+        if not is_ordinary(callee) or not has_options_of(callee, state.flags):
+            return False
+        if expr.kws or expr.vararg:
             return False
         code = callee.py_func.__code__
         takes_all = code.co_flags & 0x0C  # *args or **kwargs

@@ -22,6 +22,7 @@ def guarded(typingctx, function, arguments, targets, sources, undone):
 
     def codegen(context, builder, outer, given):
         _, arguments_given, targets_given, sources_given, undone_given = given
+        function.dispatcher.compile(tuple(sig.args))  # its types may have been inferred only
         compiled = function.dispatcher.overloads[tuple(sig.args)]
         values = cgutils.unpack_tuple(builder, arguments_given)[1:]
         passed = folded(context, builder, sig, kinds_given, values)

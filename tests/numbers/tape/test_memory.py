@@ -61,3 +61,28 @@ def test_in_another_process(tmp_path):
     ]
     assert outputs[0][0] == outputs[1][0]
     assert [hits for _, hits in outputs] == ["0", "1"]
+
+
+FIRST_OF_ALL = """
+import numpy as np
+import numgrad
+from numba import njit
+
+@njit
+def f(x):
+    return np.sum(x**3)
+
+@njit
+def slope(x):
+    return np.sum(numgrad.grad(f, mode="reverse")(x))
+
+print(*numgrad.grad(slope, mode="reverse")(np.ones(3)))
+"""
+
+
+def test_reverse_over_reverse_before_anything_else():
+    """What sweeps over the inner tape had been typed, but not compiled by anybody."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_OF_ALL], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["6.0"] * 3
