@@ -3,8 +3,6 @@
 from typing import Any
 from weakref import ref
 
-from numba.core.dispatcher import Dispatcher
-
 ATTRIBUTE = "_made_by_numgrad"
 
 
@@ -53,7 +51,7 @@ class Beside:
 
 
 def _kept_on(function: Any) -> Kept | None:
-    kept = vars(function).get(ATTRIBUTE) if isinstance(function, Dispatcher) else None
+    kept = getattr(function, "__dict__", {}).get(ATTRIBUTE)
     return kept if kept is not None and kept.owner() is function else None
 
 
