@@ -67,6 +67,7 @@ def load() -> None:
             least_squares,
             norms,
             products,
+            qr,
         )
         from numgrad.caching.stamping import begin
         from numgrad.calls import builtins, complex_functions, into  # noqa: F401

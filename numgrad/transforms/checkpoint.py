@@ -49,9 +49,9 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     Parameters
     ----------
     f : callable
-        The function, plain or compiled by ``numba.njit``, of real numbers, arrays and tuples of
-        these, and functions. It returns real numbers, arrays or a tuple of these, and writes to no
-        argument, and draws no random numbers.
+        The function, plain or compiled by ``numba.njit``, of numbers, arrays and tuples of
+        these, and functions. It returns floats, real or complex, arrays or a tuple of these, and
+        writes to no argument, and draws no random numbers.
 
     Returns
     -------

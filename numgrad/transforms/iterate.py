@@ -8,7 +8,7 @@ from numba import njit, types
 from numgrad.drivers.reverse.iterated import Iterated, states_to_keep
 from numgrad.drivers.structure import is_integer, leaves, rebuilt, structure_of
 from numgrad.drivers.transform import Transform
-from numgrad.numbers.carrier import highest, number_of
+from numgrad.numbers.carrier import highest
 from numgrad.transforms.checkpoint import check_draws
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
@@ -72,8 +72,7 @@ class Iterate(Transform):
     def _check(self, kinds):
         name = self.function.py_func.__name__
         members = leaves(structure_of("", kinds[0])) if kinds else []
-        numbers = [number_of(leaf.element) for leaf in members]
-        if not numbers or not all(isinstance(number, types.Float) for number in numbers):
+        if not members or not all(leaf.is_floating for leaf in members):
             raise TypeError(
                 f"iterate of {name}: the state must be a float, an array of floats or a tuple of "
                 f"these, not {kinds[0] if kinds else 'missing'}"
@@ -106,8 +105,8 @@ def iterate(step: Callable[..., Any], n: int, states: int | None = None) -> Call
     ----------
     step : callable
         The function, plain or compiled by ``numba.njit``: ``step(state, *args)`` returns the next
-        state. A state is a float, an array of floats, or a tuple of these; the step may write to
-        the one that it got, and return it. It writes to no other argument.
+        state. A state is a float, real or complex, an array of floats, or a tuple of these; the
+        step may write to the one that it got, and return it. It writes to no other argument.
     n : int
         How many times, 0 or more.
     states : int, optional

@@ -32,6 +32,9 @@ class WithPullback(Transform):
     def draws(self, kinds):
         return False  # the pullback has the arguments and no other state
 
+    def takes_addresses(self, kinds):
+        return True  # what has a pullback often calls foreign code
+
     def implementation(self, kinds, out, hint):
         number = highest(kinds)
         if number is not None and number.has_temporaries:

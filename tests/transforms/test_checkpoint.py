@@ -76,12 +76,103 @@ def test_functions_among_the_arguments():
 
 
 def test_products_go_forward_through_what_cannot_run_again():
-    doubled = numgrad.checkpoint(njit(lambda z: z * 2.0))
-    f = njit(lambda x: (doubled(x[0] + 1j * x[1]) * np.sum(x)).real)
+    doubled = numgrad.checkpoint(njit(lambda some: some[0] * 2.0))
+    f = njit(lambda x: doubled([x[0] * x[1], x[2]]) * np.sum(x))
     x, v = np.linspace(0.1, 1.0, 12), np.ones(12)
-    with pytest.raises(numgrad.DifferentiationError, match="only real numbers"):
+    with pytest.raises(numgrad.DifferentiationError, match="only numbers"):
         numgrad.hvp(f, x, v, mode="reverse")
     assert_allclose(numgrad.hvp(f, x, v), numgrad.hvp(f, x, v, mode="forward"))
+
+
+# Complex numbers: against the same without, and by hand
+
+
+@njit
+def turning(z, pair, x):
+    """Complex and real arguments and results, of a function that is not holomorphic."""
+    for _ in range(3):
+        z = z * pair[0] + np.conj(z) * pair[1] * x[0] + 0.1j * np.abs(z[0])
+    return z, np.sum(z) * pair[0], np.abs(z[1]) * x
+
+
+turning_again = numgrad.checkpoint(turning)
+
+
+def of_turning(function):
+    @njit
+    def f(z, x):
+        w, number, reals = function(z * 2.0, (x[0] + 0.5j, x[1]), x)
+        w, number, reals = function(w * number, (number, x[1]), reals * x)
+        return np.sum(w.real * w.imag) + number.real * number.imag + np.sum(reals)
+
+    return f
+
+
+Z = np.array([0.3 - 0.2j, -0.1 + 0.4j, 0.2 + 0.1j])
+TWO = np.array([0.7, -0.4])
+
+
+def both_parts(f, z, *others):
+    """Return what vjp gives by z: by each part, with the second one's sign changed."""
+    return numgrad.vjp(f, (z, *others), 1.0)[1]
+
+
+def test_complex_numbers_run_again():
+    found, expected = (both_parts(of_turning(f), Z, TWO) for f in (turning_again, turning))
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12)
+    f, step = of_turning(turning), 1e-6
+    for k in range(Z.size):
+        unit = np.zeros(Z.size, complex)
+        for part, got in ((step, found[0][k].real), (1j * step, -found[0][k].imag)):
+            unit[k] = part
+            assert_allclose((f(Z + unit, TWO) - f(Z - unit, TWO)) / (2 * step), got, rtol=1e-7)
+
+
+@njit
+def turn(state, rate):
+    z, t = state
+    return z + 1j * rate * z * np.abs(z) * t, t * 0.99 + 0.01 * z[0].real
+
+
+def turned(steps):
+    @njit
+    def f(z, rate):
+        w, t = steps((z, rate.real), rate)
+        return np.sum(w * w).real * t + w[1].imag
+
+    return f
+
+
+@njit
+def turn_seven_times(state, rate):
+    for _ in range(7):
+        state = turn(state, rate)
+    return state
+
+
+def test_complex_states():
+    rate = 0.3 + 0.1j
+    expected = both_parts(turned(turn_seven_times), Z, rate)
+    for states in (None, 2):
+        found = both_parts(turned(numgrad.iterate(turn, 7, states)), Z, rate)
+        for one, other in zip(found, expected, strict=True):
+            assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("inner", ["forward", "reverse"])
+def test_second_order_through_complex_numbers(inner):
+    """By real inputs, of which complex ones are made."""
+
+    def real(function):
+        return njit(lambda x: function(x[:3] * (1.0 + 2.0j * x[3]), x[:2]))
+
+    x = np.array([0.3, -0.2, 0.1, 0.5])
+    again, plain = (real(of_turning(f)) for f in (turning_again, turning))
+    expected = numgrad.hessian(plain, mode="forward")(x)
+    gradient = numgrad.grad(again, mode="reverse")
+    assert_allclose(numgrad.jacobian(gradient, mode=inner)(x), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_what_cannot_run_again():
@@ -100,7 +191,7 @@ def test_what_cannot_run_again():
 
     refused = (
         (overwritten, "may write"),
-        (listed, "must return real numbers"),
+        (listed, "must return floats"),
         (random, "draws random numbers"),
     )
     for function, message in refused:

@@ -23,7 +23,9 @@ from numgrad.arrays.linalg.matrices import (
     more_steps,
     no_step,
     product_of_three,
+    put,
     subtract,
+    take_away,
     values,
 )
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
@@ -98,22 +100,6 @@ def lower(matrix):
 @outlined
 def step_in_place(l0, order, rest):
     put(rest, step_by_inverse(l0, inverse_of(l0), rest))
-
-
-@internal_njit
-def put(target, matrix):
-    """Store a matrix in a part of another; Numba's own assignment takes seconds to compile."""
-    for i in range(target.shape[0]):
-        for j in range(target.shape[1]):
-            target[i, j] = matrix[i, j]
-
-
-@internal_njit
-def take_away(target, matrix):
-    """Subtract a matrix from a part of another."""
-    for i in range(target.shape[0]):
-        for j in range(target.shape[1]):
-            target[i, j] -= matrix[i, j]
 
 
 @outlined

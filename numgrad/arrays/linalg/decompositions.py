@@ -1,4 +1,4 @@
-"""Decompositions of matrices of duals: QR, eigenvalues of Hermitian matrices, SVD.
+"""Decompositions of matrices of duals: eigenvalues of Hermitian matrices, SVD; QR has a file.
 
 Each is that of the values A0, made to fit A one order after the other: what is left of the
 equations that define the factors, products of the factors and A without their values, gives the
@@ -36,16 +36,14 @@ from numgrad.arrays.linalg.matrices import (
     check_square,
     clear_values,
     conjugate_transpose,
-    difference,
     dot,
     hermitian,
-    inverse_of,
+    less_than_one,
     lifted,
     more_steps,
     no_step,
     product_of_three,
     scaled,
-    set_values,
     side_by_side,
     subtract,
     values,
@@ -54,80 +52,6 @@ from numgrad.arrays.linalg.norms import singular_values
 from numgrad.arrays.linalg.quotients import divide, tolerance_of
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, real_of
-from numgrad.targets.options import internal_njit
-
-
-@internal_njit
-def less_than_one(product):
-    """Return what carries derivatives in 1 less a product."""
-    return scaled(clear_values(product), -1)
-
-
-# QR: with E = A - Q R, F = 1 - Q^H Q and Y = E R^-1, the triangle T of R' = T R is what the upper
-# triangle of Q^H Y holds more than Q' may take: Q^H Q' = Ω with Ω + Ω^H = F, and Ω below the
-# diagonal that of Q^H Y. Then Q' = Y - Q T. Of a wide matrix this is so for the first columns.
-
-
-@define_outlined(np.linalg.qr)
-def _qr(a):
-    if not are_matrices(a):
-        return None
-    number, count = a.dtype, more_steps(a.dtype)
-    improve = steps_to_qr if count else no_step
-
-    def qr(a):
-        q0, r0 = np.linalg.qr(values(a))
-        q0, r0 = np.ascontiguousarray(q0), np.ascontiguousarray(r0)
-        k = q0.shape[1]
-        check_independent(r0, k)
-        first, triangle = lifted(a[:, :k], number), np.ascontiguousarray(r0[:, :k])
-        inverse = inverse_of(triangle)
-        q, r = lifted(q0, number), lifted(triangle, number)
-        rest = clear_values(first.copy())
-        add_to_qr(q, r, rest, clear_values(r.copy()), q0, triangle, inverse)
-        improve(count, q, r, first, q0, triangle, inverse, number)
-        if a.shape[1] > k:
-            others = dot(conjugate_transpose(q), np.ascontiguousarray(a[:, k:]))
-            r = set_values(side_by_side(r, others, number), r0)
-        return np.asfortranarray(q)[:, :k], np.asfortranarray(r)  # Q a slice, as Numba's own is
-
-    return qr
-
-
-@internal_njit
-def check_independent(r0, count):
-    """Raise if a column is a sum of those before it, up to rounding: R^-1 would not exist."""
-    share = 8.0 * count * np.finfo(r0.dtype).eps
-    for j in range(count):
-        size = 0.0
-        for i in range(j + 1):
-            size += np.abs(r0[i, j])
-        if np.abs(r0[j, j]) <= share * size:
-            raise np.linalg.LinAlgError("the QR of dependent columns has no derivative")
-
-
-@outlined
-def add_to_qr(q, r, e, f, q0, r0, inverse):
-    y = dot(e, inverse)
-    t = dot(conjugate_transpose(q0), y)
-    for i in range(t.shape[0]):
-        for j in range(i + 1, t.shape[0]):
-            t[i, j] += np.conj(t[j, i]) - f[i, j]
-        t[i, i] = np.real(t[i, i]) - np.real(f[i, i]) * 0.5
-    for i in range(t.shape[0]):
-        for j in range(i):
-            t[i, j] *= 0.0
-    add(r, dot(t, r0))
-    add(q, subtract(y, dot(q0, t)))
-
-
-@outlined
-def steps_to_qr(count, q, r, a, q0, r0, inverse, number):
-    for _ in range(count):
-        e = difference(a, dot(q, r), number)
-        f = less_than_one(dot(conjugate_transpose(q), q))
-        add_to_qr(q, r, e, f, q0, r0, inverse)
-
 
 # Eigenvalues: with G = V^H A V less its values and F = 1 - V^H V, the next order is V' = V E and
 # w' = G_ii + w_i F_ii, E_ij = (G_ij + F_ij w_j) / (w_j - w_i), E_ii = F_ii / 2.

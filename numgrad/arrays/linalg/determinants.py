@@ -17,6 +17,7 @@ from numgrad.arrays.linalg.matrices import (
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_complex, number_of
 from numgrad.numbers.conversions import converted, primal_of
+from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
 
 # Determinants: log det A = log det A0 + log det (1 + M) with M = A0^-1 N, and the last term is
@@ -34,7 +35,7 @@ def _log_of_rest(a, x0):
     if count == 0:
 
         def log_to_first_order(a, x0):
-            trace = trace_of_product(a, x0, converted(0.0, number))
+            trace = np.dot(line_of(np.ascontiguousarray(a)), line_of(np.ascontiguousarray(x0.T)))
             return trace - primal_of(trace)
 
         return log_to_first_order

@@ -281,9 +281,28 @@ def no_step(count, *arguments):
     """Leave it at the first step."""
 
 
-@outlined
 def hermitian(a, number):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_outlined(hermitian)
+def _hermitian(a, number):
     """Return the matrix of which LAPACK reads the lower triangle and the real diagonal."""
+    if is_complex(number_of(a.dtype)):
+        return lambda a, number: with_conjugates(a, number)
+
+    def symmetric(a, number):
+        result = np.empty(a.shape, number)
+        for i in range(a.shape[0]):
+            for j in range(i + 1):
+                result[i, j] = result[j, i] = a[i, j]
+        return result
+
+    return symmetric
+
+
+@internal_njit
+def with_conjugates(a, number):
     result = np.empty(a.shape, number)
     for i in range(a.shape[0]):
         for j in range(i):
@@ -291,3 +310,25 @@ def hermitian(a, number):
             result[j, i] = np.conj(a[i, j])
         result[i, i] = np.real(a[i, i])
     return result
+
+
+@internal_njit
+def less_than_one(product):
+    """Return what carries derivatives in 1 less a product."""
+    return scaled(clear_values(product), -1)
+
+
+@outlined
+def put(target, matrix):
+    """Store a matrix in a part of another; Numba's own assignment takes seconds to compile."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] = matrix[i, j]
+
+
+@outlined
+def take_away(target, matrix):
+    """Subtract a matrix from a part of another."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] -= matrix[i, j]

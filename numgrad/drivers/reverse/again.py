@@ -22,9 +22,10 @@ from numgrad.drivers.structure import (
     source_of,
     structure_of,
 )
-from numgrad.numbers.carrier import carrier_in, is_active, is_carrier, is_complex, number_of
+from numgrad.numbers.carrier import carrier_in, is_active, is_carrier, number_of
 from numgrad.numbers.dual import parts
 from numgrad.numbers.tape import keeping
+from numgrad.numbers.tape.keeping import width_of
 from numgrad.numbers.tape.records import begin_record, end_record
 from numgrad.numbers.tape.streams import streams_of
 from numgrad.numbers.tape.sweeping import pullback_kinds
@@ -100,24 +101,29 @@ class Again:
                 for leaf in self._leaves_of(f"{expression}[{k}]", item)
             ]
         structure = structure_of(expression, kind)
-        if structure is not None and not is_complex(number_of(structure.element)):
+        if structure is not None:
+            self._check_number(structure.element)
             return [structure]
         if isinstance(kind, types.Dispatcher | types.NoneType | types.Literal):
             return []
         raise TypeError(
-            f"{self.maker} of {self.name}: an argument is of type {kind}, and only real numbers, "
+            f"{self.maker} of {self.name}: an argument is of type {kind}, and only numbers, "
             "arrays and tuples of these can be kept to run it again"
         )
+
+    def _check_number(self, element):
+        """Nothing: numbers of every type can be kept."""
 
     def _check_outputs(self):
         found = leaves(self.outputs)
         floating = [leaf for leaf in found if isinstance(number_of(leaf.element), FLOATING)]
-        are_real = not any(is_complex(number_of(leaf.element)) for leaf in found)
-        if not floating or len(found) != len(floating) or not are_real:
+        if not floating or len(found) != len(floating):
             raise TypeError(
-                f"{self.maker} of {self.name}: it returns {self.returned}, and must return real "
-                "numbers, arrays of them, or a tuple of these"
+                f"{self.maker} of {self.name}: it returns {self.returned}, and must return "
+                "floats, arrays of them, or a tuple of these"
             )
+        for leaf in found:
+            self._check_number(leaf.element)
 
     def _named(self, thing, stem):
         name = f"{stem}_{len(self.names)}"
@@ -150,15 +156,16 @@ class Again:
             if leaf.is_array:
                 element = self._named(self._element(leaf), "element")
                 self.add(f"v{k} = values_in(node, {leaf.expression}, {element})")
-                slots.append(f"{leaf.kind.ndim} + v{k}.size")
+                slots.append(f"{leaf.kind.ndim} + {width_of(leaf.element)} * v{k}.size")
             else:
                 self.add(f"v{k} = value_at(node, {leaf.expression})")
-                slots.append("1")
+                slots.append(str(width_of(leaf.element)))
         self.add(f"value = function({', '.join(self.values)})")
         self._after_call()
         results = ["0"]
         for output in leaves(self.outputs):
-            results.append(f"{output.expression}.size" if output.is_array else "1")
+            size = f" * {output.expression}.size" if output.is_array else ""
+            results.append(f"{width_of(output.element)}{size}")
             slots.append(str(output.kind.ndim if output.is_array else 0))
         self.add(
             f"results = {' + '.join(results)}",
@@ -170,18 +177,19 @@ class Again:
             self.add(f"slot = {keep}(node, streams, slot, {leaf.expression})")
         nodes = {}
         for k, output in enumerate(leaves(self.outputs)):
-            nodes[output] = f"n{k}"
+            nodes[output], width = f"n{k}", width_of(output.element)
             if output.is_array:
                 element = self._named(self.node.with_value(output.element), "element")
                 self.add(
                     f"slot = keep_shape(node, streams, slot, {output.expression}.shape)",
                     f"n{k} = allocate({output.expression}.shape, {element})",
-                    f"set_nodes(node, index, {output.expression}, n{k})",
-                    f"index += {output.expression}.size",
+                    f"set_nodes({element}, index, {output.expression}, n{k}, {width})",
+                    f"index += {output.expression}.size * {width}",
                 )
             else:
                 typed = self._named(self.node.with_value(output.element), "element")
-                self.add(f"n{k} = noded({typed}, {output.expression}, index)", "index += 1")
+                self.add(f"n{k} = noded({typed}, {output.expression}, index)")
+                self.add(f"index += {width}")
         self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0, 0, 0))")
         self.add(f"return {source_of(mapped(nodes.get, self.outputs))}")
         lines, self.lines = self.lines, []
@@ -217,8 +225,11 @@ class Again:
 
     def _give(self, k, leaf, product):
         """Hand the cotangent of an argument back, where there is one."""
-        give = "give_array" if leaf.is_array else "give_number"
-        self.add(f"{give}(node, streams, s{k}, {product})")
+        if leaf.is_array:
+            width = width_of(leaf.element)
+            self.add(f"give_array(node, streams, s{k}, {product}, {width})")
+        else:
+            self.add(f"give_number(node, streams, s{k}, {product})")
 
     def _compiled(self):
         """The pullback, compiled before Numba asks for it in the midst of typing."""
@@ -237,10 +248,10 @@ class Again:
             if output.is_array:
                 self._shaped(f"c{k}", output, element)
                 self.add(f"take_adjoints(node, streams, {index}, c{k}, {element})")
-                index += f" + c{k}.size"
+                index += f" + {width_of(output.element)} * c{k}.size"
             else:
                 self.add(f"c{k} = take_number(node, streams, {index}, {element})")
-                index += " + 1"
+                index += f" + {width_of(output.element)}"
         return cotangents
 
     def _product_of(self, leaf):
@@ -278,9 +289,10 @@ class Again:
         if leaf.is_array:
             self._shaped(name, leaf, typed)
             self.add(f"s{k} = slot", f"fill_kept(node, streams, slot, {name}, {typed})")
-            self.add(f"slot += {name}.size")
+            self.add(f"slot += {width_of(element)} * {name}.size")
         else:
-            self.add(f"s{k} = slot", f"{name} = kept(node, streams, slot, {typed})", "slot += 1")
+            self.add(f"s{k} = slot", f"{name} = kept(node, streams, slot, {typed})")
+            self.add(f"slot += {width_of(element)}")
 
 
 def tuple_type(structure):

@@ -13,6 +13,13 @@ from numgrad.numbers.carrier import is_complex, number_of
 from numgrad.twin.inference import signature_of
 
 
+def refuse_others(name: str) -> NoReturn:
+    raise TypeError(
+        f"{name} has a pullback, which takes real numbers alone, and no others beside floats in a "
+        "tuple"
+    )
+
+
 def refuse_count(name: str, returned: Any, count: int) -> NoReturn:
     raise TypeError(
         f"the pullback of {name} returns {returned}, and must return a tuple with a cotangent for "
@@ -72,6 +79,10 @@ class Stated(Again):
             for k, kind in enumerate(kinds_of_products)
             if isinstance(kind, types.NoneType)
         ]
+
+    def _check_number(self, element):
+        if is_complex(number_of(element)):
+            refuse_others(self.name)
 
     def _after_call(self):
         """The function has worked on copies: what it writes to them would be lost."""

@@ -2,8 +2,8 @@
 
     Y = L X:    X' += L^T Y'
 
-for the adjoints. The record has the indices of the operand, and what L is made of: a square matrix
-of numbers, such as triangular factors, and an order of its rows.
+for the adjoints. The record has the indices of the operand, and what L is made of: a matrix of
+numbers, such as triangular factors, and an order of rows.
 """
 
 from functools import cache, partial
@@ -43,13 +43,14 @@ def linear_of(node, apply, transposed):
         header = indices_in(node, streams, end - HEADER, HEADER)
         rows, columns = np.int64(header[0]), np.int64(header[1])
         start = end - np.int64(header[-1])
-        count, size = rows * columns, rows * rows
+        count, size = rows * columns, np.int64(header[2]) * np.int64(header[3])
+        shape = np.int64(header[2]), np.int64(header[3])
         adjoints = adjoints_in(node, streams, first, count).reshape((rows, columns))
-        matrix = np.empty((rows, rows), primal)
-        stored = numbers_in(node, streams, start + count, size).reshape((rows, rows))
+        matrix = np.empty(shape, primal)
+        stored = numbers_in(node, streams, start + count, size).reshape(shape)
         order = indices_in(node, streams, start + count, rows)
-        for i in range(rows):
-            for j in range(rows):
+        for i in range(shape[0]):
+            for j in range(shape[1]):
                 matrix[i, j] = primal_of(stored[i, j])
         handed = adjoints.copy()
         for i in range(rows):
@@ -62,7 +63,7 @@ def linear_of(node, apply, transposed):
 
     def run(matrix, order, x):
         rows, columns = x.shape
-        count, size = rows * columns, rows * rows
+        count, size = rows * columns, matrix.size
         if count == 0:
             return
         places = begin_record(node, count + size, count)
@@ -74,18 +75,19 @@ def linear_of(node, apply, transposed):
             for j in range(columns):
                 values[i, j] = value_at(node, x[i, j])
                 indices[i, j] = index_of(node, x[i, j], 0)
-        stored = numbers_in(node, streams, first_slot + count, size).reshape((rows, rows))
+        stored = numbers_in(node, streams, first_slot + count, size).reshape(matrix.shape)
         kept = indices_in(node, streams, first_slot + count, rows)
         for i in range(rows):
             kept[i] = order[i]
-            for j in range(rows):
+        for i in range(matrix.shape[0]):
+            for j in range(matrix.shape[1]):
                 stored[i, j] = matrix[i, j]
         if not is_nothing(values):
             apply(matrix, order, values)
         for i in range(rows):
             for j in range(columns):
                 x[i, j] = noded(node, values[i, j], first_result + i * columns + j)
-        end_record(node, streams, pull, places, count, (rows, columns, 0, 0, 0, -count))
+        end_record(node, streams, pull, places, count, (rows, columns, *matrix.shape, 0, -count))
 
     return internal_njit(run)
 
