@@ -6,6 +6,7 @@ are arrays with one axis for the differences and those of the field, of length 1
 that they don't vary along.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,7 +115,7 @@ def uniform_line(
     reach = central_reach(order, accuracy)
     slots, weights = central(order, accuracy)
     size = points_needed(order, at_ends)
-    scale = h**order
+    scale = math.pow(h, order)  # as compiled code computes it
     edges: list[tuple[Slots, tuple[float, ...]]] = []
     before, after = (end.name == ONE_SIDED for end in ends)
     if before:

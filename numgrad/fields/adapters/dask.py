@@ -37,13 +37,11 @@ def loaded() -> Any:
 
 def components_of(given: Any) -> list[Any] | None:
     """Give the components of a field if one of them is an array of Dask's, in the same chunks."""
-    da = loaded() if is_chunked(given) or isinstance(given, tuple | list) else None
-    if da is None:
-        return None
     if is_chunked(given):
         return [given[k] for k in range(given.shape[0])]
-    if not is_chunked(*given):
+    if not isinstance(given, tuple | list) or not is_chunked(*given):
         return None
+    da = loaded()
     if any(np.shape(array) != np.shape(given[0]) for array in given):
         shapes = " and ".join(map(str, {np.shape(array): None for array in given}))
         raise ValueError(f"all components must have the same shape, but {shapes} came")
