@@ -7,6 +7,7 @@ import numpy as np
 
 from numgrad.fields.kernels import cuda_differences as kernels
 from numgrad.fields.layout import Array
+from numgrad.fields.lines import whole
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.terms import Formula, Part
 from numgrad.targets import cuda_arrays, cuda_device
@@ -133,7 +134,7 @@ class Tables:
         return [self.rows, *map(np.concatenate, lists)]
 
     def _row(self, part: Part) -> list[int]:
-        line = part.line
+        line = whole(part.line)
         offsets, edge_offsets = (
             self._append(self.offsets, table.ravel()) for table in (line.slots, line.edge_slots)
         )

@@ -15,6 +15,7 @@ import numpy as np
 from numgrad.fields.adapters.chunks import is_chunked
 from numgrad.fields.boundaries import ONE_SIDED, Boundaries, Boundary, Ghosts
 from numgrad.fields.layout import Array
+from numgrad.fields.lines import reach_between
 from numgrad.fields.missing import reach_of
 from numgrad.fields.operation import (
     Sides,
@@ -212,7 +213,7 @@ class Halos:
 def reach_of_block(part: Part, start: int, stop: int, points: int, avoid: bool) -> tuple[int, int]:
     """Give how many planes on both sides a block needs."""
     if not avoid:
-        return part.line.part(start, stop).reach
+        return reach_between(part.line, start, stop)
     reach = reach_of(part)
     before, after = (end.name == ONE_SIDED for end in part.axis.ends)
     return (
