@@ -16,7 +16,7 @@ import numpy as np
 from numgrad.fields.boundaries import CONSTANT, ONE_SIDED, Boundary, Ghosts
 from numgrad.fields.grid import Axis
 from numgrad.fields.layout import Array
-from numgrad.fields.lines import Line, from_center, others, scaled, spread, varying_line
+from numgrad.fields.lines import Line, from_center, others, scaled, spread, varying_line, whole
 from numgrad.fields.weights import ZERO, exact_weights, one_sided
 
 
@@ -70,6 +70,7 @@ def of_product(line: Line, inner: Array, outer: Array) -> Line:
     axis = line.axis
     if inner.shape[axis] == 1:
         return scaled(line, inner * outer)
+    line = whole(line)
     around = with_ghosts(inner, line.ghosts, axis)
     places = np.arange(line.points)
     slots, weights = _product_slots(
@@ -142,7 +143,7 @@ def of_flux(axis: Axis, accuracy: int, inner: Array, outer: Array) -> Line:
     if isinstance(axis.spacing, float):
         line = _balance(axis, axis.spacing, accuracy, inner)
     else:
-        second = axis.line(2, accuracy)
+        second = whole(axis.line(2, accuracy))
         first = varying_line(
             axis.axis,
             axis.ndim,
@@ -153,6 +154,7 @@ def of_flux(axis: Axis, accuracy: int, inner: Array, outer: Array) -> Line:
             axis.period,
             accuracy + 1,
         )
+        first = whole(first)
         around = with_ghosts(inner, second.ghosts, axis.axis)
         places = np.arange(axis.points)
         before, slots = second.ghosts.before, second.slots[None]

@@ -1,7 +1,7 @@
 """The points of each axis of a field: how far apart they are, and what lies beyond the ends."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,13 @@ class Axis:
     spacing: float | Array  # or the coordinates, whose last axis runs along this one
     ends: Boundaries
     period: float | None
+    even: Array | None = None  # coordinates whose distances are all the spacing
+
+    def suited(self, accuracy: int) -> "Axis":
+        """Give the axis by its coordinates where their equal distances don't reach an accuracy."""
+        if accuracy % 2 == 0 or self.even is None:
+            return self
+        return replace(self, spacing=self.even, even=None)
 
     def line(self, order: int, accuracy: int, at_ends: int | None = None) -> Line:
         """Give the stencils for a derivative of some order and accuracy, and that at the ends."""
@@ -131,7 +138,8 @@ def axis_of(
     if ends[0].name == WRAP:
         period = _checked_period(spacing, period)
     if spacing.ndim == 1 and is_equally_spaced(spacing, ends, period):
-        return Axis(axis, ndim, points, float(spacing[1] - spacing[0]), ends, None)
+        step = float(spacing[1] - spacing[0])
+        return Axis(axis, ndim, points, step, ends, period, spacing)
     return Axis(axis, ndim, points, spacing, ends, period)
 
 

@@ -6,6 +6,7 @@ are arrays with one axis for the differences and those of the field, of length 1
 that they don't vary along.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,32 @@ from numgrad.fields.weights import (
     weights_of_lines,
 )
 
+# An axis of more points gets its weights where they are used, some points at a time.
+LONG = 1 << 18
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LongWeights:
+    """The weights on a long axis, which aren't computed yet."""
+
+    coordinates: Array  # with those of the ghosts
+    before: int  # how many of these there are before
+    size: int
+    left: int
+    order: int
+    axis: int
+    ndim: int
+    factor: float = 1.0
+
+    def table(self, start: int, stop: int) -> Array:
+        """Give the weights of some points."""
+        low = max(0, start + self.before - self.left)
+        part = self.coordinates[low : stop + self.before + self.size]
+        at = np.arange(start, stop) + self.before - low
+        starts = np.clip(at - self.left, 0, len(part) - self.size)
+        table = weights_of_lines(part, starts, at, self.size, self.order)
+        return self.factor * spread(table, self.axis, self.ndim)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Line:
@@ -31,7 +58,7 @@ class Line:
     axis: int
     points: int
     slots: Array  # of each difference, the two offsets from the point derived at
-    weights: Array  # of each difference: along the axis one number, or one a point
+    weights: Any  # an array: of each difference, along the axis one number or one a point
     first: int  # how many points have stencils of their own before the others
     last: int  # and after them
     edge_slots: Array  # of each edge point and each of its differences
@@ -47,17 +74,7 @@ class Line:
     @property
     def reach(self) -> tuple[int, int]:
         """How far the stencils lead out of the axis on each side."""
-        low = high = 0
-        offsets = real_offsets(self.slots)
-        if self.first + self.last < self.points and offsets.size:
-            low = min(low, self.first + int(offsets.min()))
-            high = max(high, self.points - self.last + int(offsets.max()))
-        if len(self.edges):
-            places = self.edges[:, None, None] + np.where(
-                self.edge_slots == ZERO, 0, self.edge_slots
-            )
-            low, high = min(low, int(places.min())), max(high, int(places.max()) + 1)
-        return -low, max(0, high - self.points)
+        return reach_between(self, 0, self.points)
 
     def part(self, start: int, stop: int) -> "Line":
         """Give the stencils of some of the points, which reach to where they did before."""
@@ -66,12 +83,17 @@ class Line:
         last = min(max(stop - (self.points - self.last), 0), points - first)
         after = self.first + (stop - last) - (self.points - self.last)
         chosen = np.r_[start : start + first, after : after + last]
-        varies = self.weights.shape[1 + self.axis] > 1
         along = (slice(None),) * (1 + self.axis)
+        if isinstance(self.weights, LongWeights):
+            weights = self.weights.table(start, stop)
+        elif self.weights.shape[1 + self.axis] > 1:
+            weights = self.weights[(*along, slice(start, stop))]
+        else:
+            weights = self.weights
         return replace(
             self,
             points=points,
-            weights=self.weights[(*along, slice(start, stop))] if varies else self.weights,
+            weights=weights,
             first=first,
             last=last,
             edge_slots=self.edge_slots[chosen],
@@ -80,6 +102,8 @@ class Line:
 
     def across(self, axis: int, start: int, stop: int) -> "Line":
         """Give the stencils for a part of the field along another axis."""
+        if isinstance(self.weights, LongWeights):
+            return self
         along = (slice(None),) * (1 + axis)
         cut = (*along, slice(start, stop))
         return replace(
@@ -89,6 +113,23 @@ class Line:
             if self.edge_weights.shape[1 + axis] > 1
             else self.edge_weights,
         )
+
+
+def reach_between(line: Line, start: int, stop: int) -> tuple[int, int]:
+    """Give how far the stencils of some points lead out of them on each side."""
+    low, high = start, stop
+    offsets = real_offsets(line.slots)
+    inside = max(start, line.first), min(stop, line.points - line.last)
+    if inside[0] < inside[1] and offsets.size:
+        low = min(low, inside[0] + int(offsets.min()))
+        high = max(high, inside[1] + int(offsets.max()))
+    edges = line.edges
+    chosen = (edges >= start) & (edges < stop)
+    if chosen.any():
+        slots = line.edge_slots[chosen]
+        places = edges[chosen, None, None] + np.where(slots == ZERO, 0, slots)
+        low, high = min(low, int(places.min())), max(high, int(places.max()) + 1)
+    return start - low, high - stop
 
 
 def real_offsets(slots: Array) -> Array:
@@ -114,7 +155,7 @@ def uniform_line(
     reach = central_reach(order, accuracy)
     slots, weights = central(order, accuracy)
     size = points_needed(order, at_ends)
-    scale = h**order
+    scale = math.pow(h, order)  # as compiled code computes it
     edges: list[tuple[Slots, tuple[float, ...]]] = []
     before, after = (end.name == ONE_SIDED for end in ends)
     if before:
@@ -153,13 +194,17 @@ def varying_line(
     ghosts = Ghosts(ends, 0 if before else left, 0 if after else right)
     lines = extended(x, ghosts, period)
     total = lines.shape[-1]
-    at = np.arange(points) + ghosts.before
-    starts = np.clip(at - left, 0, total - size)
-    own = np.flatnonzero(starts != at - left)
-    first = int((own < left).sum()) if before else 0
-    table = weights_of_lines(lines, starts, at, size, order)
+    own = np.r_[0 : left * before, points - right * after : points]
+    first = left * before
+    table: Any
+    if lines.ndim == 1 and points > LONG:
+        table = LongWeights(lines, ghosts.before, size, left, order, axis, ndim)
+    else:
+        at = np.arange(points) + ghosts.before
+        starts = np.clip(at - left, 0, total - size)
+        table = spread(weights_of_lines(lines, starts, at, size, order), axis, ndim)
     edge_size = points_needed(order, at_ends)
-    edge_at = at[own]
+    edge_at = own + ghosts.before
     edge_starts = np.where(own < left, 0, total - edge_size) if before else total - edge_size
     edge_starts = np.broadcast_to(edge_starts, own.shape)
     edge_table = weights_of_lines(lines, edge_starts, edge_at, edge_size, order)
@@ -167,7 +212,7 @@ def varying_line(
         axis,
         points,
         from_center(others(-left, size)),
-        spread(table, axis, ndim),
+        table,
         first,
         len(own) - first,
         from_center(
@@ -209,9 +254,21 @@ def is_equally_spaced(x: Array, ends: Boundaries, period: float | None) -> bool:
     return ends[0].name != WRAP or x[0] + (period or 0.0) - x[-1] == steps[0]
 
 
+def whole(line: Line) -> Line:
+    """Give stencils with all weights."""
+    return line.part(0, line.points) if isinstance(line.weights, LongWeights) else line
+
+
 def scaled(line: Line, factors: Any) -> Line:
     """Give stencils whose derivatives are multiplied with factors, which spread over the field."""
     factors = np.reshape(factors, np.shape(factors) or (1,) * (line.weights.ndim - 1))
+    if isinstance(line.weights, LongWeights):
+        if factors.size > 1:
+            line = whole(line)
+        else:
+            factor = line.weights.factor * float(factors.item())
+            weights = replace(line.weights, factor=factor)
+            return replace(line, weights=weights, edge_weights=line.edge_weights * factors)
     at_edges = factors
     if factors.shape[line.axis] > 1:
         at_edges = np.take(factors, line.edges, line.axis)

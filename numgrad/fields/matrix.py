@@ -7,6 +7,7 @@ import numpy as np
 
 from numgrad.fields.boundaries import CONSTANT
 from numgrad.fields.layout import Array
+from numgrad.fields.lines import whole
 from numgrad.fields.terms import Formula, Part
 from numgrad.fields.weights import ZERO
 
@@ -32,7 +33,7 @@ def entries_of(formula: Formula, shape: tuple[int, ...]) -> tuple[Array, Array, 
 
 
 def _of_part(part: Part, shape: tuple[int, ...]) -> Any:
-    line = part.line
+    line = whole(part.line)
     inside = np.arange(line.first, line.points - line.last)
     yield from _of_points(part, shape, inside, line.slots[None], line.weights, whole=True)
     if len(line.edges):

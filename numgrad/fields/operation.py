@@ -12,6 +12,8 @@ from numgrad.fields.missing import derive_where_missing, reach_of
 from numgrad.fields.outputs import checked_outputs
 from numgrad.fields.run_differences import Term, evaluate
 from numgrad.fields.terms import Formula, Part
+from numgrad.targets.choose import TARGETS
+from numgrad.targets.cuda_arrays import is_on_device
 
 NAN = Literal["propagate", "one-sided"]
 NANS = ("propagate", "one-sided")
@@ -79,8 +81,8 @@ def filled(samples: Any, dtype: np.dtype[Any]) -> Array:
 
 def checked_target(target: str) -> None:
     """Raise if a target is none."""
-    if target not in ("auto", "cpu"):
-        raise ValueError(f"target must be one of auto, cpu, not {target!r}")
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
 
 
 def checked_nan(nan: str) -> bool:
@@ -90,11 +92,28 @@ def checked_nan(nan: str) -> bool:
     return nan == "one-sided"
 
 
-def run(fields: Fields, formula: Formula, avoid: bool, out: Any) -> Any:
-    """Give the outputs of an operator, new or in the caller's arrays.
+def answer(
+    given: Sequence[Any],
+    build: Callable[..., Formula],
+    arguments: Sequence[Any],
+    avoid: bool,
+    out: Any,
+    target: str,
+) -> Any:
+    """Give the outputs of an operator, ``build(shape, *arguments)``, where its samples lie.
 
     If ``avoid``, missing samples are avoided.
     """
+    if target != "cpu" and any(map(is_on_device, given)):
+        from numgrad.fields.run_differences_cuda import derive_on_device
+
+        return derive_on_device(given, build, arguments, avoid, out)
+    fields = fields_of(given)
+    return run(fields, build(fields.shape, *arguments), avoid, out, target)
+
+
+def run(fields: Fields, formula: Formula, avoid: bool, out: Any, target: str) -> Any:
+    """Give the outputs of an operator on arrays of the host, new or in the caller's arrays."""
     like, count = fields.components[0], len(formula.outputs)
     if out is None:
         results = tuple(np.empty_like(like, fields.dtype) for _ in range(count))
@@ -102,14 +121,21 @@ def run(fields: Fields, formula: Formula, avoid: bool, out: Any) -> Any:
         if fields.masks is not None:
             raise TypeError("out can't hold the derivatives of a masked array: it has no mask")
         results = checked_outputs(out, fields.shape, fields.dtype, count, fields.given)
-    derive_into(fields, formula, avoid, results, own_planes)
+    if target == "cuda" and fields.masks is not None:
+        raise TypeError("a masked array can't be derived on a GPU; pass target='cpu'")
+    derive_into(fields, formula, avoid, results, own_planes, target)
     if fields.masks is not None:
         results = masked(fields, formula, avoid, results, own_planes)
     return results[0] if formula.single else results
 
 
 def derive_into(
-    fields: Fields, formula: Formula, avoid: bool, results: Sequence[Array], planes: Planes
+    fields: Fields,
+    formula: Formula,
+    avoid: bool,
+    results: Sequence[Array],
+    planes: Planes,
+    target: str = "cpu",
 ) -> None:
     """Derive checked samples into arrays of the dtype of the results."""
     components = fields.components
@@ -121,10 +147,15 @@ def derive_into(
         else np.empty_like(result, fields.precision)
         for result in results
     ]
-    derive(components, formula, avoid, targets, planes)
-    for result, target in zip(results, targets, strict=True):
-        if result is not target:
-            result[...] = target
+    if target == "cuda":
+        from numgrad.fields.run_differences_cuda import derive_from_host
+
+        derive_from_host(components, formula, avoid, targets)
+    else:
+        derive(components, formula, avoid, targets, planes)
+    for result, computed in zip(results, targets, strict=True):
+        if result is not computed:
+            result[...] = computed
 
 
 def needs_floats(formula: Formula) -> bool:

@@ -63,7 +63,7 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
     if samples is None:
         return None
     dtype = samples.dtype
-    if dtype not in SAMPLES and dtype.newbyteorder("=") not in SAMPLES:
+    if native(dtype) not in SAMPLES:
         return None
     if not isinstance(edge_order, int) and not isinstance(edge_order, float | np.number):
         return None
@@ -86,6 +86,11 @@ def make_plan(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any) -> P
 def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Give the dtype of the derivatives of samples of a dtype."""
     return DOUBLE if dtype.kind in "iu" else dtype
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Give a dtype of numbers in the processor's byte order; those of no numbers have none."""
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
 def real_precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -147,7 +152,7 @@ def spacing_of(argument: Any, samples: Array, length: int, scheme: Scheme) -> Sp
     if array.ndim == 0:
         return scalar_spacing(array[()], samples, own, scheme)
     dtype = array.dtype
-    if array.shape != (length,) or dtype.newbyteorder("=") not in COORDINATES:
+    if array.shape != (length,) or native(dtype) not in COORDINATES:
         return None
     weights_dtype = SINGLE if dtype.char == "f" else DOUBLE
     if dtype != weights_dtype or not array.flags.carray:

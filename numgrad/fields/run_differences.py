@@ -10,7 +10,7 @@ import numpy as np
 from numgrad.fields.kernels import differences as kernels
 from numgrad.fields.kernels import pieces
 from numgrad.fields.layout import Array, flat_order
-from numgrad.fields.lines import Line, real_offsets
+from numgrad.fields.lines import Line, LongWeights, real_offsets
 from numgrad.targets.choose import thread_count
 
 # Numbers of a row that are derived at a time: they, and their samples, stay in the cache.
@@ -18,6 +18,9 @@ TILE = 1 << 12
 
 # Fewer numbers than these aren't a row of their own, but belong to the points of the axis before.
 SHORT_ROW = 256
+
+# Points of a long axis whose weights are there at a time.
+POINTS_AT_ONCE = 1 << 16
 
 # Results that it pays to compile loops of their own for.
 WRITTEN_SIZE = 1 << 16
@@ -53,6 +56,10 @@ def evaluate(outputs: Sequence[Array], terms: Sequence[Sequence[Term]]) -> None:
     """Derive into arrays that are native and aligned: in each the sum of its terms."""
     if outputs[0].size == 0:
         return
+    for term in (term for group in terms for term in group):
+        if isinstance(term.line.weights, LongWeights):
+            _by_parts(outputs, terms, term.line.axis)
+            return
     if outputs[0].dtype.kind == "c":
         outputs, terms = _as_reals(outputs, terms)
     axes = {term.line.axis for group in terms for term in group}
@@ -65,6 +72,42 @@ def evaluate(outputs: Sequence[Array], terms: Sequence[Sequence[Term]]) -> None:
     for output, target in zip(outputs, targets, strict=True):
         if output is not target:
             output[...] = target
+
+
+def _by_parts(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], axis: int) -> None:
+    """Derive some points of a long axis after others, each with their weights."""
+    points = outputs[0].shape[axis]
+    for start in range(0, points, POINTS_AT_ONCE):
+        stop = min(start + POINTS_AT_ONCE, points)
+        parts = [[_part(term, axis, start, stop) for term in group] for group in terms]
+        evaluate([_cut(output, axis, start, stop) for output in outputs], parts)
+
+
+def _part(term: Term, axis: int, start: int, stop: int) -> Term:
+    samples = _cut(term.samples, axis, start, stop)
+    if term.line.axis != axis:
+        before, after = (
+            None if planes is None else _cut(planes, axis, start, stop)
+            for planes in (term.before, term.after)
+        )
+        return Term(samples, term.line.across(axis, start, stop), before, after)
+    line, points = term.line.part(start, stop), term.line.points
+    low, high = line.reach
+    inner = _cut(term.samples, axis, max(0, start - low), start)
+    outer = _cut(term.samples, axis, stop, min(points, stop + high))
+    before = _joined(term.before if start < low else None, inner, axis)
+    after = _joined(outer, term.after if stop + high > points else None, axis)
+    return Term(samples, line, before, after)
+
+
+def _joined(first: Array | None, second: Array | None, axis: int) -> Array | None:
+    """Join planes; those of the ghosts may be more than are needed."""
+    pieces = [one for one in (first, second) if one is not None]
+    return np.concatenate(pieces, axis) if len(pieces) > 1 else pieces[0]
+
+
+def _cut(array: Array, axis: int, start: int, stop: int) -> Array:
+    return array[(slice(None),) * axis + (slice(start, stop),)]
 
 
 def _as_reals(

@@ -77,8 +77,9 @@ class Options:
 
     def grid(self, shape: tuple[int, ...]) -> list[Axis]:
         """Give the axes of a field that are derived along."""
-        axes = axes_of(self.axis, len(shape))
-        return grid_of(shape, axes, self.varargs, self.boundary, self.period)
+        axes, accuracy = axes_of(self.axis, len(shape)), checked_accuracy(self.accuracy)
+        grid = grid_of(shape, axes, self.varargs, self.boundary, self.period)
+        return [axis.suited(accuracy) for axis in grid]
 
 
 def cut(array: Array, ranges: Sequence[tuple[int, int]], whole: int = -1) -> Array:
@@ -105,6 +106,7 @@ def of_differentiate(
     grid = grid_of(shape, axes, [x] * len(axes), boundary, period)
     if len(grid) != 1:
         raise TypeError(f"axis must be one integer, not {axis!r}")
+    grid = [grid[0].suited(accuracy)]
     line = grid[0].line(order, accuracy)
     return Formula(grid, [[Part(0, line, grid[0], order, accuracy, one(len(shape)))]], True)
 

@@ -9,13 +9,17 @@ from functools import cache
 
 import numpy as np
 
-from numgrad.fields.kernels.fornberg import recursion, weigh_lines
+from numgrad.fields.kernels.fornberg import recursion, weigh_in_parallel, weigh_lines
 from numgrad.fields.layout import Array
+from numgrad.targets.choose import thread_count
 
 MOST_ORDER, MOST_ACCURACY = 6, 8
 
 # Where the second sample of a difference is no sample but 0.
 ZERO = np.iinfo(np.int32).max
+
+# How many results take as long to compute as the weights of one point.
+WORK_OF_WEIGHTS = 64
 
 Slots = tuple[tuple[int, int], ...]  # of each difference, the offsets of its two samples
 
@@ -74,5 +78,10 @@ def weights_of_lines(x: Array, starts: Array, at: Array, size: int, order: int) 
     """
     lines = np.ascontiguousarray(x, np.float64).reshape(-1, x.shape[-1])
     table = np.empty((size - 1, len(lines), len(starts)))
-    weigh_lines(lines, starts.astype(np.int64), at.astype(np.int64), size, order, table)
+    arguments = lines, starts.astype(np.int64), at.astype(np.int64), size, order, table
+    threads = thread_count(WORK_OF_WEIGHTS * len(lines) * len(starts))
+    if threads > 1:
+        weigh_in_parallel(*arguments, threads)
+    else:
+        weigh_lines(*arguments)
     return table.reshape(size - 1, *x.shape[:-1], len(starts))

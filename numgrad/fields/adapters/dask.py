@@ -15,6 +15,7 @@ import numpy as np
 from numgrad.fields.adapters.chunks import is_chunked
 from numgrad.fields.boundaries import ONE_SIDED, Boundaries, Boundary, Ghosts
 from numgrad.fields.layout import Array
+from numgrad.fields.lines import reach_between
 from numgrad.fields.missing import reach_of
 from numgrad.fields.operation import (
     Sides,
@@ -37,13 +38,11 @@ def loaded() -> Any:
 
 def components_of(given: Any) -> list[Any] | None:
     """Give the components of a field if one of them is an array of Dask's, in the same chunks."""
-    da = loaded() if is_chunked(given) or isinstance(given, tuple | list) else None
-    if da is None:
-        return None
     if is_chunked(given):
         return [given[k] for k in range(given.shape[0])]
-    if not is_chunked(*given):
+    if not isinstance(given, tuple | list) or not is_chunked(*given):
         return None
+    da = loaded()
     if any(np.shape(array) != np.shape(given[0]) for array in given):
         shapes = " and ".join(map(str, {np.shape(array): None for array in given}))
         raise ValueError(f"all components must have the same shape, but {shapes} came")
@@ -214,7 +213,7 @@ class Halos:
 def reach_of_block(part: Part, start: int, stop: int, points: int, avoid: bool) -> tuple[int, int]:
     """Give how many planes on both sides a block needs."""
     if not avoid:
-        return part.line.part(start, stop).reach
+        return reach_between(part.line, start, stop)
     reach = reach_of(part)
     before, after = (end.name == ONE_SIDED for end in part.axis.ends)
     return (

@@ -1,4 +1,4 @@
-"""``numgrad.gradient`` and ``numpy.gradient`` inside compiled code.
+"""``numgrad.gradient``, ``numpy.gradient`` and the operators inside compiled code.
 
 Numba calls ``register`` through the entry point ``numba_extensions`` before it first compiles, so
 this file imports as little as it can: the rest is loaded when a gradient is compiled.
@@ -11,7 +11,7 @@ _registered = False
 
 
 def register() -> None:
-    """Teach Numba both functions."""
+    """Teach Numba all of them."""
     global _registered
     if _registered:
         return
@@ -22,6 +22,7 @@ def register() -> None:
 
     _teach(gradient, with_out=True)
     _teach(np.gradient, with_out=False)
+    _teach_operators()
 
 
 def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
@@ -70,5 +71,127 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
         ):
             made_by_numgrad()
             return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), out)
+
+        return compiled
+
+
+def _teach_operators() -> None:
+    """Teach Numba the operators."""
+    from numba.extending import overload
+
+    from numgrad.fields.operators.curl import curl
+    from numgrad.fields.operators.differentiate import differentiate
+    from numgrad.fields.operators.divergence import divergence
+    from numgrad.fields.operators.laplacian import laplacian
+
+    @overload(differentiate, prefer_literal=True)
+    def typed(
+        f,
+        x=None,
+        axis=None,
+        order=1,
+        accuracy=2,
+        boundary="one-sided",
+        period=None,
+        nan="propagate",
+        datetime_unit=None,
+        out=None,
+        target="auto",
+    ):
+        from numgrad.fields.compiled import operators
+
+        operators.refuse_others(nan, None, datetime_unit, target)
+        made_by_numgrad = operators.made_by_numgrad
+        outputs, call = operators.differentiation(f, (x,), axis, order, accuracy, boundary, period)
+        derive = operators.results_of(outputs, call, out)
+
+        def compiled(
+            f,
+            x=None,
+            axis=None,
+            order=1,
+            accuracy=2,
+            boundary="one-sided",
+            period=None,
+            nan="propagate",
+            datetime_unit=None,
+            out=None,
+            target="auto",
+        ):
+            made_by_numgrad()
+            return derive((f,), (x,), period, out)
+
+        return compiled
+
+    _teach_operator(laplacian, "laplacian", several=False)
+    _teach_operator(divergence, "divergence", several=True)
+    _teach_operator(curl, "curl", several=True)
+
+
+def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -> None:
+    """Teach Numba an operator of several axes."""
+    from numba.extending import overload
+
+    @overload(function, prefer_literal=True)
+    def typed(
+        components,
+        v0=None,
+        v1=None,
+        v2=None,
+        v3=None,
+        v4=None,
+        v5=None,
+        v6=None,
+        v7=None,
+        axis=None,
+        accuracy=2,
+        boundary="one-sided",
+        period=None,
+        nan="propagate",
+        scale_factors=None,
+        datetime_unit=None,
+        out=None,
+        target="auto",
+    ):
+        from numgrad.fields.compiled import operators
+        from numgrad.targets.options import formula
+
+        operators.refuse_others(nan, scale_factors, datetime_unit, target)
+        made_by_numgrad = operators.made_by_numgrad
+        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+        if several:
+            given, as_tuple = operators.components_of(components)
+            check = operators.check_shapes(len(given))
+        else:
+            given, as_tuple = components, formula(lambda components: (components,))
+            check = operators.check_shapes(1)
+        make = getattr(operators, name)
+        outputs, call = make(given, spacings, axis, accuracy, boundary, period)
+        derive = operators.results_of(outputs, call, out)
+
+        def compiled(
+            components,
+            v0=None,
+            v1=None,
+            v2=None,
+            v3=None,
+            v4=None,
+            v5=None,
+            v6=None,
+            v7=None,
+            axis=None,
+            accuracy=2,
+            boundary="one-sided",
+            period=None,
+            nan="propagate",
+            scale_factors=None,
+            datetime_unit=None,
+            out=None,
+            target="auto",
+        ):
+            made_by_numgrad()
+            fields = as_tuple(components)
+            check(fields)
+            return derive(fields, (v0, v1, v2, v3, v4, v5, v6, v7), period, out)
 
         return compiled

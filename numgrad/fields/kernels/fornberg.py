@@ -7,8 +7,9 @@ Source: B. Fornberg, "Calculation of weights in finite difference formulas", SIA
 import math
 
 import numpy as np
+from numba import prange
 
-from numgrad.targets.cache import kernel
+from numgrad.targets.cache import kernel, parallel_kernel
 from numgrad.targets.options import internal_njit
 
 
@@ -64,6 +65,21 @@ def weigh_window(x, start, size, at, order, points, weights):
             weights[j, order] *= unit
 
 
+@internal_njit
+def weigh_some(lines, starts, at, size, order, table, first, last):
+    """Weigh the points of some windows on each line."""
+    points, weights = np.empty(size), np.empty((size, order + 1))
+    for line in range(len(lines)):
+        x = lines[line]
+        for p in range(first, last):
+            weigh_window(x, starts[p], size, at[p], order, points, weights)
+            s = 0
+            for j in range(size):
+                if starts[p] + j != at[p]:
+                    table[s, line, p] = weights[j, order]
+                    s += 1
+
+
 @kernel
 def weigh_lines(lines, starts, at, size, order, table):
     """Weigh the points of windows on each line, all but the one derived at.
@@ -71,13 +87,13 @@ def weigh_lines(lines, starts, at, size, order, table):
     ``table[s, line, p]`` is the weight of the s-th other point of window p, which begins at
     ``starts[p]`` and is for the derivative at ``at[p]``.
     """
-    points, weights = np.empty(size), np.empty((size, order + 1))
-    for line in range(len(lines)):
-        x = lines[line]
-        for p in range(len(starts)):
-            weigh_window(x, starts[p], size, at[p], order, points, weights)
-            s = 0
-            for j in range(size):
-                if starts[p] + j != at[p]:
-                    table[s, line, p] = weights[j, order]
-                    s += 1
+    weigh_some(lines, starts, at, size, order, table, 0, len(starts))
+
+
+@parallel_kernel
+def weigh_in_parallel(lines, starts, at, size, order, table, threads):
+    """Do the same, each thread for its own consecutive windows."""
+    count = len(starts)
+    for thread in prange(threads):
+        first, last = count * thread // threads, count * (thread + 1) // threads
+        weigh_some(lines, starts, at, size, order, table, first, last)

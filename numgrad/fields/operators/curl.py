@@ -7,11 +7,10 @@ from numgrad.fields.adapters.labels import any_labelled, any_quantity
 from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
+    answer,
     checked_nan,
     checked_target,
     components_of,
-    fields_of,
-    run,
 )
 from numgrad.fields.terms import Options, of_curl
 
@@ -150,6 +149,5 @@ def curl(
     if blocks is not None:
         arguments = len(blocks), options
         return chunked.derive_chunked(blocks, of_curl, arguments, avoid, out, target)
-    fields = fields_of(components_of(components))
-    formula = of_curl(fields.shape, len(fields.components), options)
-    return run(fields, formula, avoid, out)
+    given = components_of(components)
+    return answer(given, of_curl, (len(given), options), avoid, out, target)

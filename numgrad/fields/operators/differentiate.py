@@ -7,10 +7,9 @@ from numgrad.fields.adapters.labels import any_labelled, any_quantity
 from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
+    answer,
     checked_nan,
     checked_target,
-    fields_of,
-    run,
 )
 from numgrad.fields.terms import of_differentiate
 
@@ -173,10 +172,5 @@ def differentiate(
         return derive_chunked(
             [f], of_differentiate, (x, axis, order, accuracy, boundary, period), avoid, out, target
         )
-    fields = fields_of([f])
-    return run(
-        fields,
-        of_differentiate(fields.shape, x, axis, order, accuracy, boundary, period),
-        avoid,
-        out,
-    )
+    arguments = x, axis, order, accuracy, boundary, period
+    return answer([f], of_differentiate, arguments, avoid, out, target)

@@ -228,15 +228,13 @@ def _curvilinear(
     out: Any,
     target: str,
 ) -> Any:
-    from numgrad.fields.operation import checked_target, fields_of, run
+    from numgrad.fields.operation import answer
     from numgrad.fields.terms import Options, of_gradient
 
     if edge_order not in (1, 2):
         raise ValueError(f"edge_order must be 1 or 2, not {edge_order!r}")
-    checked_target(target)
-    fields = fields_of([f])
     options = Options(varargs, axis, 2, "one-sided", None, scale_factors)
-    return run(fields, of_gradient(fields.shape, options, int(edge_order)), False, out)
+    return answer([f], of_gradient, (options, int(edge_order)), False, out, target)
 
 
 @cache

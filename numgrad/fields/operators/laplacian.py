@@ -7,10 +7,9 @@ from numgrad.fields.adapters.labels import any_labelled, any_quantity
 from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.operation import (
     NAN,
+    answer,
     checked_nan,
     checked_target,
-    fields_of,
-    run,
 )
 from numgrad.fields.terms import Options, of_laplacian
 
@@ -161,5 +160,4 @@ def laplacian(
         from numgrad.fields.adapters.dask import derive_chunked
 
         return derive_chunked([f], of_laplacian, [options], avoid, out, target)
-    fields = fields_of([f])
-    return run(fields, of_laplacian(fields.shape, options), avoid, out)
+    return answer([f], of_laplacian, [options], avoid, out, target)

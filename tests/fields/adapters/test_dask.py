@@ -168,7 +168,7 @@ def test_halos_are_as_wide_as_stencils():
     [
         (TypeError, "out can't hold the derivatives of a Dask array",
          lambda f: numgrad.laplacian(f, out=np.zeros((8, 8)))),
-        (ValueError, "target 'cuda' is for arrays in memory|target must be one of",
+        (ValueError, "target 'cuda' is for arrays in memory",
          lambda f: numgrad.laplacian(f, target="cuda")),
         (ValueError, "must have known sizes", lambda f: numgrad.laplacian(f[f[:, 0] > 0])),
         (ValueError, "axis 0 has 3 points", lambda f: numgrad.laplacian(f[:3])),

@@ -223,7 +223,7 @@ def test_inputs_and_failures_change_nothing():
         (TypeError, "a spacing must be a number", np.zeros(9), {"x": "a"}),
         (TypeError, "samples must be integers", np.zeros(9, bool), {}),
         (ValueError, "axis 1 is out of bounds", np.zeros(9), {"axis": 1}),
-        (ValueError, "target must be one of auto", np.zeros(9), {"target": "gpu"}),
+        (ValueError, "target must be one of auto, cpu, cuda", np.zeros(9), {"target": "gpu"}),
         (ValueError, "nan must be one of 'propagate', 'one-sided'", np.zeros(9), {"nan": "drop"}),
         (TypeError, "out has dtype", np.zeros(9), {"out": np.zeros(9, "f4")}),
     ],

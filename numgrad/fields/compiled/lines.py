@@ -1,0 +1,193 @@
+"""Stencils along an axis inside compiled code: those of ``fields.lines``, from the same numbers."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from numgrad.fields.boundaries import ONE_SIDED, WRAP
+from numgrad.fields.kernels.fornberg import weigh_window
+from numgrad.fields.kernels.unrolled import named
+from numgrad.fields.weights import central, central_reach, one_sided, points_needed
+from numgrad.targets.options import internal_njit
+
+
+class Stencils(NamedTuple):
+    """The stencils at all points of an axis, and how many ghosts they reach."""
+
+    slots: object  # of each difference, its two offsets
+    weights: object  # of each difference, one or one a point
+    edge_slots: object  # of each edge point and difference
+    edge_weights: object  # of each difference, one an edge point
+    first: object
+    last: object
+    before: object
+    after: object
+
+
+@internal_njit
+def mirrored_place(mirror, k, points):
+    """Give the sample, counted from the end, that stands k places beyond it."""
+    if mirror == "edge" or points == 1:
+        return 0
+    if mirror == "reflect":
+        turn = k % (2 * (points - 1))
+        return turn if turn < points else 2 * (points - 1) - turn
+    turn = (k - 1) % (2 * points)
+    return turn if turn < points else 2 * points - 1 - turn
+
+
+@internal_njit
+def beyond(x, mirror, k, period, side):
+    """Give the coordinate k places beyond an end."""
+    points = len(x)
+    last, other = (x[0], x[-1]) if side < 0 else (x[-1], x[0])
+    inner = x[1] if side < 0 else x[-2]
+    step = last - inner
+    if mirror == "wrap":
+        turns, place = (points - 1 + k) // points, (points - 1 + k) % points
+        return (x[points - 1 - place] if side < 0 else x[place]) + side * turns * period
+    if mirror == "edge":
+        return last + k * step
+    reach, middle, outward = points - 1, last, k
+    if mirror == "symmetric":
+        reach, middle, outward = points, last + 0.5 * step, k - 1
+        next_to = x[-2] if side < 0 else x[1]
+        other = other - 0.5 * (next_to - other)
+    length = 2.0 * (middle - other)
+    turns, place = outward // (2 * reach), outward % (2 * reach)
+    if place < points:
+        there = points - 1 - place
+        value = 2.0 * middle - (x[points - 1 - there] if side < 0 else x[there])
+    else:
+        there = place - reach
+        value = (x[points - 1 - there] if side < 0 else x[there]) + length
+    return value + turns * length
+
+
+def _filled_window(size, at):
+    return [k for k in range(-at, size - at) if k]
+
+
+def uniform_stencils(order, accuracy, ends):
+    """Make the function ``(h)`` that gives the stencils at equal distances."""
+    slots, weights = central(order, accuracy)
+    reach, size = central_reach(order, accuracy), points_needed(order, accuracy)
+    before, after = (end.name == ONE_SIDED for end in ends)
+    places = [*range(reach * before), *(size - reach + i for i in range(reach * after))]
+    edges = [one_sided(size, at, order) for at in places]
+    all_slots = np.array(slots, np.int64)
+    all_weights = np.array(weights).reshape(-1, 1)
+    edge_slots = np.array([s for s, _ in edges], np.int64).reshape(len(edges), size - 1, 2)
+    edge_weights = np.array([w for _, w in edges]).reshape(len(edges), size - 1).T.copy()
+    first, last = reach * before, reach * after
+    ghosts_before, ghosts_after = reach - first, reach - last
+
+    def stencils(h):
+        if h == 0.0:
+            raise ValueError("a spacing must not be 0")
+        scale = math.pow(h, order)
+        return Stencils(
+            all_slots.copy(),
+            all_weights / scale,
+            edge_slots.copy(),
+            edge_weights / scale,
+            first,
+            last,
+            ghosts_before,
+            ghosts_after,
+        )
+
+    return internal_njit(named(stencils, "uniform_stencils", order, accuracy, *map(_code, ends)))
+
+
+def _code(end):
+    return end.name.replace("-", "_")
+
+
+def varying_stencils(order, accuracy, ends):
+    """Make the function ``(x, period)`` that gives the stencils at any coordinates."""
+    size = points_needed(order, accuracy)
+    left, right = (size - 1) // 2, size // 2
+    before, after = (end.name == ONE_SIDED for end in ends)
+    mirrors = tuple("edge" if end.name == "constant" else end.mirror for end in ends)
+    first_mirror, last_mirror = mirrors
+    ghosts_before, ghosts_after = left * (not before), right * (not after)
+    slots = np.array([(k, 0) for k in _filled_window(size, left)], np.int64)
+
+    def stencils(x, period):
+        points = len(x)
+        total = ghosts_before + points + ghosts_after
+        wider = np.empty(total)
+        for k in range(ghosts_before):
+            wider[k] = beyond(x, first_mirror, ghosts_before - k, period, -1)
+        wider[ghosts_before : ghosts_before + points] = x
+        for k in range(ghosts_after):
+            wider[ghosts_before + points + k] = beyond(x, last_mirror, k + 1, period, 1)
+        first = left if before else 0
+        last = right if after else 0
+        weights = np.empty((size - 1, points))
+        edge_slots = np.zeros((first + last, size - 1, 2), np.int64)
+        edge_weights = np.empty((size - 1, first + last))
+        distances, table = np.empty(size), np.empty((size, order + 1))
+        for i in range(points):
+            at = i + ghosts_before
+            start = min(max(at - left, 0), total - size)
+            weigh_window(wider, start, size, at, order, distances, table)
+            edge = -1
+            if i < first:
+                edge = i
+            elif i >= points - last:
+                edge = first + i - (points - last)
+            s = 0
+            for j in range(size):
+                if start + j != at:
+                    weights[s, i] = table[j, order]
+                    if edge >= 0:
+                        edge_slots[edge, s, 0] = start + j - at
+                        edge_weights[s, edge] = table[j, order]
+                    s += 1
+        return Stencils(
+            slots.copy(), weights, edge_slots, edge_weights, first, last, ghosts_before,
+            ghosts_after,
+        )  # fmt: skip
+
+    return internal_njit(named(stencils, "varying_stencils", order, accuracy, *map(_code, ends)))
+
+
+def coordinates_stencils(order, accuracy, ends):
+    """Make the function ``(x, period)`` for coordinates that may be at equal distances."""
+    varying = varying_stencils(order, accuracy, ends)
+    wraps = ends[0].name == WRAP
+    if accuracy % 2:
+        uniform = None
+    else:
+        uniform = uniform_stencils(order, accuracy, ends)
+
+    def checked_period(x, period):
+        if not wraps:
+            return 0.0
+        span = x[-1] - x[0]
+        if abs(span) >= period:
+            raise ValueError(
+                "the coordinates span as much as the period or more: the first point must not come "
+                "again at the end"
+            )
+        return -period if span < 0 else period
+
+    checked = internal_njit(named(checked_period, "checked_period", wraps))
+
+    def always(x, period):
+        return varying(x, checked(x, period))
+
+    def stencils(x, period):
+        period = checked(x, period)
+        step = x[1] - x[0]
+        even = not wraps or x[0] + period - x[-1] == step
+        for i in range(1, len(x) - 1):
+            even = even and x[i + 1] - x[i] == step
+        return uniform(step) if even else varying(x, period)
+
+    chosen = always if uniform is None else stencils
+    name = "coordinates_stencils", order, accuracy, *map(_code, ends)
+    return internal_njit(named(chosen, *name))

@@ -1,0 +1,108 @@
+"""The operators inside compiled code: the same numbers as from Python, bit for bit."""
+
+import numpy as np
+import pytest
+from numba import njit, prange
+from numba.core.errors import TypingError
+
+import numgrad
+from tests.fields.reference import assert_same
+
+GENERATOR = np.random.default_rng(8)
+F, G = GENERATOR.normal(size=(2, 9, 10))
+X = np.cumsum(GENERATOR.uniform(0.5, 1.5, 9))
+CIRCLE = np.arange(10) * 36.0
+
+
+def derivatives(f, x, circle):
+    return (
+        numgrad.differentiate(f),
+        numgrad.differentiate(f, x, axis=0, order=2, accuracy=4, boundary="reflect"),
+        numgrad.differentiate(f, x, axis=0, order=3, accuracy=1),
+        numgrad.differentiate(f, boundary=("constant", 2)),
+        numgrad.differentiate(f, circle, boundary="wrap", period=360.0, accuracy=6),
+        numgrad.differentiate(f, 0.5, boundary="wrap", period=7.0),
+        numgrad.differentiate(f, x, axis=0, boundary=("antisymmetric", "one-sided")),
+    )
+
+
+def test_derivatives():
+    assert_same(njit(derivatives)(F, X, CIRCLE), derivatives(F, X, CIRCLE))
+
+
+def vector_operators(f, g, x, h):
+    return (
+        numgrad.laplacian(f, x, h, boundary=("one-sided", "wrap")),
+        numgrad.divergence((f, g), x, h, boundary=("symmetric", "edge"), accuracy=4),
+        numgrad.curl((f, g), x, h),
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype", ["f8", *(pytest.param(d, marks=pytest.mark.thorough) for d in ("f4", "c16", "i4"))]
+)
+def test_vector_operators(dtype):
+    f, g = ((100 * field).astype(dtype) for field in (F, G))
+    assert_same(njit(vector_operators)(f, g, X, 0.5), vector_operators(f, g, X, 0.5))
+
+
+def test_layouts_and_out():
+    @njit
+    def into(f, out):
+        return numgrad.laplacian(f, out=out)
+
+    whole = GENERATOR.normal(size=(18, 20))
+    for f in (whole.T, whole[::2, ::-2]):
+        out = np.full(f.shape, np.nan)
+        assert into(f, out) is not None
+        assert_same(out, numgrad.laplacian(np.ascontiguousarray(f)))
+
+
+def test_in_parallel():
+    @njit(parallel=True)
+    def each(fields):
+        results = np.empty(fields.shape)
+        for k in prange(len(fields)):
+            results[k] = numgrad.laplacian(fields[k], 0.5)
+        return results
+
+    fields = GENERATOR.normal(size=(5, 8, 9))
+    assert_same(each(fields), np.stack([numgrad.laplacian(field, 0.5) for field in fields]))
+
+
+def test_three_components():
+    u = GENERATOR.normal(size=(3, 5, 6, 7))
+    curl = njit(lambda a, b, c: numgrad.curl((a, b, c)))
+    assert_same(curl(*u), numgrad.curl(tuple(u)))
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        ("must be a constant written in the call",
+         lambda f: numgrad.differentiate(f, order=len(f))),
+        ("nan='one-sided' isn't for compiled code",
+         lambda f: numgrad.laplacian(f, nan="one-sided")),
+        ("scale_factors aren't for compiled code",
+         lambda f: numgrad.laplacian(f, scale_factors=(1.0, 1.0))),
+        ("a boundary must be", lambda f: numgrad.laplacian(f, boundary="mirror")),
+        ("needs a period", lambda f: numgrad.differentiate(f, f[0], boundary="wrap")),
+        ("a divergence needs one component an axis", lambda f: numgrad.divergence((f,))),
+        ("components must be a tuple of arrays", lambda f: numgrad.divergence(f)),
+        ("order must lie between 1 and 6", lambda f: numgrad.differentiate(f, order=7)),
+        ("isn't reached by central differences", lambda f: numgrad.differentiate(f, accuracy=3)),
+    ],
+)  # fmt: skip
+def test_errors_while_compiling(message, call):
+    with pytest.raises(TypingError, match=message):
+        njit(call)(F)
+
+
+def test_errors_while_running():
+    derive = njit(lambda f, x: numgrad.differentiate(f, x, axis=0, order=2))
+    with pytest.raises(ValueError, match="an axis has too few points"):
+        derive(F[:3], X[:3])
+    with pytest.raises(ValueError, match="distances must match the length"):
+        derive(F, X[:8])
+    with pytest.raises(ValueError, match="a spacing must not be 0"):
+        njit(lambda f: numgrad.differentiate(f, 0.0))(F)
