@@ -16,6 +16,9 @@ def register() -> None:
     from numba.extending import overload, typeof_impl
 
     from numgrad.numbers.dual.number import Dual
+    from numgrad.targets.names import differ_between_processes
+
+    differ_between_processes()
 
     @overload(Dual, strict=False)
     def typed(value: Any, partials: Any) -> Any:

@@ -24,6 +24,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from numba.core.codegen import RuntimeLinker
+from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc.wrappers import GufWrapperCache
 
 from numgrad.caching.contents import Contents, Part, users_rule, without_names
@@ -207,13 +208,13 @@ def remember(contents, function, origins):
 
 
 def begin():
-    """Take rules that come from now on for late."""
+    """Take rules that come from now on for late, where code on duals may have followed others."""
     _begun.append(True)
 
 
 def warn_if_loaded(function):
     """Warn that a new rule is none for what was loaded before it."""
-    if _begun:
+    if _begun and not isinstance(function, Dispatcher):  # of which only twins follow the rule
         _late_rules.append(function)
     if function in _loaded:
         warn_late(function)

@@ -265,8 +265,22 @@ class Driver(CPUDispatcher):
         self.header = Header(transform)
         template = self.header.function_of(Body(["raise NotImplementedError"], {}))
         super().__init__(template, targetoptions={"nopython": True, **options})
-        self._compiler = DriverCompiler(self, transform, hint)
+        self._compiler = DriverCompiler(self, transform, hint, options)
         self.label = transform.label()
+
+    def _reduce_states(self):
+        """What tells a driver in a pickle: Numba keeps some in programs on disk."""
+        compiler = self._compiler
+        is_entry_point = compiler.options is ENTRY_POINT
+        return {
+            "transform": compiler.transform,
+            "hint": compiler.hint,
+            "is_entry_point": is_entry_point,
+        }
+
+    @classmethod
+    def _rebuild(cls, transform, hint, is_entry_point):
+        return transform.entry_point(hint) if is_entry_point else transform.driver(hint)
 
     @property
     def is_compiling(self):
@@ -294,11 +308,12 @@ class Driver(CPUDispatcher):
 class DriverCompiler(_FunctionCompiler):
     """Numba's compiler of one function, which asks the transform for a body."""
 
-    def __init__(self, driver, transform, hint):
+    def __init__(self, driver, transform, hint, options):
         super().__init__(driver.py_func, driver.targetdescr, driver.targetoptions, {}, Compiler)
         self.header = driver.header
         self.transform = transform
         self.hint = hint
+        self.options = options
 
     def _get_implementation(self, args, kws):
         kinds, out = self.header.split(args)

@@ -83,7 +83,8 @@ NAMES = {
     "_overload_func": "the source of an overload",
     "_prepare_argument": "replaced: the list of what may stand beside an array",
     "_py_func": "the function that is being saved",
-    "_rebuild": "a kernel that was compiled by ours",
+    "_rebuild": "a kernel that was compiled by ours; what was compiled and is loaded",
+    "_reduce": "what was compiled, to be saved",
     "_registries": "whether Numba has compiled anything yet",
     "_remove_global": "functions that numba-cuda knows",
     "_save_data": "files of a cache",
@@ -91,5 +92,6 @@ NAMES = {
     "_sig": "the signature of a function of cfunc",
     "_sigs": "the signatures of functions of guvectorize",
     "_stack": "calls whose types are being inferred",
+    "_unique_ids": "the numbers of functions",
     "_to_core_stream": "streams of CUDA",
 }

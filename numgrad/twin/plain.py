@@ -9,6 +9,7 @@ from numba.core import ir
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import _FunctionCompiler
+from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import FixupArgs
 
 from numgrad.arrays import (
@@ -59,10 +60,25 @@ class ElementCompiler(_FunctionCompiler):
 def plain(function):
     """Return a Python function as one that Numba will compile: the same one each time."""
     if function not in _plain:
-        _plain.setdefault(function, numba.njit(function, pipeline_class=PlainCompiler))
+        _plain.setdefault(function, Plain(function))
     if function in TABLE:
         TABLE[_plain[function]] = TABLE[function]
     return _plain[function]
+
+
+class Plain(CPUDispatcher):
+    """A Python function that Numba will compile, with the plain functions that it calls."""
+
+    def __init__(self, function):
+        options = {"nopython": True, "boundscheck": None}  # those of njit
+        super().__init__(function, targetoptions=options, pipeline_class=PlainCompiler)
+
+    def _reduce_states(self):
+        return {"function": self.py_func}
+
+    @classmethod
+    def _rebuild(cls, function):
+        return plain(function)
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

@@ -196,6 +196,13 @@ class Twin(CPUDispatcher):
         if original in UFUNCS:
             self._compiler = ElementCompiler(self, UFUNCS[original], Pipeline)
 
+    def _reduce_states(self):
+        return {"original": getattr(self.original, "stands_for", self.original)}
+
+    @classmethod
+    def _rebuild(cls, original):
+        return twin_of(original)
+
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
@@ -240,6 +247,7 @@ class LockedTwin(Twin):
 
     def __init__(self, original, carrier):
         super().__init__(original)
+        self.carrier = carrier
         (sig,) = original.nopython_signatures
         is_floating = types.Float | types.Complex
         self.compile(
@@ -249,3 +257,10 @@ class LockedTwin(Twin):
             )
         )
         self.disable_compile()
+
+    def _reduce_states(self):
+        return {"original": self.original, "carrier": self.carrier}
+
+    @classmethod
+    def _rebuild(cls, original, carrier=None):
+        return locked_twin_of(original, carrier)

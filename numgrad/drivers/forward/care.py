@@ -14,10 +14,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
 from numgrad.arrays.loading import load
+from numgrad.caching.references import packed
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.dual.lowering import has_nan
 from numgrad.targets.options import internal_njit
@@ -93,10 +93,10 @@ class Late:
     def __reduce__(self):
         """Go along where Numba keeps a program on disk, if the function can be pickled."""
         try:
-            dumps(self.make)
+            restore, arguments = packed(self.make)
         except Exception:  # whatever the user's function refers to
             return Late, (None,)
-        return Late, (self.make,)
+        return restored, (restore, arguments)
 
     def address(self, *kinds):
         """The address of the function compiled for given argument types, or 0."""
@@ -117,6 +117,12 @@ class Late:
         function.compile(kinds)
         compiled = function.overloads[kinds]
         return compiled if compiled.signature.return_type == numbers_in(kinds[-1]) else None
+
+
+def restored(restore, arguments):
+    """Return what compiles late in a program that was on disk."""
+    unpack = restore(*arguments)
+    return Late(lambda: unpack()())
 
 
 def late(make):
