@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numgrad.plotting import plot, plot_gradient
     from numgrad.rules.registry import rule
     from numgrad.tracer.trace import trace
+    from numgrad.transforms.cache import cache
     from numgrad.transforms.checkpoint import checkpoint
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
@@ -38,6 +39,7 @@ _NAMES_IN = {
     "numgrad.fields.operators.gradient": ["gradient"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
+    "numgrad.transforms.cache": ["cache"],
     "numgrad.transforms.checkpoint": ["checkpoint"],
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
@@ -59,6 +61,7 @@ _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in na
 __all__ = [
     "DifferentiationError",
     "Dual",
+    "cache",
     "check_grad",
     "checkpoint",
     "derivative",

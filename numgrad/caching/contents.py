@@ -28,6 +28,7 @@ from numgrad.caching.known import (
     NoDigestError,
     is_known,
     is_known_file,
+    is_known_module,
     is_ours,
     known_name,
     names_in,
@@ -271,8 +272,14 @@ def describe_ufunc(ufunc, contents, part):
 def describe_type(kind, contents, part):
     if isinstance(kind, types.Dispatcher):
         part.children.append(kind.dispatcher)
-    else:
-        part.texts.append(f"type {kind!r} {kind}")
+        return
+    if isinstance(kind, types.ClassInstanceType | types.ClassType):
+        raise NoDigestError(f"Numba caches no function of {kind}")
+    if not is_known_module(type(kind).__module__):
+        raise NoDigestError(f"what {kind} is in compiled code isn't known")
+    part.texts.append(f"type {type(kind).__module__}.{type(kind).__qualname__}")
+    # equal types have equal keys, but for that of a default, which is an address
+    contents.write(kind.value if isinstance(kind, types.Omitted) else kind.key, part)
 
 
 @describe.register(type)

@@ -50,14 +50,14 @@ class ReferringUnpickler(pickle.Unpickler):
         return self.functions[place]
 
 
-def dumped(thing: Any, functions: list[Any]) -> bytes:
+def pickled_by(pickler: type[ReferringPickler], thing: Any, functions: list[Any]) -> bytes:
     """Return a thing pickled, with the places of functions among some."""
     file = io.BytesIO()
-    ReferringPickler(file, functions).dump(thing)
+    pickler(file, functions).dump(thing)
     return file.getvalue()
 
 
-def loaded(pickled: bytes, functions: list[Any]) -> Any:
+def loaded_from(pickled: bytes, functions: list[Any]) -> Any:
     return ReferringUnpickler(io.BytesIO(pickled), functions).load()
 
 
@@ -65,11 +65,11 @@ def packed(thing: Any) -> Any:
     """Return a thing as part of a program that Numba saves: what makes it when that is loaded."""
     cache, _ = saving()
     functions = [] if cache is None else functions_of(cache._py_func)
-    return unpacker, (dumped(thing, functions),)
+    return unpacker, (pickled_by(ReferringPickler, thing, functions),)
 
 
 def unpacker(pickled: bytes) -> Any:
     """Return the function that makes what was packed, when it is called."""
     cache = loading()
     functions = [] if cache is None else functions_of(cache._py_func)
-    return partial(loaded, pickled, functions)
+    return partial(loaded_from, pickled, functions)

@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from numba.core.caching import FunctionCache
 from numba.core.codegen import RuntimeLinker
 from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc.wrappers import GufWrapperCache
@@ -30,6 +31,7 @@ from numba.np.ufunc.wrappers import GufWrapperCache
 from numgrad.caching.contents import Contents, Part, users_rule, without_names
 from numgrad.caching.known import NoDigestError, is_known_module, known_name, mangled
 from numgrad.rules import registry
+from numgrad.targets.names import is_of_one_process
 from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
 
@@ -69,15 +71,21 @@ class Stamp:
     def __reduce__(self):
         cache, saved = saving()
         digest = None
-        if cache is not None and self.origins is not None:
-            with suppress(NoDigestError):
+        if cache is not None:
+            try:
                 self.check()
                 digest = digest_of_saved(cache._py_func, saved, self.origins)
-            forget_loops(cache._py_func)
+            except NoDigestError:
+                if not isinstance(cache, FunctionCache):  # one of our own, which then keeps nothing
+                    raise
+            if isinstance(cache, FunctionCache):
+                forget_loops(cache._py_func)
         return restored, (self.origins, package(), digest)
 
     def check(self):
         """Raise if the rules in force now may not be those that were followed."""
+        if self.origins is None:
+            raise NoDigestError("a derivative was made from what can't be told")
         if not self.origins and _late_rules:
             raise NoDigestError("rules came after the first use of duals")
 
@@ -124,6 +132,8 @@ def digest_of_saved(function, saved, origins):
         raise NoDigestError(f"{function} is linked with code from elsewhere")
     if has_unresolved_calls(saved[0]):
         raise NoDigestError(f"{function} would jump to no address")
+    if not all(map(is_of_one_process, saved[-1])):
+        raise NoDigestError(f"code in {function} has a name that other processes give")
     return whole_digest(contents, function)
 
 

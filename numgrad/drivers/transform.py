@@ -8,7 +8,8 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
-from functools import cache, cached_property, update_wrapper
+from functools import cached_property, update_wrapper
+from types import FunctionType
 from typing import Any
 
 from numba import typeof, types
@@ -17,63 +18,26 @@ from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import typeof_impl
-from numba.np.ufunc.dufunc import DUFunc
-from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.arrays.loading import load
 from numgrad.caching import stamping
 from numgrad.caching.contents import describe
+from numgrad.caching.kept import DerivativeCache
 from numgrad.drivers import progress
-from numgrad.drivers.written import draws, written_arguments
-from numgrad.numbers.tape import memory
-from numgrad.numbers.temporaries import has_temporary
-from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED
 from numgrad.targets.stamps import attach
-from numgrad.twin import gufuncs
-from numgrad.twin.callees import DRIVERS, hashable
-from numgrad.twin.errors import explained
-from numgrad.twin.plain import function_of_element, plain
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
-from numgrad.twin.twin import twin_of
 
 
 def compiled(function):
     """Return a function as one that Numba has compiled or will compile."""
     if isinstance(function, Transform):
         return function.driver()
-    if isinstance(function, Dispatcher):
-        return function
-    if isinstance(function, GUFunc):
-        return gufuncs.caller_of(function, twin_of)
-    if isinstance(function, DUFunc):
-        return function_of_element(function)
-    source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
-    if not inspect.isfunction(function) and inspect.isfunction(source):
-        if is_in_table(function):
-            TABLE[source] = TABLE[function]
-        function = source  # of a cfunc, or of a vectorize for threads
-    if is_in_table(function):
-        return plain(caller_of(function, TABLE[function].arity))
-    if not inspect.isfunction(function):
-        raise TypeError(
-            f"{function!r} can't be differentiated: a function was expected, plain or compiled "
-            "by numba.njit"
-        )
-    return plain(function)
+    from numgrad.twin.compiling import dispatcher_of  # what is found on disk needs none of it
 
-
-def is_in_table(function):
-    """Whether a thing is a function of the table, and not of Python's."""
-    return not inspect.isfunction(function) and hashable(function) and function in TABLE
-
-
-@cache
-def caller_of(function, arity):
-    """Return a function of Python's that calls one of the table, a ufunc or one of math's."""
-    names = ", ".join("xyz"[:arity])
-    return function_of(function.__name__, names, Body([f"return f({names})"], {"f": function}))
+    return dispatcher_of(function)
 
 
 MAKERS: dict[str, Any] = {}  # the public functions that make transforms, in plain Python too
@@ -104,13 +68,19 @@ class Transform:
         function = original_of(function)
         self.original = function
         self.settings = settings
-        self.function = compiled(function)
         self._drivers = {}
-        self.parameters = parameters_of(function, self.function)
-        update_wrapper(self, self.function.py_func, updated=())
+        known = isinstance(function, FunctionType | Dispatcher | Transform)
+        source = function if known else self.function
+        self.parameters = parameters_of(source)
+        update_wrapper(self, source_of(source), updated=())
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
         self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
+
+    @cached_property
+    def function(self):
+        """The function to differentiate, as one that Numba compiles."""
+        return compiled(self.original)
 
     @property
     def stores_results(self):
@@ -170,7 +140,8 @@ class Transform:
         key = hint, options is ENTRY_POINT
         if key in self._drivers:
             return self._drivers[key]
-        load()
+        if options is not ENTRY_POINT:  # a program that Numba compiles is to call it
+            load()
         driver = Driver(self, hint, options)
         DRIVERS[driver] = self
         return self._drivers.setdefault(key, driver)
@@ -188,6 +159,8 @@ class Transform:
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
+        from numgrad.drivers.written import written_arguments
+
         return written_arguments(self.function, self.passed_on(kinds))
 
     def passed_on(self, kinds):
@@ -200,6 +173,8 @@ class Transform:
 
     def draws(self, kinds):
         """Whether a call may draw random numbers."""
+        from numgrad.drivers.written import draws
+
         return draws(self.function, self.passed_on(kinds))
 
     @property
@@ -240,11 +215,18 @@ def original_of(function):
     return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
 
 
-def parameters_of(function, dispatcher):
+def parameters_of(function):
     """Return the parameters of the user's function, from which all transforms are made."""
     if isinstance(function, Transform):
         return function.parameters
-    return list(inspect.signature(dispatcher.py_func).parameters.values())
+    return list(inspect.signature(source_of(function)).parameters.values())
+
+
+def source_of(function):
+    """Return the function of Python's of one that is compiled, or will be."""
+    if isinstance(function, Transform):
+        return Header(function).template()
+    return getattr(function, "py_func", function)
 
 
 def with_out(signature: inspect.Signature) -> inspect.Signature:
@@ -263,9 +245,10 @@ class Driver(CPUDispatcher):
 
     def __init__(self, transform, hint, options):
         self.header = Header(transform)
-        template = self.header.function_of(Body(["raise NotImplementedError"], {}))
-        super().__init__(template, targetoptions={"nopython": True, **options})
+        super().__init__(self.header.template(), targetoptions={"nopython": True, **options})
         self._compiler = DriverCompiler(self, transform, hint, options)
+        if options is ENTRY_POINT:
+            self._cache = DerivativeCache(transform, hint, list(functions_in(transform)))
         self.label = transform.label()
 
     def _reduce_states(self):
@@ -293,6 +276,8 @@ class Driver(CPUDispatcher):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:
+                from numgrad.twin.errors import explained
+
                 function = self._compiler.transform.function.py_func
                 filename = function.__code__.co_filename
                 raise explained(error, function.__name__, filename) from error
@@ -321,6 +306,10 @@ class DriverCompiler(_FunctionCompiler):
 
     def _compile_core(self, args, return_type):
         """Compile the derivative, and stamp it with its origins."""
+        from numgrad.numbers.tape import memory
+        from numgrad.numbers.temporaries import has_temporary
+
+        load()
         stamp = stamping.stamp_for(functions_in(self.transform))
         compiled = super()._compile_core(args, return_type)
         if has_temporary(compiled.signature.return_type):
@@ -338,7 +327,7 @@ def functions_in(transform):
         if isinstance(thing, Transform):
             yield from functions_in(thing)
         elif callable(thing):
-            yield thing
+            yield getattr(thing, "stands_for", thing)  # a plain function is compiled as another
 
 
 @describe.register(Transform)
@@ -371,6 +360,10 @@ class Header:
             self.lines.append("out = None")
         defaults = [p.default for p in parameters if p.default is not p.empty]
         self.defaults = () if rest else (*defaults, *([None] if self.takes_out else []))
+
+    def template(self):
+        """Return the function of Python's that stands for the driver."""
+        return self.function_of(Body(["raise NotImplementedError"], {}))
 
     def function_of(self, body):
         """Return the driver with a body."""

@@ -10,24 +10,21 @@ from llvmlite import binding
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 
+from numgrad.targets import objects
 from numgrad.targets.stamps import StaleError, loading, package, put_into
 
-_bound: dict[str, Any] = {}  # what symbols stand for: it lives as long as the process
+_bound: dict[str, Any] = {}  # by symbols: functions compiled here, or what others were loaded from
 
 
 def bound(compiled: Any, environment: Any) -> str:
     """Return the symbol of a compiled function, which an environment carries from now on."""
-    symbol = f"numgrad.{compiled.fndesc.llvm_func_name}"
+    name = compiled.fndesc.llvm_func_name
+    symbol = f"numgrad.{name}"
     if symbol not in _bound:
-        bind(symbol, compiled)
+        binding.add_symbol(symbol, compiled.library.get_pointer_to_function(name))
+        _bound[symbol] = compiled
     put_into(environment, Bound(symbol))
     return symbol
-
-
-def bind(symbol: str, compiled: Any) -> None:
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    binding.add_symbol(symbol, address)
-    _bound[symbol] = compiled
 
 
 class Bound:
@@ -37,13 +34,18 @@ class Bound:
         self.symbol = symbol
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (package(), self.symbol, _bound[self.symbol]._reduce())
+        held = _bound[self.symbol]
+        parts = objects.reduced(held) if isinstance(held, CompileResult) else held
+        return restored, (package(), self.symbol, parts)
 
 
-def restored(made_by: tuple[str, ...], symbol: str, reduced: tuple[Any, ...]) -> Bound:
+def restored(made_by: tuple[str, ...], symbol: str, parts: tuple[Any, ...]) -> Bound:
     """Bind a symbol in the process that loads what calls it, unless it was bound before."""
     if loading() is not None and made_by != package():
         raise StaleError("another numgrad made this machine code")
     if symbol not in _bound:
-        bind(symbol, CompileResult._rebuild(cpu_target.target_context, *reduced))
+        library = objects.restored(cpu_target.target_context, parts)
+        name = symbol.removeprefix("numgrad.")
+        binding.add_symbol(symbol, library.get_pointer_to_function(name))
+        _bound[symbol] = parts
     return Bound(symbol)

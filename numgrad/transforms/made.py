@@ -8,10 +8,10 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
-from numgrad.drivers.transform import MAKERS, TRACED, constant_of, is_in_table, traced
+from numgrad.drivers.transform import MAKERS, TRACED, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
-from numgrad.twin.callees import hashable
+from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
 
 

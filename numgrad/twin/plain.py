@@ -72,6 +72,7 @@ class Plain(CPUDispatcher):
     def __init__(self, function):
         options = {"nopython": True, "boundscheck": None}  # those of njit
         super().__init__(function, targetoptions=options, pipeline_class=PlainCompiler)
+        self.stands_for = function
 
     def _reduce_states(self):
         return {"function": self.py_func}

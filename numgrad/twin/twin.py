@@ -28,8 +28,8 @@ from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
-from numgrad.twin.callees import DRIVERS, STATED, hashable
 from numgrad.twin.errors import DifferentiationError, explained
+from numgrad.twin.origins import DRIVERS, STATED, hashable
 from numgrad.twin.pipeline import TwinCompiler, carry_derivatives
 from numgrad.twin.plain import UFUNCS, ElementCompiler, plain
 

@@ -11,16 +11,18 @@ import numgrad
 PACKAGE = Path(numgrad.__file__).parent
 
 
+def environment(folder):
+    """The variables with which a program in a folder runs."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("NUMGRAD_")}
+    return others | {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(PACKAGE.parent)}
+
+
 def run(folder, *arguments, program="program.py", **variables):
     """Run a program in a folder, and return what it prints, as JSON."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("NUMGRAD_")
-    }
-    environment |= {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(
         [sys.executable, "-W", "error", program, *arguments],
         cwd=folder,
-        env=environment | variables,
+        env=environment(folder) | variables,
         capture_output=True,
         text=True,
         check=False,
