@@ -29,9 +29,10 @@ from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc.wrappers import GufWrapperCache
 
 from numgrad.caching.contents import Contents, Part, users_rule, without_names
+from numgrad.caching.frozen import has_changed
 from numgrad.caching.known import NoDigestError, is_known_module, known_name, mangled
 from numgrad.rules import registry
-from numgrad.targets.names import is_of_one_process
+from numgrad.targets.names import number_of
 from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
 
@@ -132,8 +133,11 @@ def digest_of_saved(function, saved, origins):
         raise NoDigestError(f"{function} is linked with code from elsewhere")
     if has_unresolved_calls(saved[0]):
         raise NoDigestError(f"{function} would jump to no address")
-    if not all(map(is_of_one_process, saved[-1])):
-        raise NoDigestError(f"code in {function} has a name that other processes give")
+    for number in map(number_of, saved[-1]):
+        if number is None:
+            raise NoDigestError(f"code in {function} has a name that other processes give")
+        if has_changed(number):
+            raise NoDigestError(f"what a name in {function} stands for has changed")
     return whole_digest(contents, function)
 
 

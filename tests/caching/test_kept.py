@@ -346,6 +346,40 @@ def files(folder):
     return sorted((folder / "cache" / "numgrad").glob("*"))
 
 
+CHANGING = """
+import json, sys
+import numba, numgrad
+import numpy as np
+
+scale = 2.0 if "before" in sys.argv else 3.0
+weights = np.array([scale])
+
+@numba.njit
+def scaled(x):
+    return scale * weights[0] * x
+
+@numba.njit
+def through(x):
+    return scaled(x) + 0.0
+
+def f(x):
+    return x * through(4.0)
+
+if "before" in sys.argv:  # Numba compiles the numbers of now in
+    through(4.0)
+    scale = weights[0] = 3.0
+print(json.dumps(numgrad.grad(f)(1.0)))
+"""
+
+
+def test_what_numba_compiled_before_something_changed(tmp_path):
+    (tmp_path / "program.py").write_text(CHANGING, "utf-8")
+    assert run(tmp_path, "before", NUMGRAD_CACHE="1") == 16.0  # as Numba's own calls do
+    assert run(tmp_path, NUMGRAD_CACHE="1") == 36.0
+    assert len(files(tmp_path)) == 1
+    assert run(tmp_path, NUMGRAD_CACHE="1") == 36.0
+
+
 def test_what_is_kept_and_when(small):
     assert run(small, NUMGRAD_CACHE="0") == [0, 0]
     assert files(small) == []

@@ -121,19 +121,18 @@ import numpy as np
 import numgrad
 from numba import njit
 
-SCALE = 1.0
 A = np.array([[3.0, 1.0], [1.0, 2.0]])
 
 @njit
-def solved(x):
-    return SCALE * np.sum(np.linalg.solve(A * x[0], x))
+def inverted(x):
+    return np.sum(np.linalg.inv(A * x[0]))
 
 @njit(cache=True)
-def of_solve(x):
-    return numgrad.grad(solved, mode="reverse")(x)
+def of_inverse(x):
+    return numgrad.grad(inverted, mode="reverse")(x)
 
 x = np.array([0.5, -0.25])
-CALLS = {of_solve: (x,)}
+CALLS = {of_inverse: (x,)}
 """
 
 PROGRAM = """
@@ -204,31 +203,24 @@ import json
 import numpy as np
 import linear
 try:
-    linear.of_solve(np.zeros(2))
+    linear.of_inverse(np.zeros(2))
     error = None
 except Exception as raised:
     error = type(raised).__name__
-print(json.dumps([error, sum(linear.of_solve.stats.cache_hits.values())]))
+print(json.dumps([error, sum(linear.of_inverse.stats.cache_hits.values())]))
 """
 
 
-def of_solve(scale):
-    a, x = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([0.5, -0.25])
-    _, second = np.linalg.inv(a).sum(axis=0)  # the result is first + second * x1 / x0
-    return {"of_solve": scale * np.array([-second * x[1] / x[0] ** 2, second / x[0]])}
+OF_INVERSE = {"of_inverse": [-np.linalg.inv([[3.0, 1.0], [1.0, 2.0]]).sum() / 0.5**2, 0.0]}
 
 
 def test_linear_algebra_is_bound_by_name(folder):
-    for missing in (["of_solve"], []):
+    for missing in (["of_inverse"], []):
         values, missed = run(folder, "linear")
-        check(values, of_solve(1.0))
+        check(values, OF_INVERSE)
         assert missed == missing
     (folder / "singular.py").write_text(SINGULAR, "utf-8")
     assert run(folder, program="singular.py") == ["LinAlgError", 1]
-    (folder / "linear.py").write_text(LINEAR.replace("SCALE = 1.0", "SCALE = 4.0"), "utf-8")
-    values, missed = run(folder, "linear")
-    check(values, of_solve(4.0))
-    assert missed == ["of_solve"]
 
 
 ALL_OF_THEM = (
