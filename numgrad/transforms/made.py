@@ -8,6 +8,7 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
+from numgrad.caching.alike import representative
 from numgrad.drivers.transform import MAKERS, TRACED, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
@@ -24,7 +25,7 @@ def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
-        transform = _made(kind, function, *settings)
+        transform = _made(kind, *map(representative, (function, *settings)))
     return transform
 
 
