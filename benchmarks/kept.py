@@ -72,6 +72,19 @@ def table(rounds: int = 5) -> dict[tuple[str, str], float]:
     return {key: median(each) for key, each in found.items()}
 
 
+class Inputs:
+    """The first call of a gradient by so many inputs: more partials take no longer to compile."""
+
+    param_names = ("inputs",)
+    params = ([1, 17],)
+    unit = "s"
+
+    def track_cpu(self, inputs):
+        call = f"numgrad.grad(model.waves, mode='forward')(np.ones({inputs}))"
+        with TemporaryDirectory() as folder:
+            return median(seconds(call, Path(folder), kept=False) for _ in range(3))
+
+
 class SecondProcess:
     """The first call of a gradient that another process has compiled."""
 

@@ -144,4 +144,14 @@ def rosenbrock(x):
     return result
 
 
+def waves(x):
+    """Complex numbers, of which many partials once took minutes to compile."""
+    result = 0.0 + 0.0j
+    for k in range(x.size):
+        z = np.exp(1j * x[k]) * (x[0] + 2.0j)
+        w = z / (z * z + 3.0) + np.sqrt(z * x[k] + 2.0)
+        result += np.sin(w) * z + w * w / (z + 5.0)
+    return result.real
+
+
 POINT = np.array([0.9, 0.2, 0.6, 0.7, 0.5, 2.0, 0.6, 5.0])
