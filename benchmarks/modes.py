@@ -37,6 +37,34 @@ class Modes:
         self.gradient(self.x, self.out)
 
 
+@njit
+def some_outputs(x, count):
+    common, results = 0.0, np.empty(count)
+    for i in range(x.size):
+        common += np.exp(-x[i] * x[i]) * x[i - 1]
+    for k in range(count):
+        i = k * x.size // count
+        results[k] = x[i] * x[i - 1] + common * np.cos(x[i])
+    return results
+
+
+class Jacobians:
+    """Jacobians by 256 inputs: the break-even is at a quarter as many outputs."""
+
+    param_names = ("outputs", "mode")
+    params = ([4, 32, 64, 128, 256], ["forward", "reverse"])
+
+    def setup(self, outputs, mode):
+        self.x, self.outputs, self.out = point(256), outputs, np.empty((outputs, 256))
+        self.jacobian = numgrad.jacobian(some_outputs, mode=mode)
+        expected = numgrad.jacobian(some_outputs, mode="forward")(self.x, outputs)
+        found = self.jacobian(self.x, outputs, self.out)
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+    def time_jacobian(self, *_):
+        self.jacobian(self.x, self.outputs, self.out)
+
+
 class InPython:
     """The same without compiling, where reverse mode pays from a handful of inputs on."""
 

@@ -9,7 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numgrad.fields.operators.curl import curl
+    from numgrad.fields.operators.differentiate import differentiate
+    from numgrad.fields.operators.divergence import divergence
     from numgrad.fields.operators.gradient import gradient
+    from numgrad.fields.operators.laplacian import laplacian
+    from numgrad.fields.operators.operator_matrix import operator_matrix
     from numgrad.numbers.dual.number import Dual
     from numgrad.plotting import plot, plot_gradient
     from numgrad.rules.registry import rule
@@ -36,7 +41,12 @@ __version__ = "0.1.0"
 _NAMES_IN = {
     "numgrad.numbers.dual.number": ["Dual"],
     "numgrad.rules.registry": ["rule"],
+    "numgrad.fields.operators.curl": ["curl"],
+    "numgrad.fields.operators.differentiate": ["differentiate"],
+    "numgrad.fields.operators.divergence": ["divergence"],
     "numgrad.fields.operators.gradient": ["gradient"],
+    "numgrad.fields.operators.laplacian": ["laplacian"],
+    "numgrad.fields.operators.operator_matrix": ["operator_matrix"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
     "numgrad.transforms.cache": ["cache"],
@@ -64,7 +74,10 @@ __all__ = [
     "cache",
     "check_grad",
     "checkpoint",
+    "curl",
     "derivative",
+    "differentiate",
+    "divergence",
     "explain",
     "grad",
     "gradient",
@@ -74,6 +87,8 @@ __all__ = [
     "iterate",
     "jacobian",
     "jvp",
+    "laplacian",
+    "operator_matrix",
     "plot",
     "plot_gradient",
     "pullback",

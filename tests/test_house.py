@@ -1,4 +1,4 @@
-"""Who imports whom: the picture on the manual's page "How it works" is kept."""
+"""Who imports whom, as the manual's page "How it works" draws it, and which test is whose."""
 
 import ast
 import re
@@ -13,7 +13,97 @@ from numgrad.targets import numba_private
 
 PACKAGE = Path(numgrad.__file__).parent
 DRAWING = PACKAGE.parent / "docs" / "drawings" / "house.svg"
+TESTS = Path(__file__).parent
 LONGEST = 450  # lines of a file: one that outgrows this is two subjects
+
+# A file of the package is tested by the file of the same name in tests/. These have nothing of
+# their own to test, or nothing that can be told apart: they are tested where they are used.
+COVERED = {
+    "arrays/linalg/test_linear_algebra": """
+        arrays/linalg/blas arrays/linalg/cholesky arrays/linalg/decompositions
+        arrays/linalg/determinants arrays/linalg/equations arrays/linalg/least_squares
+        arrays/linalg/matrices arrays/linalg/quotients""",
+    "arrays/test_array_functions": """
+        arrays/activation arrays/convolution arrays/definitions arrays/interpolation arrays/logic
+        arrays/outlined arrays/ranges""",
+    "calls/test_entries": """
+        calls/builtins calls/derivations calls/lowering calls/powers numbers/emitting""",
+    "calls/test_elementwise": "calls/into",
+    "caching/test_alike": "caching/frozen",
+    "caching/test_kept": "caching/switch transforms/cache",
+    "caching/test_stamping": "caching/known",
+    "caching/test_wrappers": "caching/references targets/names targets/objects targets/symbols",
+    "checked_types": "transforms/callables",
+    "drivers/forward/test_care": "drivers/forward/watched numbers/dual/careful numbers/dual/nans",
+    "drivers/reverse/test_passes": """
+        drivers/reverse/contraction drivers/reverse/harvest numbers/tape/keeping numbers/tape/linear
+        numbers/tape/nodes numbers/tape/records numbers/tape/registers
+        numbers/tape/statements numbers/tape/streams numbers/tape/sweeping numbers/tape/threads
+        numbers/tape/type numbers/temporaries""",
+    "drivers/test_exceptions": "drivers/forward/guarded",
+    "drivers/test_machine_code": "drivers/forward/passes drivers/forward/widths targets/options",
+    "drivers/test_scratch": "drivers/chunks drivers/sized",
+    "drivers/test_state": "drivers/tables drivers/written twin/summaries",
+    "drivers/test_transform": "twin/compiling twin/origins",
+    "examples/test_assimilation": "examples/_strait",
+    "fields/adapters/test_dask": "fields/adapters/chunks",
+    "fields/adapters/test_xarray": "fields/adapters/labels fields/adapters/times",
+    "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
+    "fields/kernels/test_any_stencil": """
+        fields/kernels/coefficients fields/kernels/runs fields/kernels/unrolled""",
+    "fields/kernels/test_cuda": """
+        fields/run_cuda targets/cuda_arrays targets/cuda_compiler targets/cuda_functions""",
+    "fields/operators/test_gradient": """
+        fields/kernels/addresses fields/kernels/coordinates fields/kernels/cpu
+        fields/kernels/strided fields/kernels/tables fields/run_cpu""",
+    "fields/operators/test_differentiate": """
+        fields/grid fields/kernels/differences fields/kernels/missing fields/kernels/pieces
+        fields/kernels/raw_memory fields/lines fields/run_differences""",
+    "fields/operators/test_operator_matrix": "fields/matrix",
+    "fields/operators/test_vector_operators": """
+        fields/curvilinear fields/operation fields/operators/curl fields/operators/divergence
+        fields/operators/laplacian fields/terms""",
+    "fields/test_weights": "fields/kernels/fornberg",
+    "numbers/dual/test_number": """
+        numbers/dual/attributes numbers/dual/layout numbers/dual/lowering numbers/dual/parts
+        numbers/dual/python numbers/dual/seeds numbers/dual/type""",
+    "numbers/tape/test_lanes": "numbers/tape/lane_records transforms/memory",
+    "numbers/tape/test_loops": """
+        numbers/tape/loop_layouts numbers/tape/loop_records numbers/tape/loop_sweeps
+        numbers/tape/rounds twin/loops""",
+    "numbers/tape/test_products": "numbers/tape/blas",
+    "numbers/test_layouts": "arrays/views numbers/memory",
+    "rules/test_scipy_functions": "calls/pointers",
+    "test_first_use": "numba_extension targets/context",
+    "test_house": "targets/numba_private",
+    "test_main": "__main__ installation",
+    "tracer/test_adjoints": "tracer/drawing",
+    "tracer/test_both_ways": "tracer/bodies tracer/fourier tracer/linear_algebra tracer/primitives",
+    "tracer/test_derivatives": """
+        tracer/arguments tracer/leaves tracer/live tracer/places tracer/run""",
+    "tracer/test_functions": """
+        tracer/allocations tracer/flat tracer/lines tracer/pieces tracer/sources
+        tracer/statistics tracer/ufuncs tracer/writing""",
+    "tracer/test_graph": "tracer/recording tracer/trace",
+    "tracer/test_state": "tracer/entering tracer/items tracer/layout tracer/outcomes tracer/reach",
+    "tracer/test_values": "tracer/elements tracer/inside tracer/numbers tracer/operators",
+    "tracer/test_views": "tracer/arrays",
+    "tracer/test_backward": "tracer/cotangents tracer/undecided",
+    "tracer/test_worked_examples": "tracer/adapted tracer/rebuilt",
+    "transforms/test_checkpoint": """
+        drivers/reverse/again drivers/reverse/iterated transforms/iterate""",
+    "transforms/test_derivative": "drivers/positions",
+    "transforms/test_grad": "drivers/forward/inputs drivers/forward/results drivers/overloads",
+    "transforms/test_jacobian": "drivers/optionals drivers/structure transforms/tuples",
+    "transforms/test_pullback": "drivers/reverse/stated",
+    "twin/test_beside": "transforms/made",
+    "twin/test_effects": "twin/calls",
+    "twin/test_twin": """
+        arrays/containers numbers/conversions targets/front_end twin/callees twin/inference
+        twin/patterns twin/pipeline twin/plain twin/rewriting twin/source twin/statements twin/sums
+        twin/temporaries""",
+    "transforms/test_products": "drivers/forward/along",
+}
 
 pytestmark = pytest.mark.skipif(not DRAWING.exists(), reason="the manual isn't there")
 
@@ -123,10 +213,20 @@ def test_the_tests_of_these_see_what_they_look_for(monkeypatch):
 
 
 def test_no_file_is_two_subjects():
-    lengths = {
-        module: len(path.read_text("utf-8").splitlines()) for module, path in modules().items()
-    }
-    assert {module: length for module, length in lengths.items() if length > LONGEST} == {}
+    paths = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
+    lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in paths}
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_each_file_has_a_test():
+    files = {path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py")}
+    files = {path for path in files if path.name != "__init__"}
+    covered = [Path(name) for names in COVERED.values() for name in names.split()]
+    assert [name for name in COVERED if not (TESTS / f"{name}.py").exists()] == []
+    assert len(covered) == len(set(covered))
+    mirrored = {path for path in files if (TESTS / path.parent / f"test_{path.name}.py").exists()}
+    assert sorted(map(str, files - mirrored - set(covered))) == []
+    assert sorted(map(str, set(covered) - files | set(covered) & mirrored)) == []
 
 
 PUBLIC = ("numba", "numba.extending", "numba.typed", "numba.cuda")

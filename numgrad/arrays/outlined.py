@@ -47,7 +47,7 @@ class Outlined(AbstractTemplate):
     def lower(cls, context, builder, sig, arguments):
         compiled = cls.compiled(sig.args)
         inner, description = compiled.signature, compiled.fndesc
-        symbol = symbols.bound(compiled, context.environment)
+        symbol = symbols.bound(compiled, context)
         kind = context.call_conv.get_function_type(description.restype, description.argtypes)
         function = cgutils.get_or_insert_function(builder.module, kind, symbol)
         arguments = [

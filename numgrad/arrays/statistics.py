@@ -19,7 +19,7 @@ from numgrad.arrays.definitions import (
 )
 from numgrad.arrays.ranges import spaced
 from numgrad.arrays.sorting import position_of_highest, position_of_lowest, values_of
-from numgrad.arrays.sums import define_without_nan, total, without_nan
+from numgrad.arrays.sums import define_without_nan, without_nan
 from numgrad.numbers.carrier import active_type, is_carrier, is_complex, number_of
 from numgrad.numbers.conversions import converted, converted_like, primal_of
 from numgrad.numbers.layouts import line_of
@@ -187,7 +187,7 @@ def _digitize(x, bins, right=False):
 
 @internal_njit
 def mean(a):
-    return total(a) / a.size
+    return np.sum(a) / a.size
 
 
 @define(np.mean, arraymath.array_mean)

@@ -28,11 +28,24 @@ from numgrad.targets.options import internal_njit
 
 @internal_njit
 def total(a):
-    line = line_of(a)
-    result = constant(a, 0.0)
+    return total_of_row(line_of(a), constant(a, 0.0))
+
+
+@internal_njit
+def total_of_row(line, zero):
+    result = zero
     for k in range(line.size):
         result += line[k]
     return result
+
+
+def totalling(a):
+    """Return the function that adds up all elements of arrays of some type."""
+    record = a.dtype.record_of("sum") if is_carrier(a.dtype) else None
+    if record is None:
+        return total
+    recorded = record(total_of_row)
+    return internal_njit(lambda a: recorded(line_of(a), constant(a, 0.0)))
 
 
 @internal_njit
@@ -54,12 +67,13 @@ def _sum(a, axis=None, dtype=None):
         return None
     if not is_whole(a, axis):
         return sums_along(a, axis)
+    add_up = totalling(a)
     if not is_given(axis):
-        return lambda a, axis=None, dtype=None: total(a)
+        return lambda a, axis=None, dtype=None: add_up(a)
 
     def along(a, axis=None, dtype=None):
         check_axis(axis, 1)
-        return total(a)
+        return add_up(a)
 
     return along
 
@@ -94,12 +108,25 @@ def _prod(a):
 
 @internal_njit
 def running_total(a):
-    line = a.ravel()
-    result, so_far = np.empty_like(line), constant(a, 0.0)
+    return running_total_of_row(a.ravel(), constant(a, 0.0))
+
+
+@internal_njit
+def running_total_of_row(line, zero):
+    result, so_far = np.empty_like(line), zero
     for k in range(line.size):
         so_far += line[k]
         result[k] = so_far
     return result
+
+
+def running(a):
+    """Return the function that adds up the elements so far of arrays of some type."""
+    record = a.dtype.record_of("running sum") if is_carrier(a.dtype) else None
+    if record is None:
+        return running_total
+    recorded = record(running_total_of_row)
+    return internal_njit(lambda a: recorded(a.ravel(), constant(a, 0.0)))
 
 
 @internal_njit
@@ -122,12 +149,13 @@ def _cumsum(a, axis=None, dtype=None):
         return None
     if not is_whole(a, axis):
         return running_totals_along(a, axis)
+    add_up = running(a)
     if not is_given(axis):
-        return lambda a, axis=None, dtype=None: running_total(a)
+        return lambda a, axis=None, dtype=None: add_up(a)
 
     def along(a, axis=None, dtype=None):
         check_axis(axis, 1)
-        return running_total(a)
+        return add_up(a)
 
     return along
 
@@ -171,10 +199,11 @@ def sums_along(a, axis):
     number, axes = a.dtype, in_tuple if isinstance(axis, types.Integer) else itself
     left = a.ndim - (1 if isinstance(axis, types.Integer) else len(axis))
     if left <= 0:
+        add_up = totalling(a)
 
         def whole(a, axis=None, dtype=None):
             other_axes(a.ndim, axes(axis))
-            return total(a)
+            return add_up(a)
 
         return whole
     if not number.has_temporaries:

@@ -16,7 +16,7 @@ from numgrad.caching.known import LARGEST_ARRAY, is_known_file, objects_named
 
 ATOMS = bool, int, float, complex, str, bytes, type(None), type(...), range, slice
 _frozen: dict[str, Any] = {}  # by the numbers of functions: these, and the marks of their names
-_compiled: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by functions: all marks there were
+_compiled: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # by code, all marks there were
 
 
 def note(number: str, function: Any) -> None:
@@ -24,7 +24,7 @@ def note(number: str, function: Any) -> None:
     if isinstance(function, FunctionType) and not is_known_file(function.__code__.co_filename):
         now = marks(function)
         _frozen[number] = ref(function), now
-        known = _compiled.setdefault(function, [])
+        known = _compiled.setdefault(function.__code__, {}).setdefault(closure_of(function), [])
         if now not in known:
             known.append(now)
 
@@ -43,7 +43,13 @@ def has_changed(number: str) -> bool:
 
 def was_compiled_otherwise(function: Any, known: Any) -> bool:
     """Whether a function was ever compiled while its names stood for other things than some."""
-    return any(each != known for each in _compiled.get(function, ()))
+    compiled = _compiled.get(function.__code__, {}).get(closure_of(function), ())
+    return any(each != known for each in compiled)
+
+
+def closure_of(function: Any) -> int:
+    """A number that functions have in common which close over the same variables, as copies do."""
+    return id(function.__closure__)
 
 
 def marks(function: Any) -> list[tuple[str, Any]]:

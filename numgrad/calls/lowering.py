@@ -112,7 +112,7 @@ def note_callee(builder, derivation):
     overloads = getattr(derivation.callee, "overloads", {})
     compiled = overloads.get(tuple(derivation.argtypes))
     if compiled is not None and names.get("__name__", "").startswith(OWN):
-        derivation.carrier.note_callee(builder.module, compiled.fndesc.llvm_func_name)
+        derivation.carrier.note_callee(builder.module, compiled)
 
 
 def by_tangents(context, builder, derivation, argument):

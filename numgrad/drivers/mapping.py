@@ -326,14 +326,15 @@ class Mapping:
         self.names |= {
             "noted": nans.noted,
             "nothing": np.int32(0) if single else np.int64(0),
-            "again": care.late(make),
+            "again": care.call,
+            "late": care.Late(make),
         }
         return [
             "lacking = nothing",
             *loop,
             *(f"    lacking = noted(lacking, {number})" for number in numbers),
             "if lacking != 0:",
-            "    again(arguments, (saved, first, last), results)",
+            "    again(late, arguments, (saved, first, last), results)",
         ]
 
     def items_again(self):

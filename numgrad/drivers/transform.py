@@ -13,8 +13,7 @@ from types import FunctionType
 from typing import Any
 
 from numba import typeof, types
-from numba.core.compiler import Compiler
-from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import typeof_impl
@@ -25,7 +24,7 @@ from numgrad.caching.contents import describe
 from numgrad.caching.kept import DerivativeCache
 from numgrad.drivers import progress
 from numgrad.targets import cuda_compiler, cuda_device
-from numgrad.targets.options import ENTRY_POINT, INLINED
+from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
 from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
@@ -69,6 +68,7 @@ class Transform:
         self.original = function
         self.settings = settings
         self._drivers = {}
+        self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
         source = function if known else self.function
         self.parameters = parameters_of(source)
@@ -176,6 +176,12 @@ class Transform:
         from numgrad.drivers.written import draws
 
         return draws(self.function, self.passed_on(kinds))
+
+    def takes_addresses(self, kinds):
+        """Whether a call may hand addresses of arrays to foreign code."""
+        from numgrad.drivers.written import takes_addresses
+
+        return takes_addresses(self.function, self.passed_on(kinds))
 
     @property
     def writes_numbers(self):
@@ -290,23 +296,26 @@ class Driver(CPUDispatcher):
         )
 
 
-class DriverCompiler(_FunctionCompiler):
+class DriverCompiler(InternalCompiler):
     """Numba's compiler of one function, which asks the transform for a body."""
 
     def __init__(self, driver, transform, hint, options):
-        super().__init__(driver.py_func, driver.targetdescr, driver.targetoptions, {}, Compiler)
+        super().__init__(driver)
         self.header = driver.header
         self.transform = transform
         self.hint = hint
         self.options = options
+        self.sources = []  # with all that the machine code refers to weakly
 
     def _get_implementation(self, args, kws):
         kinds, out = self.header.split(args)
-        return self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+        source = self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+        self.sources.append(source)
+        return source
 
     def _compile_core(self, args, return_type):
         """Compile the derivative, and stamp it with its origins."""
-        from numgrad.numbers.tape import memory
+        from numgrad.numbers.tape import loops, memory
         from numgrad.numbers.temporaries import has_temporary
 
         load()
@@ -317,6 +326,8 @@ class DriverCompiler(_FunctionCompiler):
         attach(stamp, compiled)
         if memory.is_registered():  # and may be needed
             attach(memory.Needed(), compiled)
+        if loops.is_registered():
+            attach(loops.Needed(), compiled)
         return compiled
 
 

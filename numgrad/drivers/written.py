@@ -5,7 +5,11 @@ from numba import types
 from numgrad.drivers.state import can_be_saved, is_immutable
 from numgrad.numbers.carrier import without_derivatives
 from numgrad.twin.origins import DRIVERS, STATED
-from numgrad.twin.summaries import arguments_written, draws_randomly
+from numgrad.twin.summaries import (
+    arguments_written,
+    draws_randomly,
+    takes_addresses_of_arrays,
+)
 
 
 def written_arguments(function, kinds):
@@ -29,6 +33,14 @@ def draws(function, kinds):
     if function in DRIVERS:
         return DRIVERS[function].draws(kinds)
     return draws_randomly(function, tuple(map(without_derivatives, kinds)))
+
+
+def takes_addresses(function, kinds):
+    """Whether a function may hand addresses of arrays to foreign code."""
+    function = STATED.get(function, function)
+    if function in DRIVERS:
+        return DRIVERS[function].takes_addresses(kinds)
+    return takes_addresses_of_arrays(function, tuple(map(without_derivatives, kinds)))
 
 
 def has_methods(kind):

@@ -22,10 +22,33 @@ terrain
 """
 
 import argparse
+import functools
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Option(NamedTuple):
+    """An option of an example's command line: a whole number.
+
+    Attributes
+    ----------
+    default : int
+        What it is if it isn't given.
+    meaning : str
+        What it says, for the list of options.
+    """
+
+    default: int
+    meaning: str
+
+
+class Main(Protocol):
+    """What runs an example: a function of its command line."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> None: ...
 
 
 def require(*modules: str) -> None:
@@ -49,32 +72,45 @@ def require(*modules: str) -> None:
             sys.exit(f"this example needs {package}: pip install 'numba-numgrad[plot]'")
 
 
-def picture(name: str, doc: str, arguments: Sequence[str] | None) -> Path:
-    """Read the command line of an example that only draws a picture.
+def example(*modules: str, **options: Option) -> Callable[[Callable[..., None]], Main]:
+    """Make the ``main`` of an example from what it computes, prints and draws.
 
     Parameters
     ----------
-    name : str
-        The example's.
-    doc : str
-        Its docstring, whose first line describes it.
-    arguments : sequence of str or None
-        The command line without the program's name; None takes that of the process.
+    *modules : str
+        What it needs of the ``plot`` extra beside Matplotlib.
+    **options : Option
+        The options of its command line beside ``--output``.
 
     Returns
     -------
-    Path
-        Where to save the picture.
-
-    Raises
-    ------
-    SystemExit
-        If an argument is wrong, or Matplotlib is missing.
+    callable
+        A decorator of a function of the path of a picture and of the options. The function that it
+        returns takes a command line without the program's name, that of the process if there is
+        none; it exits if an argument is wrong or a module is missing, and says where the picture
+        is.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m numgrad.examples.{name}", description=doc.partition("\n")[0]
-    )
-    parser.add_argument("--output", type=Path, default=Path(f"{name}.png"), metavar="PNG")
-    output: Path = parser.parse_args(arguments).output
-    require("matplotlib.figure")
-    return output
+
+    def main_of(run: Callable[..., None]) -> Main:
+        name = Path(run.__code__.co_filename).stem
+        title = str(run.__globals__["__doc__"]).partition("\n")[0]
+
+        @functools.wraps(run)
+        def main(arguments: Sequence[str] | None = None) -> None:
+            parser = argparse.ArgumentParser(
+                prog=f"python -m numgrad.examples.{name}", description=title
+            )
+            for option, (default, meaning) in options.items():
+                parser.add_argument(
+                    f"--{option}", type=int, default=default, metavar="N", help=meaning
+                )
+            parser.add_argument("--output", type=Path, default=Path(f"{name}.png"), metavar="PNG")
+            given = parser.parse_args(arguments)
+            require("matplotlib.figure", *modules)
+            run(**vars(given))
+            print(f"\npicture  {given.output}")
+
+        del main.__wrapped__  # whose arguments are others
+        return main
+
+    return main_of

@@ -23,7 +23,6 @@ The depths are real, from the map that Matplotlib ships; the wave and the errors
 made up, so that the analysis can be compared with the truth. One gauge is held back.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ import numpy as np
 from numba import njit
 
 import numgrad
-from numgrad.examples import require
+from numgrad.examples import Option, example
 from numgrad.examples._strait import GAUGES, Floats, Integers, Sea, hill, load_sea
 from numgrad.plotting import COLOURS
 
@@ -342,22 +341,9 @@ def draw(
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: make up a wave and its records, find it again, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m numgrad.examples.assimilation", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--iterations", type=int, default=ITERATIONS, metavar="N")
-    parser.add_argument("--output", type=Path, default=Path("assimilation.png"), metavar="PNG")
-    given = parser.parse_args(arguments)
-    require("scipy.optimize", "matplotlib.figure")
-
+@example("scipy.optimize", iterations=Option(ITERATIONS, "of the minimisation"))
+def main(output: Path, iterations: int) -> None:
+    """Make up a wave and its records, find it again, print, draw."""
     sea, names = load_sea(), [name for name in GAUGES if name != HELD_BACK]
     truth, guess = truth_of(sea), guess_of(sea)
     exact = simulate(truth, model_of(sea, names))
@@ -367,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"the Strait of Georgia: {len(guess.places):,} places, {STEPS:,} steps of {STEP:.0f} s\n"
         f"{len(names)} gauges with {len(records)} records each, off by {100 * ERROR:.0f} cm\n"
     )
-    found = analyse(guess, model, given.iterations)
+    found = analyse(guess, model, iterations)
     print("iteration      cost")
     for iteration in sorted({*range(0, len(found.costs), 5), len(found.costs) - 1}):
         print(f"{iteration:9}{found.costs[iteration]:10.1f}")
@@ -385,8 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"\n{len(found.seconds)} gradients by {len(guess.places):,} numbers, "
         f"{1e3 * np.median(found.seconds):.0f} ms each"
     )
-    draw(sea, fields, found.costs, gauge, given.output)
-    print(f"\npicture  {given.output}")
+    draw(sea, fields, found.costs, gauge, output)
 
 
 if __name__ == "__main__":

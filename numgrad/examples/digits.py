@@ -20,7 +20,6 @@ images is held out, to see what the net knows of digits that it wasn't shown.
 """
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +28,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture, require
+from numgrad.examples import example
 from numgrad.plotting import COLOURS
 
 Floats = NDArray[np.float64]
@@ -256,16 +255,9 @@ def draw(training: Training, held_out: Digits, output: Path) -> None:
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: train, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("digits", str(__doc__), arguments)
-    require("sklearn.datasets")
+@example("sklearn.datasets")
+def main(output: Path) -> None:
+    """Train, print, draw."""
     shown, held_out = load()
     print(f"{len(shown.labels):,} digits are shown to a net, {len(held_out.labels)} are held out\n")
     training = train(shown, held_out, EPOCHS)
@@ -280,7 +272,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{1e6 * np.median(training.seconds):.0f} µs each"
     )
     draw(training, held_out, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ Jacobian takes them on to all the digits that NIST certifies; differences, thems
 the eighth digit, take them nowhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture, require
+from numgrad.examples import example
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats, Floats, Floats], Floats]
@@ -414,17 +414,9 @@ def line(name: str, problem: Problem, exact: Fit, differences: Fit) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: fit all problems both ways, print the table, draw Thurber's.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("fit", str(__doc__), arguments)
-    require("scipy.optimize")
-
+@example("scipy.optimize")
+def main(output: Path) -> None:
+    """Fit all problems both ways, print the table, draw Thurber's."""
     print("digits: of 11 certified; settled: after 20 Gauss-Newton steps more")
     print("calls: of the residuals + of the Jacobian\n")
     print(f"{'':18}{'exact Jacobian':>27}{'differences':>25}")
@@ -435,7 +427,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             exact, differed = (fit(problem, start, each) for each in (jacobian, None))
             print(line(f"{problem.name}, start {k}", problem, exact, differed))
     draw(problem, exact.settled, jacobian, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

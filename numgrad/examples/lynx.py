@@ -19,7 +19,6 @@ positive, so their logarithms are what varies. The Jacobian where the fit ends a
 uncertainties, of the parameters and of the curves.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture
+from numgrad.examples import example
 from numgrad.plotting import COLOURS
 
 Floats = NDArray[np.float64]
@@ -296,21 +295,14 @@ def draw(found: Fit, output: Path) -> None:
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: fit, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("lynx", str(__doc__), arguments)
+@example()
+def main(output: Path) -> None:
+    """Fit, print, draw."""
     found = fit(YEARS, LOG_PELTS, start(YEARS, LOG_PELTS))
     print(f"hares and lynx of the Hudson Bay, {YEARS[0]:.0f} to {YEARS[-1]:.0f}")
     print(f"Levenberg and Marquardt's method: {found.trials} steps\n")
     print(*report(found), sep="\n")
     draw(found, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture
+from numgrad.examples import example
 from numgrad.plotting import COLOURS
 
 Complexes = NDArray[np.complex128]
@@ -245,15 +245,9 @@ def line(polynomial: Cubic, found: Basins, seconds: float) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: start Newton's method everywhere, print shares, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("newton", str(__doc__), arguments)
+@example()
+def main(output: Path) -> None:
+    """Start Newton's method everywhere, print shares, draw."""
     begun = time.perf_counter()
     basins(CUBICS[0], grid(1.0, 2))
     compiled = time.perf_counter() - begun
@@ -269,7 +263,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found.append(basins(polynomial, points))
         print(line(polynomial, found[-1], time.perf_counter() - begun))
     draw(CUBICS, found, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ the best of many steps.
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from numba import njit, vectorize
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture
+from numgrad.examples import example
 
 Floats = NDArray[np.float64]
 
@@ -211,15 +210,9 @@ def draw(spot: Floats, maturity: Floats, found: Greeks, output: Path) -> None:
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: compute, check, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("options", str(__doc__), arguments)
+@example()
+def main(output: Path) -> None:
+    """Compute, check, print, draw."""
     times = []
     for _ in range(2):
         begun = time.perf_counter()
@@ -239,7 +232,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"  {violation(found, SPOTS):8.1e} dollars a year, exact derivatives")
     print(f"  {min(missed):8.1e} dollars a year, differences, best of {steps.size} steps")
     draw(SPOTS, MATURITIES, found, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

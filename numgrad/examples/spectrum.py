@@ -16,7 +16,7 @@ The temperature is relative to the instrument's thermometers. Those who calibrat
 as 2.725 K with an uncertainty of 1 mK, forty times that of the fit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import picture
+from numgrad.examples import example
 from numgrad.plotting import COLOURS
 
 Floats = NDArray[np.float64]
@@ -363,22 +363,15 @@ def draw(spectrum: Spectrum, found: Estimate, output: Path) -> None:
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: fit, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    output = picture("spectrum", str(__doc__), arguments)
+@example()
+def main(output: Path) -> None:
+    """Fit, print, draw."""
     begun = start(FIRAS)
     found = estimate(minus_log_likelihood, begun, FIRAS)
     print(f"the cosmic microwave background at {FIRAS.intensity.size} frequencies, COBE/FIRAS")
     print(f"Newton's method from {begun[0]:.2f} K: {found.steps} steps\n")
     print(*report(FIRAS, found), sep="\n")
     draw(FIRAS, found, output)
-    print(f"\npicture  {output}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ then needs few calls for its differences and factors sparse matrices, as it does
 returns one of `scipy.sparse`.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -33,7 +32,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 import numgrad
-from numgrad.examples import require
+from numgrad.examples import Option, example
 from numgrad.plotting import COLOURS, STYLES
 
 Floats = NDArray[np.float64]
@@ -360,35 +359,21 @@ def draw(problems: Sequence[Problem], jacobians: Sequence[Function], output: Pat
     figure.savefig(output, format="png", dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: solve both problems both ways, print the table, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m numgrad.examples.stiff", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--grid", type=int, default=16, metavar="N", help="points along a side")
-    parser.add_argument("--output", type=Path, default=Path("stiff.png"), metavar="PNG")
-    given = parser.parse_args(arguments)
-    require("scipy.integrate", "matplotlib.figure")
-
+@example("scipy.integrate", grid=Option(16, "points along a side"))
+def main(output: Path, grid: int) -> None:
+    """Solve both problems both ways, print the table, draw."""
     print("calls: of the right-hand side + of the Jacobian; seconds: once compiled")
     print("apart: how far from each other they end, in units of the tolerance\n")
     print(f"{'':36}{'exact Jacobian':>22}{'differences':>20}")
     print(
         "problem              unknowns  method     calls       time    calls       time     apart"
     )
-    problems = chemistry(), reaction(given.grid)
+    problems = chemistry(), reaction(grid)
     jacobians: list[Function] = [numgrad.jacobian(each.rhs, argnums=1) for each in problems]
     for problem, jacobian in zip(problems, jacobians, strict=True):
         for method in METHODS:
             print(line(problem, method, *compare(problem, method, jacobian)))
-    draw(problems, jacobians, given.output)
-    print(f"\npicture  {given.output}")
+    draw(problems, jacobians, output)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ The map is small: it stays in a processor's cache, and part of each time printed
 a call. ``benchmarks/peers.py`` times fields that do not fit.
 """
 
-import argparse
 import statistics
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numgrad
+from numgrad.examples import example
 
 Floats = NDArray[np.float64]
 Gradient = Callable[..., Any]
@@ -71,11 +70,6 @@ def load_map() -> Terrain:
     Terrain
         344 rows by 403 columns of int16.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        If Matplotlib is not installed.
-
     Notes
     -----
     The bounds in the file are those of the outermost cells' outer edges. Its ``ymax`` is the
@@ -85,13 +79,8 @@ def load_map() -> Terrain:
     Geographic Names Information System). With ``ymin`` as the northern edge it would stand
     32 km north of there, and a degree of longitude would come out 0.4 % too short.
     """
-    try:
-        from matplotlib.cbook import get_sample_data
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "this example takes its map from Matplotlib and draws with it: "
-            "pip install 'numba-numgrad[plot]'"
-        ) from error
+    from matplotlib.cbook import get_sample_data
+
     with np.load(str(get_sample_data("jacksboro_fault_dem.npz", asfileobj=False))) as file:
         elevation = file["elevation"]
         north, west = float(file["ymax"]), float(file["xmin"])
@@ -383,24 +372,10 @@ def describe(terrain: Terrain, slope: Floats, aspect: Floats, fault: Fault) -> l
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the example: compute, compare with NumPy, print, draw.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m numgrad.examples.terrain", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--output", type=Path, default=Path("terrain.png"), metavar="PNG")
-    output = parser.parse_args(arguments).output
-    try:
-        terrain = load_map()
-    except ModuleNotFoundError as error:
-        sys.exit(str(error))
-
+@example()
+def main(output: Path) -> None:
+    """Compute, compare with NumPy, print, draw."""
+    terrain = load_map()
     start = time.perf_counter()
     import numba  # noqa: F401 - as the first call would, but timed apart
 
@@ -422,7 +397,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("(a map this small stays in cache; benchmarks/peers.py times larger fields)\n")
     print(*describe(terrain, slope, aspect, fault), sep="\n")
     draw(terrain, slope, aspect, fault, output)
-    print(f"picture        {output}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Coordinates:
     precision: np.dtype[Any]
     weights_dtype: np.dtype[Any]  # in which the weights are computed: that of the coordinates
     row: tuple[Any, ...]  # filled in when they are measured
+    uneven: bool = False  # even where their distances are equal: those of the whole axis aren't
 
 
 Spacing = UniformSpacing | Coordinates

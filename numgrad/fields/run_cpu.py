@@ -190,7 +190,7 @@ def _measure(scheme: Scheme, spacing: Coordinates, k: int, axes: Array, spacings
     points = len(spacing.values)
     table = np.empty(scheme.entries(points) if points <= TABLE_POINTS else 0, spacing.precision)
     measure = measuring(scheme, spacing.weights_dtype)
-    measure(spacing.values, k, axes, spacings, table)
+    measure(spacing.values, k, axes, spacings, table, spacing.uneven)
     return table
 
 

@@ -40,6 +40,10 @@ class Operand:
     slope: Any
 
 
+class NotUniformError(Exception):
+    """The rounds of a loop don't all do the same with numbers: it can be no record."""
+
+
 class Carrier(types.Type):
     """The type of numbers that carry something.
 
@@ -83,7 +87,8 @@ class Carrier(types.Type):
         "product" is a function of the type, two matrices one of which has such numbers, and a
         matrix that takes the result. "linear" makes of two functions, a linear one and its
         transpose, one that applies it to a matrix in place. Each takes a square matrix of plain
-        numbers, an order of rows, and the matrix.
+        numbers, an order of rows, and the matrix. "sum" and "running sum" make of a function that
+        adds up the elements of a row, and zero, one that does the same.
         """
         return
 
@@ -120,14 +125,17 @@ class Carrier(types.Type):
 
     # While code is emitted
 
-    def begin_function(self, function):
-        """Prepare a function of numbers that is about to be written."""
+    def begin_function(self, function, *, may_have_records):
+        """Prepare a function of numbers that is about to be written.
+
+        Its loops may be records, unless `end_function` has raised `NotUniformError` for it.
+        """
 
     def end_function(self, function):
         """Complete a function of numbers that has been written."""
 
-    def note_callee(self, module, name):
-        """Take down that a function of a module is one of values, and takes no derivative."""
+    def note_callee(self, module, compiled):
+        """Take down that a function that is called is one of values, and takes no derivative."""
 
     def components(self, builder, number):
         """List the numbers that one is made of, the value first, each with its type."""

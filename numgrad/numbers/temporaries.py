@@ -124,3 +124,39 @@ def identified(typingctx, identity, value):
         return impl_ret_borrowed(context, builder, result, arguments[1])
 
     return result(identity, value), codegen
+
+
+class LoopKey(types.Type):
+    """A loop of a function that is being compiled."""
+
+    def __init__(self, number):
+        self.number = number
+        super().__init__(name=f"LoopKey({number})")
+
+
+@intrinsic
+def open_rounds(typingctx, carrier, loop, rounds):
+    """Prepare a loop of so many rounds that is to be one record."""
+
+    def codegen(context, builder, sig, arguments):
+        count = context.cast(builder, arguments[2], sig.args[2], types.int64)
+        carrier.instance_type.loops.open(context, builder, sig.args, count)
+        return context.get_dummy_value()
+
+    return types.void(carrier, loop, rounds), codegen
+
+
+def mark_of(name):
+    """Make the function that marks a place of a loop that is to be one record."""
+
+    def typed(typingctx, carrier, loop):
+        def codegen(context, builder, sig, arguments):
+            getattr(carrier.instance_type.loops, name)(context, builder, sig.args)
+            return context.get_dummy_value()
+
+        return types.void(carrier, loop), codegen
+
+    return intrinsic(typed)
+
+
+begin_round, end_round, close_rounds = map(mark_of, ("begin", "end", "close"))

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.compiler import Compiler
+from numba.core.dispatcher import _FunctionCompiler
 
 # No fastmath anywhere: contraction, reciprocals and reordering all break equality with NumPy, and
 # Numba lets what is compiled first take over the fastmath of its caller, for all other callers.
@@ -29,16 +31,37 @@ def taken_over(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: given[name] for name in names if name in given}
 
 
+class InternalCompiler(_FunctionCompiler):  # type: ignore[misc]
+    """Numba's compiler of one function, without the statements that it keeps to print them.
+
+    They refer to all that a function calls, and Numba lets go of them when the function is garbage:
+    never, if it is one of those that they lead to.
+    """
+
+    def __init__(self, dispatcher: Any, pipeline: Any = Compiler) -> None:
+        options = dispatcher.targetoptions
+        super().__init__(dispatcher.py_func, dispatcher.targetdescr, options, {}, pipeline)
+
+    def _compile_core(self, args: Any, return_type: Any) -> Any:
+        return super()._compile_core(args, return_type)._replace(type_annotation=None)
+
+
+def internal(dispatcher: Any) -> Any:
+    """Let a function of ``njit`` that no user sees be compiled as one."""
+    dispatcher._compiler = InternalCompiler(dispatcher)
+    return dispatcher
+
+
 def internal_njit(function: Callable[..., Any]) -> Any:
     """Compile a function that only other compiled functions call."""
-    return numba.njit(function, **INTERNAL)
+    return internal(numba.njit(function, **INTERNAL))
 
 
 def formula(function: Callable[..., Any]) -> Any:
     """Compile a few operations as part of the function that calls them."""
-    return numba.njit(inline="always", **ENTRY_POINT)(function)
+    return internal(numba.njit(inline="always", **ENTRY_POINT)(function))
 
 
 def internal_parallel_njit(function: Callable[..., Any]) -> Any:
     """Compile a function for other compiled functions whose ``prange`` loops run on threads."""
-    return numba.njit(function, parallel=True, **INTERNAL)
+    return internal(numba.njit(function, parallel=True, **INTERNAL))

@@ -22,13 +22,12 @@ import llvmlite
 import numba
 import numpy as np
 from numba.core.caching import Cache, IndexDataCacheFile
-from numba.core.compiler import Compiler
-from numba.core.dispatcher import _FunctionCompiler
+
+from numgrad.targets.options import InternalCompiler
 
 PACKAGE = Path(__file__).parents[1]
 MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what mode auto of derivatives means
 _imported = time.time_ns()
-_environments: dict[int, Any] = {}  # Numba refers to them weakly, and looks for them when it saves
 
 
 class StaleError(OSError):
@@ -119,23 +118,22 @@ def _frame_of(method: str, ignore: str) -> Any:
 
 def attach(stamp: Any, compiled: Any) -> None:
     """Let the environment of a compiled function carry a stamp, and Numba keep it."""
-    put_into(compiled.environment, stamp)
+    put_into(compiled.environment, compiled.library, stamp)
 
 
-def put_into(environment: Any, stamp: Any) -> None:
+def put_into(environment: Any, library: Any, stamp: Any) -> None:
     """Let an environment carry a stamp, and Numba keep it."""
     if not environment.can_cache():  # the function was written while numgrad was compiling
         environment.globals.setdefault("__name__", __name__)
     environment.consts.append(stamp)
-    _environments[id(environment)] = environment
+    library.numgrad_environment = environment  # which Numba only looks for when it saves
 
 
-class StampingCompiler(_FunctionCompiler):  # type: ignore[misc]
+class StampingCompiler(InternalCompiler):
     """Numba's compiler of one function, whose results carry a stamp."""
 
     def __init__(self, dispatcher: Any, stamp: Any) -> None:
-        options = dispatcher.targetoptions
-        super().__init__(dispatcher.py_func, dispatcher.targetdescr, options, {}, Compiler)
+        super().__init__(dispatcher)
         self.stamp = stamp
 
     def _compile_core(self, args: Any, return_type: Any) -> Any:

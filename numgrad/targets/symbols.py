@@ -16,14 +16,14 @@ from numgrad.targets.stamps import StaleError, loading, package, put_into
 _bound: dict[str, Any] = {}  # by symbols: functions compiled here, or what others were loaded from
 
 
-def bound(compiled: Any, environment: Any) -> str:
-    """Return the symbol of a compiled function, which an environment carries from now on."""
+def bound(compiled: Any, context: Any) -> str:
+    """Return the symbol of a compiled function, for the function that is being compiled."""
     name = compiled.fndesc.llvm_func_name
     symbol = f"numgrad.{name}"
     if symbol not in _bound:
         binding.add_symbol(symbol, compiled.library.get_pointer_to_function(name))
         _bound[symbol] = compiled
-    put_into(environment, Bound(symbol))
+    put_into(context.environment, context.active_code_library, Bound(symbol))
     return symbol
 
 

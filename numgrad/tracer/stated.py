@@ -4,7 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.drivers.reverse.stated import refuse_count, refuse_unlike
+from numgrad.drivers.reverse.stated import (
+    refuse_count,
+    refuse_shape,
+    refuse_unlike,
+    refuse_writing,
+)
 from numgrad.drivers.transform import TRACED
 from numgrad.rules.registry import PULLBACKS
 from numgrad.tracer.adapted import adapted, in_python
@@ -80,10 +85,7 @@ class Stated(Again):
         result = self.plain(values)(*values)
         pairs = zip(leaves(structure_of(before)), leaves(structure_of(values)), strict=True)
         if not all(np.array_equal(a.given, b.given, equal_nan=True) for a, b in pairs):
-            raise ValueError(
-                f"{self.name} has a pullback, and writes to an argument: derivatives would be "
-                "lost; let it make a copy, and return that"
-            )
+            refuse_writing(self.name)
         return result
 
     def pull(self, values: tuple[Any, ...], adjoints: list[Any], outputs: Any) -> list[Any]:
@@ -118,10 +120,7 @@ class Stated(Again):
         if not alike:
             refuse_unlike(self.name, kind_of(product), kind_of(x))
         if any(a.shape != b.shape for a, b in zip(found, wanted, strict=True)):
-            raise ValueError(
-                f"the pullback of {self.name} returned a cotangent that has not the shape of its "
-                "argument"
-            )
+            refuse_shape(self.name)
         return [e for leaf in found for e in members(leaf.elements)]
 
 

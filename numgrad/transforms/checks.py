@@ -67,8 +67,9 @@ def check_grad(f: Any, x: Any, rtol: float = 1e-6, mode: Mode = "auto", jit: boo
             worst, place = float(error.max()), (int(error.argmax()), k)
             exact, approximate = outputs[place], difference[place[0]]
     if not worst <= rtol:
+        name = getattr(f, "__name__", repr(f))
         raise AssertionError(
-            f"the derivative of output {place[0]} of {transform.inner_name()} by input {place[1]} "
+            f"the derivative of output {place[0]} of {name} by input {place[1]} "
             f"is {exact!r}, but finite differences give {approximate!r}"
         )
     return worst

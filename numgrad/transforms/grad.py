@@ -12,6 +12,7 @@ from numgrad.transforms.made import made, register
 class Grad(Jacobian):
     """The derivatives of a real number by every input."""
 
+    counts_outputs = False
     summary = "the gradient"
     must_be_real = True
     derives_all = True

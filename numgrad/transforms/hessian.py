@@ -34,6 +34,8 @@ class LaterPasses(JacobianPasses):
 class LaterJacobian(Jacobian):
     """The derivatives by the inputs from one on, whose number comes before the arguments."""
 
+    counts_outputs = False
+
     def __init__(self, function, *settings):
         super().__init__(function, *settings)
         names = {p.name for p in self.parameters}
@@ -81,6 +83,7 @@ class HessianPasses(JacobianPasses):
 class Hessian(Jacobian):
     """The derivatives of the derivatives."""
 
+    counts_outputs = False
     summary = "the Hessian"
     widest = FEWEST  # partials, each of which has partials of its own: more pay for idle ones
     forward_up_to = FEWEST

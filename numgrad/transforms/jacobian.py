@@ -21,6 +21,7 @@ from numgrad.targets.choose import thread_count
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.made import made, register
+from numgrad.transforms.outputs import INPUTS_AN_OUTPUT, are_few
 from numgrad.twin.source import Body, function_of
 
 # What one forward pass takes, it takes in less time: `benchmarks/modes.py` measures where reverse
@@ -42,6 +43,7 @@ class Jacobian(Transform):
     derives_all = False  # whether 0 is the derivative of a result that is no float, and not None
     widest: int | None = None  # how many partials to carry at most, where that is less than usual
     forward_up_to = FORWARD_UP_TO  # inputs, in mode auto
+    counts_outputs = True  # whether a call of the function may tell which mode to take
 
     @property
     def stores_results(self):
@@ -70,6 +72,7 @@ class Jacobian(Transform):
     def __init__(self, function, *settings):
         super().__init__(function, *settings)
         self._by_size = {}  # the drivers for arrays of some sizes
+        self._few = {}  # whether outputs are few, for arguments of some sizes
 
     def __call__(self, *arguments, **keywords):
         try:  # the commonest call of all: one array, of a size that was met before
@@ -95,7 +98,7 @@ class Jacobian(Transform):
         """Return the driver for the arguments of a call from Python."""
         hint = self.hint(arguments)
         driver = self.entry_point(hint)
-        is_known = (type(hint) is int and hint < MANY) or hint == REVERSE
+        is_known = (type(hint) is int and hint < MANY) or hint in (REVERSE, ROWS)
         if type(self.argnums) is int and is_known and len(self._by_size) < MANY:
             argument = arguments[self.argnums]
             if type(argument) is np.ndarray:
@@ -110,10 +113,21 @@ class Jacobian(Transform):
         except IndexError:  # it is among the keywords, or missing
             return None
         if goes_backward(self.mode, inputs, self.forward_up_to):
-            return REVERSE
+            return ROWS if self._has_fewer_outputs(arguments, inputs) else REVERSE
         if inputs < MANY:
             return HINTS[inputs]
         return SHARED if inputs**2 >= SHARED_NUMBERS and thread_count(1 << 30) > 1 else MANY
+
+    def _has_fewer_outputs(self, arguments, inputs):
+        """Whether an array of outputs is so short that sweeps from all of them pay."""
+        if self.mode == REVERSE or not self.counts_outputs:
+            return False
+        if self.out_argnum is not None:
+            return INPUTS_AN_OUTPUT * size_of(arguments[self.out_argnum]) <= inputs
+        sizes = tuple([each if type(each) is int else size_of(each) for each in arguments])
+        if sizes not in self._few and len(self._few) < MANY:
+            self._few[sizes] = are_few(self.function, arguments, inputs)
+        return self._few.get(sizes, False)
 
     def item_hint(self, arguments):
         hint = self.hint(arguments)
@@ -170,8 +184,8 @@ class Jacobian(Transform):
 
         if self.mode == REVERSE:
             return self.passes(kinds, out, is_reverse=True)
-        if hint == REVERSE:
-            backward = self._reverse_passes(kinds, out)
+        if hint in (REVERSE, ROWS):
+            backward = self._reverse_passes(kinds, out, are_few=hint == ROWS)
             if backward is not None:
                 return backward
         most = hint if isinstance(hint, int) else None
@@ -182,15 +196,15 @@ class Jacobian(Transform):
                 raise
             return self.passes(kinds, out, is_reverse=True)
 
-    def _reverse_passes(self, kinds, out):
+    def _reverse_passes(self, kinds, out, *, are_few=False):
         """Reverse passes where they are the better choice for many inputs, or None.
 
-        There is a sweep for each output, so there must be few, as far as types tell. What can't be
-        written on a tape is differentiated forward.
+        There are sweeps for each four outputs, so there must be few, as far as is known or types
+        tell. What can't be written on a tape is differentiated forward.
         """
         from numgrad.twin.errors import DifferentiationError
 
-        if not (self.must_be_real or has_few_outputs(self.primal, kinds)):
+        if not (are_few or self.must_be_real or has_few_outputs(self.primal, kinds)):
             return None
         try:
             return self.passes(kinds, out, is_reverse=True)
@@ -249,6 +263,7 @@ class Jacobian(Transform):
         return self.function
 
 
+ROWS = "reverse, of an array"
 SHARED = "shared"  # among all threads
 SHARED_NUMBERS = 1 << 21  # inputs times passes times partials, from which sharing pays
 MANY = 128  # inputs, as far as a call from Python tells them
@@ -343,8 +358,9 @@ def jacobian(
         Jacobian returned is that of this array, which holds the value of `f` afterwards.
     mode : {"auto", "forward", "reverse"}, optional
         Whether to go forward, in passes that carry some inputs each, or backward, in one call of
-        `f` and a sweep for each output. "auto", the default, goes backward by many inputs of a
-        function that returns few numbers. See `grad`.
+        `f` and sweeps for each four outputs. "auto", the default, goes backward by many inputs of
+        a function that returns few numbers: in a call from Python an array of at most a quarter
+        as many, which a call of `f` tells, once for each number of inputs. See `grad`.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same

@@ -6,12 +6,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 from numba import types
+from numba.core.dispatcher import Dispatcher
 from numba.extending import overload
 
 from numgrad.caching.alike import representative
-from numgrad.drivers.transform import MAKERS, TRACED, constant_of, traced
+from numgrad.drivers.transform import MAKERS, TRACED, Transform, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
+from numgrad.twin.beside import Beside
 from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
 
@@ -25,11 +27,26 @@ def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
-        transform = _made(kind, *map(representative, (function, *settings)))
+        transform = _kept(kind, *map(representative, (function, *settings)))
     return transform
 
 
-@lru_cache(maxsize=512)
+_transforms = Beside("transforms")
+
+
+def _kept(kind, function, *settings):
+    """Make a transform, or take the one that was made before."""
+    if isinstance(function, Transform):
+        kept = function.transforms
+    elif isinstance(function, Dispatcher):
+        kept = _transforms.setdefault(function, {})
+    else:
+        return _made(kind, function, *settings)
+    key = kind, *settings
+    return kept[key] if key in kept else kept.setdefault(key, kind(function, *settings))
+
+
+@lru_cache(maxsize=512)  # a plain function can't keep what is made of it
 def _made(kind, function, *settings):
     return kind(function, *settings)
 

@@ -19,7 +19,6 @@ some arguments are *active* in every place that they can flow to.
 """
 
 import sys
-from weakref import WeakKeyDictionary
 
 from numba import types
 from numba.core.dispatcher import Dispatcher
@@ -43,6 +42,7 @@ from numgrad.twin.aliases import (
     unify,
     write_all,
 )
+from numgrad.twin.beside import Beside
 from numgrad.twin.effects import give_item, share_items
 from numgrad.twin.inference import inferred
 
@@ -51,7 +51,7 @@ WITHOUT_DERIVATIVE = "shape size ndim dtype strides itemsize nbytes".split()
 
 
 IN_PROGRESS = object()
-_summaries: WeakKeyDictionary[object, dict[object, object]] = WeakKeyDictionary()
+_summaries = Beside("effects")
 
 
 class Activity:
@@ -65,6 +65,7 @@ class Activity:
         self.new = set()  # variables of new memory, as an allocation's
         self.outside = set()  # variables of memory with aliases elsewhere, from arguments to fields
         self.draws = False  # whether it draws from a generator that all share
+        self.takes_addresses = False  # of arrays, by which foreign code may do anything
         self.active: frozenset[Place] = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
@@ -257,6 +258,7 @@ class Activity:
             combine(target, owner)
             return True
         share(target, owner)
+        self.takes_addresses |= expr.attr == "ctypes"
         return False if is_rigid(owner) else None
 
     def _relate_static_getitem(self, target, expr):

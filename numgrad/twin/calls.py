@@ -125,6 +125,7 @@ def relate_compiled(call):
 def relate_source(call, dispatcher, kinds, given):
     summary = None if kinds is None else type(call.activity).of(dispatcher, kinds)
     call.activity.draws |= summary is None or summary.draws
+    call.activity.takes_addresses |= summary is None or summary.takes_addresses
     if summary is None:
         return unknown(call, [*given, *call.keywords.values()])
     arguments = fold_shapes(dispatcher, given, call.keywords)
@@ -194,8 +195,10 @@ def relate_transform(call, driver):
     kinds = None if call.signature is None else call.signature.args
     combine(call.target, *call.operands)
     arguments = fold_shapes(driver, call.given, call.keywords)
-    call.activity.draws |= kinds is None or DRIVERS[driver].draws(DRIVERS[driver].inputs(kinds))
-    writes, outputs = DRIVERS[driver].positions_written(kinds)
+    transform, inputs = DRIVERS[driver], None if kinds is None else DRIVERS[driver].inputs(kinds)
+    call.activity.draws |= inputs is None or transform.draws(inputs)
+    call.activity.takes_addresses |= inputs is None or transform.takes_addresses(inputs)
+    writes, outputs = transform.positions_written(kinds)
     for k in (*writes, *outputs):
         combine(arguments[k], *arguments)
         write_all(arguments[k])

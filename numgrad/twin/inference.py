@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from numba.core import types, typing
 from numba.core.bytecode import FunctionIdentity
@@ -26,6 +26,7 @@ from numba.core.typed_passes import NopythonTypeInference, type_inference_stage
 
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.front_end import front_of
+from numgrad.twin.beside import Beside
 
 
 class FrontEndFlags(Flags):
@@ -45,7 +46,7 @@ class Inferred:
         return self.variables.get(name)
 
 
-_inferred: WeakKeyDictionary[Any, dict[Any, Inferred]] = WeakKeyDictionary()
+_inferred = Beside("inferred")
 
 
 def is_front_end() -> bool:
@@ -72,7 +73,7 @@ def inferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Inferred:
     type_callees_only_in_front_ends()
     if has_context_managers(dispatcher.py_func):  # Numba compiles the blocks in them at once
         return Inferred(None, compiled_signature(dispatcher, kinds).return_type)
-    known = _inferred.setdefault(dispatcher, {})
+    known: dict[Any, Inferred] = _inferred.setdefault(dispatcher, {})
     if kinds not in known:
         known[kinds] = _infer(dispatcher, kinds)
     return known[kinds]
@@ -146,20 +147,29 @@ def compiled_signature(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
     return dispatcher.overloads[kinds].signature
 
 
-@cache
+_deferred = Beside("deferred")
+
+
 def deferred(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
     """A stand-in for the machine code of a function that isn't compiled yet.
 
     Numba and its extensions keep what they find while types are inferred, and may emit a call of it
     later. The function is compiled then.
     """
+    kept = _deferred.setdefault(dispatcher, {})
+    if kinds not in kept:
+        kept.setdefault(kinds, _deferred_to(ref(dispatcher), kinds))
+    return kept[kinds]
 
+
+def _deferred_to(dispatcher: Any, kinds: tuple[Any, ...]) -> Any:
     def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        dispatcher.compile(kinds)
-        code = context.get_function(types.Dispatcher(dispatcher), sig)
+        dispatcher().compile(kinds)
+        code = context.get_function(types.Dispatcher(dispatcher()), sig)
         return code(builder, arguments)
 
-    dispatcher.targetdescr.target_context.insert_func_defn([(lower, lower, kinds)])
+    target = dispatcher().targetdescr.target_context
+    target.insert_func_defn([(lower, lower, kinds)])
     return lower
 
 

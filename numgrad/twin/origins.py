@@ -2,13 +2,13 @@
 
 import inspect
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from numgrad.rules.registry import TABLE
+from numgrad.twin.beside import Beside
 
 # Drivers, and the transforms they belong to: they are compiled for duals as they are.
-DRIVERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-STATED: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions with pullbacks: drivers
+DRIVERS = Beside("transform")
+STATED = Beside("pullback")  # of functions with pullbacks: drivers
 
 
 def hashable(thing: Any) -> bool:

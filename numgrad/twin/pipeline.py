@@ -1,5 +1,6 @@
 """Numba's pipeline for twins: the passes that make one of a function, and those that check it."""
 
+from collections import Counter
 from typing import Any
 
 from numba import types
@@ -12,12 +13,13 @@ from numba.core.untyped_passes import LiteralUnroll, ReconstructSSA
 
 from numgrad.caching.contents import Contents
 from numgrad.caching.known import NoDigestError
-from numgrad.numbers.carrier import highest, without_derivatives
+from numgrad.numbers.carrier import NotUniformError, highest, without_derivatives
 from numgrad.twin import classes
 from numgrad.twin.activity import Activity
 from numgrad.twin.aliases import divided_memory
 from numgrad.twin.errors import located
 from numgrad.twin.inference import front_end, inferred_in_pass
+from numgrad.twin.loops import Loops
 from numgrad.twin.plain import compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
@@ -59,11 +61,21 @@ def carry_derivatives(state, active_versions):
     rewriting.run()
     carrier = highest(state.args)
     if carrier is not None and carrier.has_temporaries:
-        Temporaries(activity, carrier).run()
+        carry_temporaries(activity, carrier, state.flags)
     state.metadata["numgrad_activity"] = activity
     if rewriting.registered:  # Numba takes in what is registered only when asked to
         state.typingctx.refresh()
         state.targetctx.refresh()
+
+
+def carry_temporaries(activity, carrier, flags):
+    """Let temporaries be kept where they must be, and loops be one record that can be."""
+    temporaries = Temporaries(activity, carrier)
+    loops = Loops(activity, carrier, temporaries, flags)
+    if loops.divide():
+        temporaries = Temporaries(activity, carrier)
+    temporaries.run()
+    loops.mark()
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -164,14 +176,52 @@ class UnrollOnPrimals(FunctionPass):
             state.args = kinds
 
 
+NOT_UNIFORM = "numgrad_not_uniform"  # in the metadata of a function no loop of which is a record
+
+
 class TwinLower(Lower):
     """The machine code of a twin, which may keep something of its number's in registers."""
 
     def setup_function(self, fndesc):
         super().setup_function(fndesc)
+        names = (
+            statement.target.name
+            for block in self.blocks.values()
+            for statement in block.find_insts(ir.Assign)
+        )
+        self.assigned, self.borrowed = Counter(names), set()
+        self.is_borrowing = False
         self.carrier = highest(fndesc.argtypes)
         if self.carrier is not None:
-            self.carrier.begin_function(self.function)
+            self.carrier.begin_function(
+                self.function, may_have_records=NOT_UNIFORM not in self.metadata
+            )
+
+    def lower_assign(self, kind, statement):
+        """Arrays among the arguments are the caller's while the function runs.
+
+        Counting references to them costs more than the rest of a small function, and LLVM can't
+        take it out of one that may raise in many places.
+        """
+        name = statement.target.name
+        is_argument = isinstance(statement.value, ir.Arg) and self.generator_info is None
+        self.is_borrowing = (
+            is_argument and isinstance(kind, types.Array) and self.assigned[name] == 1
+        )
+        if self.is_borrowing:
+            self.borrowed.add(name)
+        try:
+            return super().lower_assign(kind, statement)
+        finally:
+            self.is_borrowing = False
+
+    def incref(self, kind, value):
+        if not self.is_borrowing:
+            super().incref(kind, value)
+
+    def delvar(self, name):
+        if name not in self.borrowed:
+            super().delvar(name)
 
     def post_lower(self):
         super().post_lower()
@@ -185,6 +235,13 @@ class TwinLowering(NativeLowering):
 
     _name = "numgrad_lowering"
     lowering_class = TwinLower
+
+    def run_pass(self, state):
+        try:
+            return super().run_pass(state)
+        except NotUniformError:
+            state.metadata[NOT_UNIFORM] = True
+            return super().run_pass(state)
 
 
 class TwinCompiler(CompilerBase):

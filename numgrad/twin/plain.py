@@ -1,25 +1,20 @@
 """Python functions and ufuncs as functions that Numba compiles."""
 
 import inspect
+from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numba
 from numba.core import ir
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.dispatcher import _FunctionCompiler
 from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import FixupArgs
 
-from numgrad.arrays import (
-    containers,  # noqa: F401
-    creation,  # noqa: F401
-    views,  # noqa: F401
-)
 from numgrad.calls.elementwise import has_array
 from numgrad.rules.registry import TABLE
-from numgrad.targets.options import ELEMENT
+from numgrad.targets.options import ELEMENT, InternalCompiler
 from numgrad.twin import callees
 from numgrad.twin.source import Body, function_of
 
@@ -43,12 +38,11 @@ def function_of_element(ufunc):
     return _elements[ufunc]
 
 
-class ElementCompiler(_FunctionCompiler):
+class ElementCompiler(InternalCompiler):
     """Numba's compiler of a function of one element, and of the ufunc that it makes."""
 
     def __init__(self, function, ufunc, pipeline):
-        options = function.targetoptions
-        super().__init__(function.py_func, function.targetdescr, options, {}, pipeline)
+        super().__init__(function, pipeline)
         names = ", ".join(inspect.signature(function.py_func).parameters)
         body = Body([f"return ufunc({names})"], {"ufunc": ufunc})
         self.on_arrays = function_of(function.py_func.__name__, names, body)
@@ -71,15 +65,32 @@ class Plain(CPUDispatcher):
 
     def __init__(self, function):
         options = {"nopython": True, "boundscheck": None}  # those of njit
-        super().__init__(function, targetoptions=options, pipeline_class=PlainCompiler)
-        self.stands_for = function
+        super().__init__(copy_of(function), targetoptions=options, pipeline_class=PlainCompiler)
+        self._function = ref(function)
+
+    @property
+    def stands_for(self):
+        """The function itself, while it is there."""
+        function = self._function()
+        return self.py_func if function is None else function
 
     def _reduce_states(self):
-        return {"function": self.py_func}
+        return {"function": self.stands_for}
 
     @classmethod
     def _rebuild(cls, function):
         return plain(function)
+
+
+def copy_of(function):
+    """A copy of a Python function: what is kept for a function must not keep it alive."""
+    code, names = function.__code__, function.__globals__
+    copy = FunctionType(code, names, function.__name__, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__, copy.__annotations__ = function.__kwdefaults__, function.__annotations__
+    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    copy.__doc__ = function.__doc__
+    vars(copy).update(vars(function))
+    return copy
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

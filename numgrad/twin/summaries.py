@@ -21,6 +21,13 @@ def arguments_written(function, kinds):
     return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
 
 
+def takes_addresses_of_arrays(function, kinds):
+    """Whether a function takes addresses of arrays, by which foreign code may write to them."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    return summary is None or summary.takes_addresses
+
+
 def draws_randomly(function, kinds):
     """Whether a function draws from generators of random numbers that all share."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})

@@ -28,16 +28,17 @@ from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
+from numgrad.twin.beside import Beside
 from numgrad.twin.errors import DifferentiationError, explained
 from numgrad.twin.origins import DRIVERS, STATED, hashable
 from numgrad.twin.pipeline import TwinCompiler, carry_derivatives
 from numgrad.twin.plain import UFUNCS, ElementCompiler, plain
 
-_twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_twins = Beside("twin")
 _stand_ins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of functions that have rules
 _compiled: WeakSet[Any] = WeakSet()  # functions that have been compiled on duals, or called there
 _compiled_for_good: set[Any] = set()  # the same of those that can't be referred to weakly
-_locked_twins: dict[Any, Any] = {}  # by function and carrier: they are few
+_locked_twins = Beside("locked twins")  # by carrier
 
 
 def twin_of(function):
@@ -120,10 +121,10 @@ def are_by_address(functions):
 
 def locked_twin_of(function, carrier):
     """Return the twin of a locked function as one that is locked to duals."""
-    key = function, carrier
-    if key not in _locked_twins:
-        _locked_twins.setdefault(key, LockedTwin(function, carrier))
-    return _locked_twins[key]
+    known = _locked_twins.setdefault(function, {})
+    if carrier not in known:
+        known.setdefault(carrier, LockedTwin(function, carrier))
+    return known[carrier]
 
 
 def active_version(typingctx, function):

@@ -6,7 +6,7 @@ from numba import njit
 from numpy.testing import assert_allclose
 
 import numgrad
-from tests.arrays.test_array_functions import arguments, differences, function
+from tests.arrays.expressions import arguments, differences, function
 
 EXPRESSIONS = """
 np.bincount(i, weights=x)

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -123,10 +121,3 @@ def test_main_finds_the_wave_and_saves_a_picture(tmp_path, capsys):
     picture = imread(output)
     assert picture.shape[:2] == (660, 1100)
     assert picture[..., :3].std() > 0.1
-
-
-@pytest.mark.parametrize("missing", ["scipy.optimize", "matplotlib.figure"])
-def test_without_scipy_or_matplotlib_the_example_says_what_to_install(missing, monkeypatch):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(SystemExit, match=r"pip install 'numba-numgrad\[plot\]'"):
-        assimilation.main([])

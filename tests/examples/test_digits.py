@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -89,12 +87,3 @@ def test_main_reads_most_digits_and_saves_a_picture(tmp_path, capsys):
     picture = imread(output)
     assert picture.shape[:2] == (460, 1100)
     assert picture[..., :3].std() > 0.1
-
-
-@pytest.mark.parametrize(
-    ("missing", "package"), [("sklearn.datasets", "sklearn"), ("matplotlib.figure", "matplotlib")]
-)
-def test_without_its_packages_the_example_says_what_to_install(missing, package, monkeypatch):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(SystemExit, match=rf"{package}: pip install 'numba-numgrad\[plot\]'"):
-        digits.main([])

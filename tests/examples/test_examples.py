@@ -1,6 +1,7 @@
 """What all examples share."""
 
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,22 @@ def test_an_example_explains_its_arguments(name, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert f"python -m numgrad.examples.{name}" in printed
     assert "--output" in printed
+
+
+NEEDED = {
+    "assimilation": "scipy.optimize",
+    "digits": "sklearn.datasets",
+    "fit": "scipy.optimize",
+    "stiff": "scipy.integrate",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [*NEEDED.items(), *((name, "matplotlib.figure") for name in NAMES)]
+)
+def test_an_example_says_what_to_install(name, missing, monkeypatch):
+    main = importlib.import_module(f"numgrad.examples.{name}").main
+    monkeypatch.setitem(sys.modules, missing, None)
+    package = missing.partition(".")[0]
+    with pytest.raises(SystemExit, match=rf"needs {package}: pip install 'numba-numgrad\[plot\]'"):
+        main([])

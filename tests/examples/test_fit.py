@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,10 +105,3 @@ def test_main_prints_digits_and_calls_and_saves_a_picture(tmp_path, capsys):
     picture = imread(output)
     assert picture.shape[:2] == (600, 800)
     assert picture[..., :3].std() > 0.1
-
-
-@pytest.mark.parametrize("missing", ["scipy.optimize", "matplotlib.figure"])
-def test_without_scipy_or_matplotlib_the_example_says_what_to_install(missing, monkeypatch):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(SystemExit, match=r"pip install 'numba-numgrad\[plot\]'"):
-        fit.main([])

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -161,9 +159,3 @@ def test_main_prints_parameters_and_saves_a_picture(tmp_path, capsys, found):
     picture = imread(output)
     assert picture.shape[:2] == (550, 1100)
     assert picture[..., :3].std() > 0.1
-
-
-def test_without_matplotlib_the_example_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(SystemExit, match=r"matplotlib: pip install 'numba-numgrad\[plot\]'"):
-        spectrum.main([])

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -143,10 +141,3 @@ def test_main_prints_calls_and_times_and_saves_a_picture(tmp_path, capsys):
             calls, differences = int(line[2]), int(line[7])
             assert calls < differences
             assert float(line[-1]) < stiff.WITHIN
-
-
-@pytest.mark.parametrize("missing", ["scipy.integrate", "matplotlib.figure"])
-def test_without_scipy_or_matplotlib_the_example_says_what_to_install(missing, monkeypatch):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(SystemExit, match=r"pip install 'numba-numgrad\[plot\]'"):
-        stiff.main([])

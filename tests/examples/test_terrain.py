@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -147,9 +145,3 @@ def test_main_prints_both_times_and_saves_a_picture(tmp_path, capsys):
     picture = imread(output)
     assert picture.shape[:2] == (500, 1000)
     assert picture[..., :3].std() > 0.1
-
-
-def test_without_matplotlib_the_example_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.cbook", None)
-    with pytest.raises(SystemExit, match=r"pip install 'numba-numgrad\[plot\]'"):
-        terrain.main([])

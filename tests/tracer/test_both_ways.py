@@ -9,7 +9,7 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from tests.arrays import test_array_functions as arrays
+from tests.arrays import expressions as arrays
 from tests.arrays import test_statistics as statistics
 from tests.arrays.linalg import test_linear_algebra as matrices
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
-from tests.arrays.test_array_functions import TABLES, arguments, differences, function
+from tests.arrays.expressions import TABLES, arguments, differences, function
 
 MORE = {
     (6,): """

@@ -95,12 +95,28 @@ def lower(matrix):
     return matrix
 
 
-@internal_njit
+@outlined
 def step_in_place(l0, order, rest):
-    rest[...] = step_by_inverse(l0, inverse_of(l0), rest)
+    put(rest, step_by_inverse(l0, inverse_of(l0), rest))
 
 
 @internal_njit
+def put(target, matrix):
+    """Store a matrix in a part of another; Numba's own assignment takes seconds to compile."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] = matrix[i, j]
+
+
+@internal_njit
+def take_away(target, matrix):
+    """Subtract a matrix from a part of another."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] -= matrix[i, j]
+
+
+@outlined
 def step_transposed(l0, order, rest):
     """Replace the adjoint of L' by that of R, in blocks of rows from the last one.
 
@@ -120,16 +136,17 @@ def step_transposed(l0, order, rest):
         of_corner = np.ascontiguousarray(rest[start:stop, start:stop])
         if stop < n:
             of_below = dot(np.ascontiguousarray(rest[stop:, start:stop]), inverse)
-            rest[stop:, start:stop] = of_below
+            put(rest[stop:, start:stop], of_below)
             transposed = np.ascontiguousarray(of_below.T)
             subtract(of_corner, dot(transposed, below))
             if start > 0:
-                rest[stop:, :start] -= dot(of_below, before)
-                rest[start:stop, :start] -= dot(transposed, left)
+                take_away(rest[stop:, :start], dot(of_below, before))
+                take_away(rest[start:stop, :start], dot(transposed, left))
         of_corner = transposed_without_blocks(corner, inverse, of_corner)
-        rest[start:stop, start:stop] = of_corner
+        put(rest[start:stop, start:stop], of_corner)
         if start > 0:
-            rest[start:stop, :start] -= dot(add(conjugate_transpose(of_corner), of_corner), before)
+            both = add(conjugate_transpose(of_corner), of_corner)
+            take_away(rest[start:stop, :start], dot(both, before))
     lower(rest)
 
 

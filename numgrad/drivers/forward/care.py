@@ -9,12 +9,14 @@ was nan is taken from there.
 """
 
 import re
+from itertools import count
+from weakref import ref
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, models, register_model, typeof_impl
 
 from numgrad.arrays.loading import load
 from numgrad.caching.references import packed
@@ -89,14 +91,7 @@ class Late:
     def __init__(self, make):
         self.make = make
         self.kept = {}  # by the types of what it is given: code lives as long as this
-
-    def __reduce__(self):
-        """Go along where Numba keeps a program on disk, if the function can be pickled."""
-        try:
-            restore, arguments = packed(self.make)
-        except Exception:  # whatever the user's function refers to
-            return Late, (None,)
-        return restored, (restore, arguments)
+        self.type = LateType(self)
 
     def address(self, *kinds):
         """The address of the function compiled for given argument types, or 0."""
@@ -119,30 +114,61 @@ class Late:
         return compiled if compiled.signature.return_type == numbers_in(kinds[-1]) else None
 
 
+_lasting: list[Late] = []  # those of programs that Numba kept on disk
+
+
+class Reference:
+    """What machine code knows of a late function, which it doesn't keep alive."""
+
+    def __init__(self, site):
+        self.site = ref(site)
+
+    def __reduce__(self):
+        """Go along where Numba keeps a program on disk, if the function can be pickled."""
+        make = getattr(self.site(), "make", None)
+        try:
+            return restored, packed(make)
+        except Exception:  # whatever the user's function refers to
+            return restored, (None, ())
+
+
 def restored(restore, arguments):
-    """Return what compiles late in a program that was on disk."""
-    unpack = restore(*arguments)
-    return Late(lambda: unpack()())
+    """The reference to a late function of a program that Numba loads."""
+    unpack = None if restore is None else restore(*arguments)
+    _lasting.append(Late(None if unpack is None else lambda: unpack()()))
+    return Reference(_lasting[-1])
 
 
-def late(make):
-    """Return a function of arguments, others and a tuple of results, that is compiled late.
+class LateType(types.Dummy):
+    """The type of one such function, which it doesn't keep alive: Numba keeps types for ever."""
 
-    ``make`` returns the function to be called. It fills arrays among the results, and returns the
-    numbers. Where it can't be compiled, the results stay as they are.
+    def __init__(self, site):
+        self.site = ref(site)
+        super().__init__(name=f"Late({next(_numbers)})")
+
+
+_numbers = count()
+register_model(LateType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Late)
+def type_of_site(site, context):
+    return site.type
+
+
+@intrinsic
+def call(typingctx, site, arguments, others, results):
+    """Call a late function of arguments, others and a tuple of results.
+
+    It fills arrays among the results, and returns the numbers. Where it can't be compiled, the
+    results stay as they are.
     """
-    site = Late(make)
+    kinds = tuple(map(types.unliteral, (arguments, others, results)))
 
-    @intrinsic
-    def call(typingctx, arguments, others, results):
-        kinds = tuple(map(types.unliteral, (arguments, others, results)))
+    def codegen(context, builder, sig, given):
+        return call_late(context, builder, site.site(), kinds, given[1:])
 
-        def codegen(context, builder, sig, given):
-            return call_late(context, builder, site, kinds, given)
-
-        return numbers_in(results)(*kinds), codegen
-
-    return call
+    return numbers_in(results)(site, *kinds), codegen
 
 
 def numbers_in(results):
@@ -198,7 +224,7 @@ def finder(context, caller, site, kinds):
             state = python.gil_ensure()
             body = context.get_env_body(builder, environment)
             constants = python.get_env_manager(context.environment, body, environment)
-            question = constants.read_const(constants.add_const((site, kinds)))
+            question = constants.read_const(constants.add_const((Reference(site), kinds)))
             asking = python.unserialize(python.serialize_object(ask))
             answer = python.call_function_objargs(asking, (question,))
             with builder.if_else(cgutils.is_not_null(builder, answer)) as (answered, failed):
@@ -216,5 +242,6 @@ def finder(context, caller, site, kinds):
 
 def ask(question):
     """Return the address of a function, or -1."""
-    site, kinds = question
-    return site.address(*kinds) or -1
+    reference, kinds = question
+    site = reference.site()
+    return -1 if site is None else site.address(*kinds) or -1

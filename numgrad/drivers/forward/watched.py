@@ -42,8 +42,10 @@ class Watched:
         if self.is_watched and found:
             results = "".join(f"{name}, " for name, _ in found)
             numbers = "".join(f"{name}, " for name, is_array in found if not is_array)
-            again = self.name(care.late(self.careful()), "again")
-            again = f"{again}(arguments, {self.others}, ({results}))"
+            late = self.name(care.Late(self.careful()), "late")
+            again = (
+                f"{self.name(care.call, 'again')}({late}, arguments, {self.others}, ({results}))"
+            )
             self.add(f"if {self.name(care.rare, 'rare')}(lacking):")
             self.put_back(2)
             self.add(f"({numbers}) = {again}" if numbers else again, indent=2)

@@ -182,7 +182,7 @@ class Again:
             else:
                 typed = self._named(self.node.with_value(output.element), "element")
                 self.add(f"n{k} = noded({typed}, {output.expression}, index)", "index += 1")
-        self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0))")
+        self.add("end_record(node, streams, pullback, places, results, (0, 0, 0, 0, 0, 0))")
         self.add(f"return {source_of(mapped(nodes.get, self.outputs))}")
         lines, self.lines = self.lines, []
         self.names["pullback"] = self.pullback()

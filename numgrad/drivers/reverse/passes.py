@@ -11,19 +11,25 @@ from numba import types
 
 from numgrad.drivers.forward.guarded import guarded
 from numgrad.drivers.forward.results import JacobianPasses, again_function
+from numgrad.drivers.randomness import ALL_GENERATORS
 from numgrad.drivers.reverse.harvest import store_conjugate, store_half
 from numgrad.drivers.structure import leaves
+from numgrad.drivers.written import takes_addresses
 from numgrad.numbers.carrier import IMAG, REAL, carriers_in, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import (  # noqa: F401 - some for their records
     lanes,
+    lasting,
     linear,
+    loops,
     memory,
     nodes,
     products,
+    sums,
     sweeping,
 )
+from numgrad.numbers.tape.lane_records import LANES
 from numgrad.numbers.tape.statements import partial_type
 from numgrad.numbers.tape.type import NodeType
 
@@ -123,6 +129,30 @@ class ReversePasses(JacobianPasses):
     def _seed(self, each, indent, *, start, partial):
         """Nothing: nodes are told apart by their indices."""
 
+    def _guarded(self):
+        """Let records refer to what the function leaves as it is, and need no copy of it."""
+        function, node = self.name(lasting.remember, "remember"), self.name(self.dual, "node")
+        arrays = "".join(f"{each.leaf.expression}, " for each in self._lasting())
+        self.add(f"{function}({node}, ({arrays}))")
+        return super()._guarded()
+
+    def _lasting(self):
+        """List the arguments that are arrays which stay as they are until the sweep is over.
+
+        What the function writes to arrays of floats it writes to other arrays, of nodes. Where it
+        writes to anything else, or foreign code does, that may be memory of an argument's too.
+        """
+        found = [
+            each
+            for each in self.inputs
+            if each.leaf.is_array and each.leaf.kind.layout in "CF"
+            if not (each.seeded or each.written)
+        ]
+        if not found or any(kind is not ALL_GENERATORS for _, kind in self.state):
+            return []
+        kinds = (*(kind for _, kind in self.leading), *self.kinds)
+        return [] if takes_addresses(self.function, kinds) else found
+
     def _undone(self):
         close = self.name(sweeping.close_tape, "close_tape")
         return f"{close}, ({self.name(self.dual, 'node')}, counters)"
@@ -196,8 +226,8 @@ class ReversePasses(JacobianPasses):
         """Sweep from numbers, as many at once as there are lanes."""
         node, given = self.name(self.dual, "node"), self._lane_functions()
         self.add(f"lanes = {given['lanes_for']}({node}, end, records)", "if lanes[1] != 0:")
-        for start in range(0, len(numbers), lanes.LANES):
-            group = numbers[start : start + lanes.LANES]
+        for start in range(0, len(numbers), LANES):
+            group = numbers[start : start + LANES]
             for lane, (output, _) in enumerate(group):
                 result = self._index_of(output.expression, REAL)
                 self.add(f"{given['set_lane']}(lanes, {result}, {lane})", indent=2)
@@ -222,8 +252,8 @@ class ReversePasses(JacobianPasses):
         self.add(
             f"lanes = {opened} if {name}.size > 1 else (0, 0)",
             "if lanes[1] != 0:",
-            f"    for row in range(0, {name}.size, {lanes.LANES}):",
-            f"        count = min({name}.size - row, {lanes.LANES})",
+            f"    for row in range(0, {name}.size, {LANES}):",
+            f"        count = min({name}.size - row, {LANES})",
         )
         for half in (REAL, IMAG)[: indices_of(output.element)]:
             self.add(

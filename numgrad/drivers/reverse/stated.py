@@ -1,5 +1,6 @@
 """The record of a call of a function whose pullback the user stated."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from numba import types
@@ -24,6 +25,27 @@ def refuse_unlike(name: str, product: Any, kind: Any) -> NoReturn:
         f"the pullback of {name} must return a cotangent like each argument, or None for one that "
         f"the value doesn't depend on; {product} is none for a {kind}"
     )
+
+
+def refuse_writing(name: str) -> NoReturn:
+    raise ValueError(
+        f"{name} has a pullback, and writes to an argument: derivatives would be lost; "
+        "let it make a copy, and return that"
+    )
+
+
+def refuse_shape(name: str) -> NoReturn:
+    raise ValueError(
+        f"the pullback of {name} returned a cotangent that has not the shape of its argument"
+    )
+
+
+def raised_by(refuse: Callable[[str], NoReturn], name: str) -> str:
+    """The statement that raises in compiled code what is raised in Python."""
+    try:
+        refuse(name)
+    except ValueError as error:
+        return f"    raise ValueError({str(error)!r})"
 
 
 class Stated(Again):
@@ -54,15 +76,11 @@ class Stated(Again):
     def _after_call(self):
         """The function has worked on copies: what it writes to them would be lost."""
         self.names["has_values"] = state.has_values
-        message = (
-            f"{self.name} has a pullback, and writes to an argument: derivatives would be lost; "
-            "let it make a copy, and return that"
-        )
         for k, leaf in enumerate(self.leaves):
             if leaf.is_array:
                 self.add(
                     f"if not has_values({leaf.expression}, v{k}):",
-                    f"    raise ValueError({message!r})",
+                    raised_by(refuse_writing, self.name),
                 )
 
     def _find_products(self, cotangents):
@@ -77,11 +95,7 @@ class Stated(Again):
         if found is None or not is_like(found, leaf):
             refuse_unlike(self.name, product, leaf.kind)
         if leaf.is_array:
-            message = (
-                f"the pullback of {self.name} returned a cotangent that has not the shape of its "
-                "argument"
-            )
-            self.add(f"if {product}.shape != v{k}.shape:", f"    raise ValueError({message!r})")
+            self.add(f"if {product}.shape != v{k}.shape:", raised_by(refuse_shape, self.name))
         super()._give(k, leaf, product)
 
 

@@ -233,6 +233,7 @@ def _fill_spacing(row, axis, kind, scheme, checked):
             table,
             numbers,
             weights[before_tabulated : before_tabulated + entries],
+            False,
         )
 
     if slot is None:

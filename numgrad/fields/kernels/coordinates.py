@@ -29,16 +29,17 @@ def is_uniform(coordinates):
 def measuring(scheme, coordinates_dtype):
     """Make the kernel that measures the coordinates of an axis.
 
-    It fills in the axis' rows of both tables, and tabulates the weights if there is a table.
+    It fills in the axis' rows of both tables, and tabulates the weights if there is a table. If
+    ``uneven``, the coordinates are a part of some whose distances differ.
     """
     fill_uniform = uniform_filling(scheme, coordinates_dtype.type, formula)
     fill_varying = varying_filling(scheme, formula)
     weigh = inner_weights(scheme, formula)
     first, edges, entries = len(scheme.first), len(scheme.edges), len(scheme.varying.offsets)
 
-    def measure(coordinates, row, axes, spacings, table):
+    def measure(coordinates, row, axes, spacings, table, uneven):
         axis = row * tables.AXIS_COLUMNS
-        uniform = is_uniform(coordinates)
+        uniform = not uneven and is_uniform(coordinates)
         axes[axis + tables.UNIFORM] = uniform
         axes[axis + tables.COORDINATES] = coordinates.ctypes.data
         if uniform:

@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from numgrad.fields.adapters.chunks import is_chunked
+from numgrad.fields.adapters.labels import any_labelled, any_quantity
+from numgrad.fields.adapters.times import in_unit
 from numgrad.fields.outputs import checked_outputs
 from numgrad.targets.choose import TARGETS
 from numgrad.targets.cuda_arrays import is_on_device
@@ -17,6 +20,8 @@ def gradient(
     *varargs: Any,
     axis: int | tuple[int, ...] | None = None,
     edge_order: int = 1,
+    scale_factors: Any = None,
+    datetime_unit: str | None = None,
     out: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
     stream: Any = None,
@@ -41,6 +46,13 @@ def gradient(
         The axes to derive along, from the last if negative. All of them by default.
     edge_order : {1, 2}, optional
         Order of accuracy at the edges.
+    scale_factors : tuple of array_like, optional
+        For orthogonal curvilinear coordinates, how long a step of 1 along each axis is: one entry
+        an axis, a number or an array that broadcasts to the shape of `f`. The derivatives are
+        divided by them, and are those of `numpy.gradient` but for roundings.
+    datetime_unit : str, optional
+        In which unit of `numpy.timedelta64` coordinates of datetime64 are counted: by default those
+        of xarray in seconds, and others not at all.
     out : ndarray or tuple of ndarrays, optional
         Where to store the results: one array an axis, each of the shape and the dtype of its
         result, in any memory layout. Nothing is written unless every argument passes its checks.
@@ -130,6 +142,15 @@ def gradient(
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     compiled = _compiled()
+    if not _is_plain(f):
+        keywords = {"axis": axis, "edge_order": edge_order, "scale_factors": scale_factors}
+        answer = _of_library(f, varargs, keywords, datetime_unit, out, target)
+        if answer is not None:
+            return answer
+    if datetime_unit is not None:
+        varargs = in_unit(varargs, datetime_unit)
+    if scale_factors is not None:
+        return _curvilinear(f, varargs, axis, edge_order, scale_factors, out, target)
     if target != "cuda":
         result = compiled.run_few(f, varargs, axis, edge_order, out)
         if result is not None:
@@ -148,6 +169,74 @@ def gradient(
         results = checked_outputs(out, shape, plan.result_dtype, len(plan.axes), inputs)
     (_on_cuda() if target == "cuda" else compiled).run(plan, results)
     return results[0] if len(results) == 1 else results
+
+
+def _is_plain(f: Any) -> bool:
+    return type(f) is np.ndarray or isinstance(f, list | tuple | int | float | complex)
+
+
+def _of_library(
+    f: Any,
+    varargs: tuple[Any, ...],
+    keywords: dict[str, Any],
+    datetime_unit: str | None,
+    out: Any,
+    target: str,
+) -> Any:
+    """Give the gradient of an array of xarray, pint or Dask; None if it is none."""
+    if any_labelled(f):
+        from numgrad.fields.adapters.xarray import labelled
+
+        keywords |= {"out": out, "target": target, "datetime_unit": datetime_unit}
+        return labelled(gradient, f, varargs, 1, **keywords)
+    if keywords["scale_factors"] is not None and any_quantity(f, *varargs):
+        from numgrad.fields.adapters.pint import with_units
+
+        return with_units(gradient, f, varargs, 1, out=out, target=target, **keywords)
+    if is_chunked(f):
+        varargs = in_unit(varargs, datetime_unit)
+        return _of_chunks(f, varargs, **keywords, out=out, target=target)
+    return None
+
+
+def _of_chunks(
+    f: Any,
+    varargs: tuple[Any, ...],
+    axis: Any,
+    edge_order: Any,
+    scale_factors: Any,
+    out: Any,
+    target: str,
+) -> Any:
+    if scale_factors is None:
+        from numgrad.fields.adapters.dask_gradient import gradient_chunked
+
+        return gradient_chunked(f, varargs, axis, edge_order, out, target)
+    from numgrad.fields.adapters.dask import derive_chunked
+    from numgrad.fields.terms import Options, of_gradient
+
+    options = Options(varargs, axis, 2, "one-sided", None, scale_factors)
+    return derive_chunked([f], of_gradient, (options, edge_order), False, out, target)
+
+
+def _curvilinear(
+    f: Any,
+    varargs: tuple[Any, ...],
+    axis: Any,
+    edge_order: Any,
+    scale_factors: Any,
+    out: Any,
+    target: str,
+) -> Any:
+    from numgrad.fields.operation import checked_target, fields_of, run
+    from numgrad.fields.terms import Options, of_gradient
+
+    if edge_order not in (1, 2):
+        raise ValueError(f"edge_order must be 1 or 2, not {edge_order!r}")
+    checked_target(target)
+    fields = fields_of([f])
+    options = Options(varargs, axis, 2, "one-sided", None, scale_factors)
+    return run(fields, of_gradient(fields.shape, options, int(edge_order)), False, out)
 
 
 @cache

@@ -2,8 +2,8 @@
 
 The partials and indices of a statement are read once for all lanes, and what is added up is one
 vector. The adjoints are those of another tape of the thread, of numbers as large as such a vector:
-it is kept, bounded and freed as all are. Records hand back adjoints of their own making, one result
-at a time: where there is one, each result has a sweep of its own.
+it is kept, bounded and freed as all are. Records of most kinds go in lanes too
+(`numgrad.numbers.tape.lane_records`); where there is another, each result has a sweep of its own.
 """
 
 from llvmlite import ir
@@ -12,14 +12,19 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numgrad.numbers.tape import memory
+from numgrad.numbers.tape.lane_records import (
+    LANES,
+    PLACES,
+    VECTOR,
+    lane_place,
+    pull_record_in_lanes,
+)
 from numgrad.numbers.tape.statements import words_of
 from numgrad.numbers.tape.streams import STREAMS, count_at, index_at, place_in, streams_of
+from numgrad.numbers.tape.sweeping import pull_loop_in_lanes
 from numgrad.targets.options import internal_njit
 
-LANES = 4
 DOUBLE = ir.DoubleType()
-VECTOR = ir.VectorType(DOUBLE, LANES)
-PLACES = types.UniTuple(types.int64, 2)  # their number, and their address
 NOWHERE = 0  # an address
 
 
@@ -58,13 +63,6 @@ def close_lanes(typingctx, lanes):
         return context.get_dummy_value()
 
     return types.void(PLACES), codegen
-
-
-def lane_place(builder, lanes, index, kind=VECTOR):
-    """The place of the adjoints of an index."""
-    start = builder.inttoptr(builder.extract_value(lanes, 1), VECTOR.as_pointer())
-    place = builder.gep(start, [index], inbounds=True)
-    return builder.bitcast(place, kind.as_pointer())
 
 
 @intrinsic
@@ -132,6 +130,12 @@ def sweep_lanes(node, lanes, first, counters):
     while last > first:
         last -= 1
         count, index, is_own = count_at(streams, last), last, True
+        if count == memory.RECORD:
+            last, leaves = pull_record_in_lanes(node, streams, lanes, leaves, last)
+            continue
+        if count == memory.LOOP:
+            last, leaves = pull_loop_in_lanes(streams, lanes[1], leaves, last)
+            continue
         leaves -= count & ~memory.IS_SUM
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1
@@ -150,7 +154,7 @@ def clear_lanes(lanes, first, count):
 
 @intrinsic
 def record_count(typingctx, node):
-    """Return how many records were ever written on a tape."""
+    """Return how many records were ever written on a tape that no lanes go through."""
 
     def codegen(context, builder, sig, arguments):
         tape = memory.tape_of_thread(builder, words_of(context, node.instance_type.value))
@@ -161,7 +165,7 @@ def record_count(typingctx, node):
 
 @internal_njit
 def lanes_for(node, counters, records):
-    """Reserve lanes for all indices of a tape, unless it has records; there may be no room."""
+    """Reserve lanes for all indices of a tape, unless a record hinders; there may be no room."""
     if record_count(node) != records:
         return 0, NOWHERE
     return open_lanes(counters[0])

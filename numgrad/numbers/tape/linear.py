@@ -85,7 +85,7 @@ def linear_of(node, apply, transposed):
         for i in range(rows):
             for j in range(columns):
                 x[i, j] = noded(node, values[i, j], first_result + i * columns + j)
-        end_record(node, streams, pull, places, count, (rows, columns, 0, 0))
+        end_record(node, streams, pull, places, count, (rows, columns, 0, 0, 0, -count))
 
     return internal_njit(run)
 

@@ -32,10 +32,11 @@ POINTER = I8.as_pointer()
 # The fields of a tape: words. Addresses of the streams, then counters.
 PARTIALS, ADJOINTS, INDICES, COUNTS, LEAVES, STATEMENTS, CAPACITY, WORDS, BLOCK = range(9)
 LAST_STATEMENTS, LAST_LEAVES = 9, 10  # how many the last derivative wrote
-RECORDS = 11  # how many were ever written
+RECORDS = 11  # how many were ever written that tell no targets
+LASTING = 12  # address of what says which memory of the caller's stays as it is
 HEADER_BYTES = 128
 IS_SUM = 128  # in a count
-RECORD = 127  # a count
+RECORD, LOOP = 127, 126  # counts
 BYTES_A_LEAF = 21  # of a tape of numbers, with its share of the other streams
 FIRST_CAPACITY = 1 << 12
 MOST_STATEMENTS = (1 << 31) - 1  # an index has 32 bits
@@ -111,6 +112,13 @@ def state_word(builder: Any, position: Any) -> Any:
     if state is None:
         state = ir.GlobalVariable(builder.module, kind, threads.SYMBOL)
     return builder.gep(state, [I64(0), position], inbounds=True)
+
+
+def call_registered(builder: Any, position: int, arguments: list[Any]) -> None:
+    """Call a function whose address is a word of what all threads share."""
+    kind = ir.FunctionType(VOID, [argument.type for argument in arguments])
+    address = builder.load(state_word(builder, I64(position)))
+    builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
 
 
 def key_of(builder: Any, words: Any) -> Any:

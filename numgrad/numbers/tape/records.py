@@ -2,9 +2,14 @@
 
 A record takes slots of the streams of leaves, for the numbers and the indices of its operands as it
 likes, and indices for its results, one after the other. The last slots are its *header*: whole
-numbers in the stream of indices, and in that of partials the address of its *pullback*. The count
+numbers in the stream of indices, and in that of partials the address of its *pullback*, behind
+words of the record's own. The count
 of its last result is `RECORD`, which tells the sweep to call the pullback: a function of the end of
 the slots and of the first result, whose adjoints it takes.
+
+The *targets* of a record are the indices that it hands adjoints to: some one after the other, told
+by the first and their number; or those in some slots, told by the first and their number with the
+sign changed. Where a record tells none no lanes go through (`numgrad.numbers.tape.lanes`).
 """
 
 from numba import types
@@ -16,7 +21,8 @@ from numgrad.numbers.tape.statements import grow, partial_type, words_of
 from numgrad.numbers.tape.streams import STREAMS, place_in
 from numgrad.numbers.tape.sweeping import pullback_kinds
 
-DETAILS = 4  # whole numbers in a header that are the pullback's own
+DETAILS = 6  # whole numbers in a header: four that are the pullback's own, and two of its targets
+TARGETS = 4
 HEADER = DETAILS + 2  # slots: these, the number of results, the number of all slots
 PLACES = types.UniTuple(types.int64, 3)
 
@@ -62,21 +68,20 @@ def end_record(typingctx, node, streams, pullback, places, results, details):
             builder.store(builder.trunc(number, memory.I32), place)
         context.add_linking_libs([compiled.library])
         declared = context.declare_function(builder.module, compiled.fndesc)
-        size = context.get_abi_sizeof(context.get_data_type(partial_type(node.value)))
-        at = builder.mul(builder.sub(end, memory.I64(1)), memory.I64(size))
-        place = place_in(builder, streams, memory.PARTIALS, memory.I8, at)
-        word = builder.bitcast(place, memory.I64.as_pointer())
+        word = word_place(context, builder, node, streams, builder.sub(end, memory.I64(1)))
         builder.store(builder.ptrtoint(declared, memory.I64), word)
         last = builder.sub(builder.add(first_result, results), memory.I64(1))
         count = place_in(builder, streams, memory.COUNTS, memory.I8, last)
         builder.store(memory.I8(memory.RECORD), count)
         tape = memory.tape_of_thread(builder, words_of(context, node.value))
         place = memory.field_of(builder, tape, memory.RECORDS)
-        builder.store(builder.add(builder.load(place), memory.I64(1)), place)
+        are_unknown = builder.icmp_signed("==", numbers[TARGETS + 1], memory.I64(0))
+        more = builder.zext(are_unknown, memory.I64)
+        builder.store(builder.add(builder.load(place), more), place)
         return context.get_dummy_value()
 
-    three = types.UniTuple(types.int64, DETAILS)
-    kinds = types.TypeRef(node), STREAMS, pullback, PLACES, types.int64, three
+    numbers = types.UniTuple(types.int64, DETAILS)
+    kinds = types.TypeRef(node), STREAMS, pullback, PLACES, types.int64, numbers
     return types.void(*kinds), codegen
 
 
@@ -111,3 +116,70 @@ def view_of(stream, element_of):
 numbers_in = intrinsic(view_of(memory.PARTIALS, lambda node: partial_type(node.value)))
 adjoints_in = intrinsic(view_of(memory.ADJOINTS, lambda node: partial_type(node.value)))
 indices_in = intrinsic(view_of(memory.INDICES, lambda node: types.int32))
+
+
+def word_place(context, builder, node, streams, slot):
+    """The place of the first word of a slot in the stream of partials."""
+    size = context.get_abi_sizeof(context.get_data_type(partial_type(node.value)))
+    at = builder.mul(slot, memory.I64(size))
+    place = place_in(builder, streams, memory.PARTIALS, memory.I8, at)
+    return builder.bitcast(place, memory.I64.as_pointer())
+
+
+@intrinsic
+def set_word(typingctx, node, streams, slot, word):
+    """Store a word in a slot."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, streams, slot, word = arguments
+        builder.store(word, word_place(context, builder, node, streams, slot))
+        return context.get_dummy_value()
+
+    return types.void(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
+
+
+@intrinsic
+def word_at(typingctx, node, streams, slot):
+    """Return the word in a slot."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        return builder.load(word_place(context, builder, node, *arguments[1:]))
+
+    return types.int64(types.TypeRef(node), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def address_of_slot(typingctx, node, streams, slot):
+    """Return the address of a slot in the stream of partials, until the tape grows."""
+    node = node.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        place = word_place(context, builder, node, *arguments[1:])
+        return builder.ptrtoint(place, memory.I64)
+
+    return types.int64(types.TypeRef(node), STREAMS, types.int64), codegen
+
+
+@intrinsic
+def matrix_at(typingctx, address, shape):
+    """Return the floats at an address as a matrix, without owning them."""
+    array = types.Array(types.float64, 2, "C")
+
+    def codegen(context, builder, sig, arguments):
+        address, shape = arguments
+        size = context.get_constant(types.intp, 8)
+        lengths = cgutils.unpack_tuple(builder, shape)
+        made = context.make_array(array)(context, builder)
+        context.populate_array(
+            made,
+            data=builder.inttoptr(address, context.get_data_type(types.float64).as_pointer()),
+            shape=lengths,
+            strides=[builder.mul(lengths[1], size), size],
+            itemsize=size,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return array(types.int64, types.UniTuple(types.int64, 2)), codegen

@@ -5,10 +5,13 @@ keeps in registers. Before a call of anything that may write to the tape the cou
 memory, and afterwards all is read anew; so it is before the function returns.
 """
 
+import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 
+from numgrad.numbers.carrier import NotUniformError
 from numgrad.numbers.tape import memory, threads
 
 KEPT = (
@@ -74,14 +77,24 @@ def fields_of(builder: Any, words: int) -> InMemory:
     return found
 
 
-def begin(function: Any) -> None:
-    """Let a function that is about to be written keep the fields of its tapes in registers."""
-    function.numgrad_tapes = {}
+def element(builder: Any, fields: InMemory, stream: int, kind: Any, position: Any) -> Any:
+    """The place of an element of a stream."""
+    start = builder.inttoptr(fields.get(builder, stream), kind.as_pointer())
+    return builder.gep(start, [position], inbounds=True)
 
 
-def note_harmless(module: Any, name: str) -> None:
+def begin(function: Any, loops: dict[Any, Any] | None) -> None:
+    """Let a function that is about to be written keep the fields of its tapes in registers.
+
+    ``loops`` is where those of its loops are kept that are records (`numgrad.numbers.tape.rounds`).
+    """
+    function.numgrad_tapes, function.numgrad_loops = {}, loops
+
+
+def note_harmless(module: Any, compiled: Any) -> None:
     """Take down that a function of compiled code writes no tape."""
-    vars(module).setdefault("numgrad_harmless", set()).add(name)
+    known = vars(module).setdefault("numgrad_harmless", {})
+    known[compiled.fndesc.llvm_func_name] = compiled
 
 
 def end(function: Any) -> None:
@@ -89,8 +102,12 @@ def end(function: Any) -> None:
     tapes = list(function.numgrad_tapes.values())
     if not tapes:
         return
-    harmless = vars(function.module).get("numgrad_harmless", set())
+    harmless = vars(function.module).get("numgrad_harmless", {})
     builder = ir.IRBuilder()
+    for loop in (function.numgrad_loops or {}).values():
+        if not all(_stays(each, harmless) for each in loop.instructions()):
+            raise NotUniformError
+        loop.complete(builder)
     for block in function.blocks:
         for instruction in list(block.instructions):
             if isinstance(instruction, ir.Ret):
@@ -108,7 +125,36 @@ def _write(builder: Any, tapes: list[Any], instruction: Any) -> None:
         tape.write(builder)
 
 
-def _is_harmless(instruction: Any, known: set[str]) -> bool:
+def _stays(instruction: Any, known: dict[str, Any]) -> bool:
+    """Whether an instruction neither writes a tape nor leaves the function."""
+    if isinstance(instruction, ir.CallInstr):
+        return _is_harmless(instruction, known)
+    if not isinstance(instruction, ir.Ret):
+        return True
+    (status,) = instruction.operands
+    if not isinstance(status, ir.CallInstr):
+        return False
+    compiled = known.get(getattr(status.callee, "name", ""))
+    return compiled is not None and never_raises(compiled)
+
+
+_raising: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by libraries of functions
+
+
+def never_raises(compiled: Any) -> bool:
+    """Whether a function that has been compiled returns without an error wherever it does."""
+    library = compiled.library
+    if library not in _raising:
+        name = re.escape(compiled.fndesc.llvm_func_name)
+        found = re.search(
+            rf'^define [^\n]*@"?{name}"?\(.*?^}}', library.get_llvm_str(), re.DOTALL | re.MULTILINE
+        )
+        returns = re.findall(r"^ *ret .*$", found[0], re.MULTILINE) if found else []
+        _raising[library] = not returns or any(each.strip() != "ret i32 0" for each in returns)
+    return not _raising[library]
+
+
+def _is_harmless(instruction: Any, known: dict[str, Any]) -> bool:
     if not isinstance(instruction.callee, ir.Function):  # an address, of anything
         return False
     name = instruction.callee.name

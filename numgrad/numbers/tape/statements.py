@@ -12,7 +12,7 @@ from numba.core.errors import NumbaTypeError
 from numgrad.numbers.carrier import IMAG, REAL, complex_parts, in_precision, is_complex, real_of
 from numgrad.numbers.dual.lowering import REASSOCIATE, is_zero, zero_where_zero
 from numgrad.numbers.emitting import call_as
-from numgrad.numbers.tape import memory, registers, threads
+from numgrad.numbers.tape import memory, registers, rounds, threads
 
 FULL = (
     "the tape of reverse mode would take more memory than numgrad.tape_limit allows: set another "
@@ -159,18 +159,21 @@ def push(context, builder, value, leaves, target=None):
     """
     if not leaves:  # no statement has fewer leaves than one
         leaves = [(context.get_constant_null(value), memory.I64(0))]
+    loop = rounds.current(builder)
+    if loop is not None:
+        return loop.push(builder, context, value, leaves, target)
     indices = [index for _, index in leaves] + ([] if target is None else [target])
     fields = registers.fields_of(builder, words_of(context, value))
     used = fields.get(builder, memory.LEAVES)
     end = builder.add(used, memory.I64(len(indices)))
-    reserve(context, builder, fields, end, len(indices))
+    reserve(context, builder, fields, end, memory.I64(len(indices)))
     store_partials(context, builder, fields, value, used, [partial for partial, _ in leaves])
     for k, index in enumerate(indices):
         position = builder.add(used, memory.I64(k))
-        place = element(builder, fields, memory.INDICES, memory.I32, position)
+        place = registers.element(builder, fields, memory.INDICES, memory.I32, position)
         builder.store(builder.trunc(index, memory.I32), place)
     own = fields.get(builder, memory.STATEMENTS)
-    count = element(builder, fields, memory.COUNTS, memory.I8, own)
+    count = registers.element(builder, fields, memory.COUNTS, memory.I8, own)
     flag = 0 if target is None else memory.IS_SUM
     builder.store(memory.I8(len(indices) | flag), count)
     fields.put(builder, memory.LEAVES, end)
@@ -182,7 +185,7 @@ def reserve(context, builder, fields, end, room):
     """Raise a MemoryError unless there is room up to some place."""
     capacity = fields.get(builder, memory.CAPACITY)
     with builder.if_then(builder.icmp_unsigned(">", end, capacity), likely=False):
-        grow(context, builder, fields.tape, memory.I64(room))
+        grow(context, builder, fields.tape, room)
 
 
 def grow(context, builder, tape, room):
@@ -193,15 +196,9 @@ def grow(context, builder, tape, room):
         context.call_conv.return_user_exc(builder, MemoryError, (FULL,))
 
 
-def element(builder, fields, stream, kind, position):
-    """The place of an element of a stream."""
-    start = builder.inttoptr(fields.get(builder, stream), kind.as_pointer())
-    return builder.gep(start, [position], inbounds=True)
-
-
 def store_partials(context, builder, fields, value, position, partials):
     data = context.get_data_type(value)
-    place = element(builder, fields, memory.PARTIALS, data, position)
+    place = registers.element(builder, fields, memory.PARTIALS, data, position)
     if isinstance(value, types.Float) and len(partials) > 1:
         kind = ir.VectorType(data, len(partials))
         vector = ir.Constant(kind, ir.Undefined)

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from numgrad.numbers.dual.lowering import is_zero
 from numgrad.numbers.emitting import call, call_as
-from numgrad.numbers.tape import memory
+from numgrad.numbers.tape import lasting, memory, threads
 from numgrad.numbers.tape.statements import FULL, partial_type, words_of
 from numgrad.numbers.tape.streams import (
     STREAMS,
@@ -84,6 +84,7 @@ def close_tape(typingctx, node, counters):
         before, after = exchanged(builder, tape, arguments[1])
         for field, *pair in zip(LAST, before, after, strict=True):
             builder.store(builder.sub(*pair), memory.field_of(builder, tape, field))
+        lasting.forget(builder, tape)
         return cgutils.pack_array(builder, before)
 
     return COUNTERS(types.TypeRef(node), COUNTERS), codegen
@@ -160,6 +161,17 @@ def pullback_kinds(node):
     return types.TypeRef(node), STREAMS, types.int64, types.int64
 
 
+def ends_of_record(builder, streams, end, last):
+    """The first result of a record, and its first slot, which its last slots tell."""
+    header = []
+    for k in (2, 1):
+        slot = builder.sub(end, memory.I64(k))
+        place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
+        header.append(builder.zext(builder.load(place), memory.I64))
+    results, slots = header
+    return builder.sub(builder.add(last, memory.I64(1)), results), builder.sub(end, slots)
+
+
 @intrinsic
 def pull_record(typingctx, node, streams, end, last):
     """Call the pullback of a record; return where the statements and leaves before it end."""
@@ -168,13 +180,7 @@ def pull_record(typingctx, node, streams, end, last):
     def codegen(context, builder, sig, arguments):
         dummy, streams, end, last = arguments
         one, size = memory.I64(1), context.get_data_type(partial_type(node.value))
-        header = []
-        for k in (2, 1):
-            slot = builder.sub(end, memory.I64(k))
-            place = place_in(builder, streams, memory.INDICES, memory.I32, slot)
-            header.append(builder.zext(builder.load(place), memory.I64))
-        results, slots = header
-        first = builder.sub(builder.add(last, one), results)
+        first, before = ends_of_record(builder, streams, end, last)
         place = place_in(builder, streams, memory.PARTIALS, size, builder.sub(end, one))
         address = builder.load(builder.bitcast(place, memory.I64.as_pointer()))
         argtypes = pullback_kinds(node)
@@ -184,9 +190,31 @@ def pull_record(typingctx, node, streams, end, last):
         status, _ = context.call_conv.call_function(builder, function, types.none, argtypes, given)
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
-        return cgutils.pack_array(builder, [first, builder.sub(end, slots)])
+        return cgutils.pack_array(builder, [first, before])
 
     return COUNTERS(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
+
+
+def pulling_loops(function):
+    """Make the function that sweeps over the record of a loop, by an address all threads share.
+
+    Where the statements and leaves before it end comes back.
+    """
+
+    def typed(typingctx, streams, adjoints, end, last):
+        def codegen(context, builder, sig, arguments):
+            streams, adjoints, end, last = arguments
+            first, before = ends_of_record(builder, streams, end, last)
+            numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
+            memory.call_registered(builder, function, [numbers, adjoints, indices, first, end])
+            return cgutils.pack_array(builder, [first, before])
+
+        return COUNTERS(STREAMS, types.int64, types.int64, types.int64), codegen
+
+    return intrinsic(typed)
+
+
+pull_loop, pull_loop_in_lanes = map(pulling_loops, (threads.PULL_LOOP, threads.PULL_LANES))
 
 
 @internal_njit
@@ -202,6 +230,9 @@ def sweep(node, first, last, leaves):
         if count == memory.RECORD:
             last, leaves = pull_record(node, streams, leaves, last)
             streams = streams_of(node)
+            continue
+        if count == memory.LOOP:
+            last, leaves = pull_loop(streams, streams[1], leaves, last)
             continue
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1

@@ -51,6 +51,7 @@ class TapeNumber(Carrier):
 
     keys: tuple[Any, ...]
     records: ClassVar[dict[str, Any]] = {}  # of real numbers: see `Carrier.record_of`
+    loops: ClassVar[Any]  # how a loop becomes a record (`numgrad.numbers.tape.loops`)
     count = 1  # of partials that a pass over such numbers computes with: as many as one has
 
     @property
@@ -80,14 +81,14 @@ class TapeNumber(Carrier):
 
     # While code is emitted
 
-    def begin_function(self, function):
-        registers.begin(function)
+    def begin_function(self, function, *, may_have_records):
+        registers.begin(function, {} if may_have_records else None)
 
     def end_function(self, function):
         registers.end(function)
 
-    def note_callee(self, module, name):
-        registers.note_harmless(module, name)
+    def note_callee(self, module, compiled):
+        registers.note_harmless(module, compiled)
 
     def leaves(self, context, builder, number):
         """List the leaves of a number: keys, partials and indices."""

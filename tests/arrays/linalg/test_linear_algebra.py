@@ -294,9 +294,7 @@ def without_derivative(x, which):
         return np.linalg.cholesky(x - 1.0)[0]
     if which == 5:
         return np.linalg.inv(x[:2])[0]
-    if which == 6:
-        return np.linalg.solve(x, x[0, :2])
-    return np.linalg.slogdet(x)[1] * x[0]
+    return np.linalg.solve(x, x[0, :2])
 
 
 @pytest.mark.parametrize("which", range(7))
@@ -306,7 +304,8 @@ def test_what_has_no_result_or_no_derivative(which):
 
 
 def test_logarithm_of_a_singular_matrix():
-    assert np.isnan(numgrad.jacobian(without_derivative)(np.ones((3, 3)), 7)).all()
+    logarithm = numgrad.jacobian(njit(lambda x: np.linalg.slogdet(x)[1] * x[0]))
+    assert np.isnan(logarithm(np.ones((3, 3)))).all()
 
 
 @pytest.mark.thorough

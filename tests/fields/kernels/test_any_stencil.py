@@ -119,10 +119,17 @@ SHAPES = [(5,), (6,), (301,), (5, 70), (70, 5), (7, 6, 9)]
 
 
 def paths():
-    """Return all paths; those in single precision, whose lanes are twice as many, are thorough."""
+    """Return all paths; those in single precision, whose lanes are twice as many, are thorough.
+
+    So are those that differ by their threads or by their tables alone, for one of the two stencils.
+    """
     for name in PATHS:
-        yield "fourth order", "f8", name
-        yield "lopsided", "f8", name
+        once = "fourth order" if name in ("parallel", "no table") else "lopsided"
+        for scheme in SCHEMES:
+            is_second = scheme != once and name not in ("serial", "streamed")
+            yield pytest.param(
+                scheme, "f8", name, marks=[pytest.mark.thorough] if is_second else []
+            )
         yield pytest.param("fourth order", "f4", name, marks=pytest.mark.thorough)
 
 

@@ -79,7 +79,7 @@ def test_every_shape(generator, shape):
 @pytest.mark.parametrize("edge_order", [1, 2])
 @pytest.mark.parametrize(
     ("dtype", "x_dtype"),
-    [("f8", "f8"), ("f4", "f4"), pytest.param("f4", "f8", marks=pytest.mark.thorough)],
+    [("f8", "f8"), *(pytest.param("f4", x, marks=pytest.mark.thorough) for x in ("f4", "f8"))],
 )
 def test_coordinates(generator, dtype, x_dtype, edge_order):
     f = random_samples(generator, (6, 5), dtype)

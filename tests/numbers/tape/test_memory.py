@@ -34,7 +34,7 @@ def derivatives(x):
     gradient = numgrad.grad(wave, mode="reverse")(x)
     return gradient, numgrad.vjp(wave, (x,), 2.0)[1][0], numgrad.grad(last, mode="reverse")(x)
 
-results = derivatives(np.linspace(0.1, 1.0, 5))
+results = derivatives(np.linspace(0.1, 1.0, 50))  # rounds enough for a loop to be a record
 print(*(f"{number:.12f}" for each in results for number in each))
 print(sum(derivatives.stats.cache_hits.values()))
 """

@@ -1,5 +1,7 @@
 """Several results in one sweep, against forward mode: lanes of adjoints."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from numba import njit
@@ -86,10 +88,65 @@ def test_without_room_each_result_has_a_sweep():
         threads.STATE[threads.LIMIT] = before
 
 
-def test_records_among_the_statements():
-    f = njit(lambda x: np.dot(np.outer(x, x), x) * x[0])
-    found, expected = (numgrad.jacobian(f, mode=mode)(X) for mode in ("reverse", "forward"))
-    assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+@njit
+def of_records(x, a):
+    """Results that share records of all kinds, each of which some results don't depend on."""
+    products, row = a @ x, np.outer(x, x)[0] @ a.T
+    total, so_far = np.sum(np.sin(x) * x), np.cumsum(x * x)
+    mixed = np.sum(x[::-1]) * np.cumsum(x[::2])[3]
+    return np.array(
+        [
+            products[0] * total,
+            row[1],
+            np.sum(so_far * x),
+            mixed,
+            x[0],
+            products @ row,
+            total + so_far[-1],
+        ]
+    )
+
+
+def has_lanes():
+    """Whether this thread has a tape for lanes."""
+    library, _, key = threads.system()
+    get = getattr(library, threads.GET)
+    get.restype = ctypes.c_void_p
+    return get(key(threads.STATE[lanes.LANES - 1])) is not None
+
+
+def test_records():
+    x, a = np.linspace(-0.5, 1.0, 40), np.cos(np.arange(120.0)).reshape(3, 40)
+    numgrad.release_memory()
+    found, expected = (
+        numgrad.jacobian(of_records, mode=mode)(x, a) for mode in ("reverse", "forward")
+    )
+    assert has_lanes()
+    assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    assert_allclose(numgrad.jacobian(of_records, 1, mode="reverse")(x, a)[1, 1], x[0] * x)
+
+
+@pytest.mark.thorough
+def test_records_of_linear_algebra():
+    @njit
+    def f(x):
+        matrix = np.outer(x, x) + np.diag(2.0 + np.cos(x))
+        return np.concatenate((np.linalg.cholesky(matrix)[:, 1], np.linalg.solve(matrix, x)))
+
+    x = np.linspace(0.1, 1.0, 5)
+    numgrad.release_memory()
+    found, expected = (numgrad.jacobian(f, mode=mode)(x) for mode in ("reverse", "forward"))
+    assert has_lanes()
+    assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_what_runs_again_has_a_sweep_for_each_result():
+    g = numgrad.checkpoint(njit(lambda x: np.array([np.sum(x * x), x[0]])))
+    f = njit(lambda x: g(x) * x[1])
+    numgrad.release_memory()
+    found = numgrad.jacobian(f, mode="reverse")(X)
+    assert not has_lanes()
+    assert_allclose(found, numgrad.jacobian(f, mode="forward")(X), rtol=1e-13)
 
 
 @pytest.mark.thorough

@@ -1,0 +1,336 @@
+"""Dask arrays: lazy results, of blocks with halos of the stencils' reach.
+
+A block is derived by itself, as a part of the field that the stencils are made for. What it needs
+of its neighbours, or of the other end of a circle, are a few planes, which are tasks of their own.
+"""
+
+import operator
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numgrad.fields.adapters.chunks import is_chunked
+from numgrad.fields.boundaries import ONE_SIDED, Boundaries, Boundary, Ghosts
+from numgrad.fields.layout import Array
+from numgrad.fields.missing import reach_of
+from numgrad.fields.operation import (
+    Sides,
+    derive_into,
+    fields_of,
+    filled,
+    indicator,
+    masked,
+    needs_floats,
+)
+from numgrad.fields.terms import Formula, Part
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+def loaded() -> Any:
+    """Give the module, which has been imported by whoever made an array of it."""
+    return sys.modules["dask.array"]
+
+
+def components_of(given: Any) -> list[Any] | None:
+    """Give the components of a field if one of them is an array of Dask's, in the same chunks."""
+    da = loaded() if is_chunked(given) or isinstance(given, tuple | list) else None
+    if da is None:
+        return None
+    if is_chunked(given):
+        return [given[k] for k in range(given.shape[0])]
+    if not is_chunked(*given):
+        return None
+    if any(np.shape(array) != np.shape(given[0]) for array in given):
+        shapes = " and ".join(map(str, {np.shape(array): None for array in given}))
+        raise ValueError(f"all components must have the same shape, but {shapes} came")
+    (first, *_) = (array for array in given if is_chunked(array))
+    arrays = [
+        array if is_chunked(array) else da.from_array(np.asanyarray(array), first.chunks)
+        for array in given
+    ]
+    places = tuple(range(first.ndim))
+    _, unified = da.core.unify_chunks(*(item for array in arrays for item in (array, places)))
+    return list(unified)
+
+
+def derive_chunked(
+    components: Sequence[Any],
+    build: Callable[..., Formula],
+    arguments: Sequence[Any],
+    avoid: bool,
+    out: Any,
+    target: str,
+) -> Any:
+    """Give the lazy outputs of an operator, ``build(shape, *arguments)``."""
+    refuse(components, out, target)
+    from dask import delayed
+    from dask.base import tokenize
+
+    shape, ndim = components[0].shape, components[0].ndim
+    model = build(shape, *(stand_in(argument) for argument in arguments))
+    fields = fields_of([meta_of(c) for c in components])
+    names = [component.name for component in components]
+    name = f"{build.__name__.removeprefix('of_')}-{tokenize(names, arguments, avoid)}"
+    graph: dict[Any, Any] = {}
+    sources = list(components)
+    if any(is_chunked(leaf) for argument in arguments for leaf in leaves_of(argument)):
+        lazy = delayed(build, pure=True)(shape, *arguments)
+        formula = lazy.key
+        sources.append(lazy)
+    else:
+        formula = f"formula-{name}"
+        graph[formula] = model
+    halos = Halos(components, name, graph)
+    for index in np.ndindex(*components[0].numblocks):
+        graph[(name, *index)] = (
+            derive_block,
+            formula,
+            halos.ranges(index),
+            [(component.name, *index) for component in components],
+            halos.around(index, model, avoid),
+            avoid,
+        )
+    meta = np.empty((0,) * ndim, fields.dtype)
+    if fields.masks is not None:
+        meta = np.ma.MaskedArray(meta)
+    results = outputs_of(name, graph, sources, meta, len(model.outputs))
+    return results[0] if model.single else results
+
+
+def outputs_of(
+    name: str, graph: dict[Any, Any], sources: Sequence[Any], meta: Array, count: int
+) -> tuple[Any, ...]:
+    """Give the outputs of a graph as arrays."""
+    from dask.highlevelgraph import HighLevelGraph
+
+    da, like = loaded(), sources[0]
+    layer = HighLevelGraph.from_collections(name, graph, dependencies=list(sources))
+    together = da.Array(layer, name, like.chunks, meta=meta)
+    if count == 1:
+        return (together,)
+    outputs = []
+    for o in range(count):
+        own = f"{name}-{o}"
+        items = {
+            (own, *index): (operator.getitem, (name, *index), o)
+            for index in np.ndindex(*like.numblocks)
+        }
+        one = HighLevelGraph.from_collections(own, items, dependencies=[together])
+        outputs.append(da.Array(one, own, like.chunks, meta=meta))
+    return tuple(outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """Planes of one value."""
+
+    count: int
+    value: Any
+
+
+class Halos:
+    """The tasks that fetch what blocks need of others."""
+
+    def __init__(self, components: Sequence[Any], name: str, graph: dict[Any, Any]) -> None:
+        self.components, self.graph, self.name = components, graph, f"halo-{name}"
+        self.shape = components[0].shape
+        self.bounds = [np.cumsum([0, *sizes]).tolist() for sizes in components[0].chunks]
+        self.known: dict[Any, tuple[str, int]] = {}
+
+    def ranges(self, index: tuple[int, ...]) -> Ranges:
+        """Give where a block begins and stops along each axis."""
+        return tuple((b[i], b[i + 1]) for b, i in zip(self.bounds, index, strict=True))
+
+    def around(self, index: tuple[int, ...], formula: Formula, avoid: bool) -> list[Any]:
+        """Give, for each component and axis, the pieces before and after a block."""
+        needs: dict[tuple[int, int], list[int]] = {}
+        ends: dict[int, Boundaries] = {}
+        for part in (part for parts in formula.outputs for part in parts):
+            axis = part.axis.axis
+            start, stop = self.ranges(index)[axis]
+            before, after = reach_of_block(part, start, stop, self.shape[axis], avoid)
+            need = needs.setdefault((part.component, axis), [0, 0])
+            need[:] = max(need[0], before), max(need[1], after)
+            ends[axis] = part.axis.ends
+        return [
+            [k, axis, *self.sides(k, index, axis, before, after, ends[axis])]
+            for (k, axis), (before, after) in needs.items()
+        ]
+
+    def sides(
+        self, k: int, index: tuple[int, ...], axis: int, before: int, after: int, ends: Boundaries
+    ) -> tuple[list[Any], list[Any]]:
+        """Give the pieces of so many planes before and after a block."""
+        points = self.shape[axis]
+        start, stop = self.ranges(index)[axis]
+        ghosts = Ghosts(ends, max(0, before - start), max(0, stop + after - points))
+        indices, signs = ghosts.indices(points), ghosts.signs(points)
+        sides = []
+        for first, last, end in ((start - before, start, 0), (stop, stop + after, 1)):
+            places = slice(first + ghosts.before, last + ghosts.before)
+            sides.append(self._pieces(k, index, axis, indices[places], signs[places], ends[end]))
+        return sides[0], sides[1]
+
+    def _pieces(
+        self,
+        k: int,
+        index: tuple[int, ...],
+        axis: int,
+        indices: Array,
+        signs: Array,
+        end: Boundary,
+    ) -> list[Any]:
+        """Give the planes at some places along an axis: tasks, one for each block they lie in."""
+        pieces: list[Any] = []
+        blocks = np.searchsorted(self.bounds[axis], indices, side="right") - 1
+        i = 0
+        while i < len(indices):
+            same = (blocks == blocks[i]) & (signs == signs[i]) & ((indices < 0) == (indices[i] < 0))
+            stop = i + int(np.argmin(np.append(same[i:], False)))
+            if indices[i] < 0:
+                pieces.append(Constants(stop - i, end.value))
+            else:
+                local = (indices[i:stop] - self.bounds[axis][blocks[i]]).tolist()
+                source = (*index[:axis], int(blocks[i]), *index[axis + 1 :])
+                pieces.append(self._fetched(k, source, axis, local, float(signs[i])))
+            i = stop
+        return pieces
+
+    def _fetched(
+        self, k: int, source: tuple[int, ...], axis: int, local: list[int], sign: float
+    ) -> Any:
+        key = k, source, axis, tuple(local), sign
+        if key not in self.known:
+            self.known[key] = (self.name, len(self.known))
+            block = (self.components[k].name, *source)
+            self.graph[self.known[key]] = (fetch, block, axis, local, sign)
+        return self.known[key]
+
+
+def reach_of_block(part: Part, start: int, stop: int, points: int, avoid: bool) -> tuple[int, int]:
+    """Give how many planes on both sides a block needs."""
+    if not avoid:
+        return part.line.part(start, stop).reach
+    reach = reach_of(part)
+    before, after = (end.name == ONE_SIDED for end in part.axis.ends)
+    return (
+        min(reach, start) if before else reach,
+        min(reach, points - stop) if after else reach,
+    )
+
+
+def fetch(block: Any, axis: int, places: list[int], sign: float) -> Any:
+    """Copy some planes of a block."""
+    planes = (
+        np.take(block, places, axis)
+        if not isinstance(block, np.ma.MaskedArray)
+        else (block.take(places, axis))
+    )
+    if sign == 1.0:
+        return planes
+    return -(planes.astype(np.float64) if planes.dtype.kind in "iu" else planes)
+
+
+def derive_block(
+    formula: Formula,
+    ranges: Ranges,
+    blocks: Sequence[Any],
+    halos: Sequence[Any],
+    avoid: bool,
+) -> Any:
+    """Derive a block, given what lies around it."""
+    fields, own = fields_of(blocks), formula.block(ranges)
+    dtype = fields.precision if needs_floats(own) else fields.components[0].dtype
+    around: dict[tuple[int, int], tuple[Any, Any]] = {}
+    for k, axis, before, after in halos:
+        around[k, axis] = joined(before, blocks[k], axis), joined(after, blocks[k], axis)
+
+    def samples(_: Sequence[Array], part: Part, __: bool) -> Sides:
+        sides = around[part.component, part.axis.axis]
+        return _both(sides, lambda planes: filled(planes, dtype))
+
+    def missing(_: Sequence[Array], part: Part, __: bool) -> Sides:
+        sides = around[part.component, part.axis.axis]
+        return _both(
+            sides, lambda planes: indicator(np.ma.getdata(planes), np.ma.getmaskarray(planes))
+        )
+
+    results = tuple(np.empty_like(fields.components[0], fields.dtype) for _ in own.outputs)
+    derive_into(fields, own, avoid, results, samples)
+    if fields.masks is not None:
+        results = masked(fields, own, avoid, results, missing)
+    return results[0] if len(results) == 1 else results
+
+
+def _both(sides: tuple[Any, Any], change: Callable[[Any], Array]) -> Sides:
+    before, after = (None if planes is None else change(planes) for planes in sides)
+    return before, after
+
+
+def joined(pieces: Sequence[Any], block: Any, axis: int) -> Any:
+    """Join the planes on one side of a block."""
+    planes = []
+    for piece in pieces:
+        if isinstance(piece, Constants):
+            shape = [*block.shape]
+            shape[axis] = piece.count
+            dtype = block.dtype if block.dtype.kind in "fc" else np.dtype(np.float64)
+            planes.append(np.full(shape, piece.value, dtype))
+        else:
+            planes.append(piece)
+    if not planes:
+        return None
+    masked_ones = any(isinstance(piece, np.ma.MaskedArray) for piece in planes)
+    return (np.ma if masked_ones else np).concatenate(planes, axis)
+
+
+def meta_of(array: Any) -> Any:
+    """Give an array without samples, of the kind that the blocks are."""
+    from dask.array.utils import meta_from_array
+
+    return np.asanyarray(meta_from_array(array, array.ndim))
+
+
+def refuse(components: Sequence[Any], out: Any, target: str) -> None:
+    """Raise if an argument has no meaning for lazy results."""
+    if out is not None:
+        raise TypeError(
+            "out can't hold the derivatives of a Dask array, which are lazy: store the result, as "
+            "by dask.array.store"
+        )
+    if target == "cuda":
+        raise ValueError("target 'cuda' is for arrays in memory: Dask arrays are derived on CPUs")
+    if any(np.isnan(size) for component in components for size in component.shape):
+        raise ValueError(
+            "the chunks of a Dask array must have known sizes: call its compute_chunk_sizes() first"
+        )
+
+
+def leaves_of(argument: Any) -> list[Any]:
+    """Give what is in an argument: the fields of a dataclass, the items of a tuple."""
+    if hasattr(argument, "__dataclass_fields__"):
+        argument = [getattr(argument, name) for name in argument.__dataclass_fields__]
+    if isinstance(argument, tuple | list):
+        return [leaf for item in argument for leaf in leaves_of(item)]
+    return [argument]
+
+
+def stand_in(argument: Any) -> Any:
+    """Give an argument with something in the place of arrays of Dask's, whose values aren't known.
+
+    Coordinates may be uneven, which is all that the reach of stencils depends on.
+    """
+    if hasattr(argument, "__dataclass_fields__"):
+        names = argument.__dataclass_fields__
+        return type(argument)(**{name: stand_in(getattr(argument, name)) for name in names})
+    if isinstance(argument, tuple | list):
+        return type(argument)(stand_in(item) for item in argument)
+    if not is_chunked(argument):
+        return argument
+    if argument.ndim == 1:
+        return 1e-30 * np.cumsum(1.0 + np.arange(argument.shape[0]) % 2)
+    return np.ones(argument.shape)

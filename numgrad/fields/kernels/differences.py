@@ -1,0 +1,274 @@
+"""The loops over fields for sums of differences of samples, whatever their stencils.
+
+A field is seen as rows that are contiguous in memory. An output is a sum of terms, a term a sum
+of weighted differences ``w (a - b)`` along one axis. For a row, or a piece of it, where all points
+take their samples at the same offsets, the addresses of all samples are found first; one loop of
+``pieces`` then goes along the row. Along the axis that a row itself lies on, points at its ends
+have pieces of their own.
+
+The differences are data to the compiled code, so that one function serves every order, accuracy,
+boundary and operator.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import prange, types
+
+from numgrad.fields.kernels import pieces
+from numgrad.fields.kernels.addresses import array_at, call_at
+from numgrad.fields.kernels.unrolled import named
+from numgrad.fields.weights import ZERO
+from numgrad.targets.cache import callback, kernel, parallel_kernel
+from numgrad.targets.options import internal_njit
+
+# What stands in which column of the tables, all of 64-bit integers. The head has one row.
+ROWS = 0  # of the field
+LENGTH = 1  # of a row, in numbers
+TILE = 2  # numbers of a row that are derived at a time
+UNIT = 3  # numbers between neighbours along the axis of a row
+OUTER = 4  # how many axes the rows are counted by
+OUTPUTS = 5
+LENGTHS = 6  # address of the lengths of the outer axes
+OUTPUT_TABLE = 7
+TERM_TABLE = 8
+MOST_SLOTS = 9  # of an output
+TERMS = 10
+ZEROS = 11  # address of a tile of zeros
+TOGETHER = 12  # rows to derive one after another before the next output
+ANY_FUNCTION = 13  # address of the function for pieces of any differences
+HEAD_COLUMNS = 14
+
+# an output; behind these its strides along the outer axes, in bytes
+OUTPUT_ADDRESS = 0
+FIRST_TERM = 1
+STOP_TERM = 2
+ROW_INSIDE_FROM = 3  # where in a row the points between its ends begin
+ROW_INSIDE_TO = 4
+FUNCTION = 5  # address of the function for the pieces between
+OUTPUT_COLUMNS = 6
+
+# a term; behind these the strides along the outer axes of the samples, of the ghosts before and
+# after, of the weights and of those at the edges
+AXIS = 0  # which outer axis; -1: that of the rows
+POINTS = 1
+FIRST = 2
+LAST = 3
+SLOTS = 4
+EDGE_SLOTS = 5
+SAMPLES = 6
+BEFORE = 7
+BEFORE_COUNT = 8
+AFTER = 9
+OFFSETS = 10
+EDGE_OFFSETS = 11
+WEIGHTS = 12
+WEIGHTS_STEP = 13  # bytes between the weights of two differences
+WEIGHTS_VARY = 14  # whether they vary along a row
+EDGE_WEIGHTS = 15
+EDGE_WEIGHTS_STEP = 16
+EDGE_WEIGHTS_VARY = 17
+INSIDE_FROM = 18  # the points whose samples all lie in the field begin
+INSIDE_TO = 19
+TERM_COLUMNS = 20
+STRIDE_GROUPS = 5
+
+table_dtype = np.dtype(np.int64)
+
+
+@internal_njit
+def sample_address(term, at, outer, place, offset, q, unit, itemsize, zeros):
+    """Find the sample at an offset from a point."""
+    if offset == ZERO:
+        return zeros
+    axis, points, v = term[AXIS], term[POINTS], place + offset
+    if axis < 0:
+        # the piece may begin within a point of several numbers
+        shift = (q + offset * unit) * itemsize
+        if 0 <= v < points:
+            return at + shift
+        if v < 0:
+            group, address = 1, term[BEFORE] + term[BEFORE_COUNT] * unit * itemsize + shift
+        else:
+            group, address = 2, term[AFTER] - points * unit * itemsize + shift
+        for d in range(outer.size):
+            address += outer[d] * term[TERM_COLUMNS + group * outer.size + d]
+        return address
+    if 0 <= v < points:
+        return at + offset * term[TERM_COLUMNS + axis] + q * itemsize
+    group = 1 if v < 0 else 2
+    v += term[BEFORE_COUNT] if v < 0 else -points
+    address = (term[BEFORE] if group == 1 else term[AFTER]) + q * itemsize
+    for d in range(outer.size):
+        stride = term[TERM_COLUMNS + group * outer.size + d]
+        address += (v if d == axis else outer[d]) * stride
+    return address
+
+
+@internal_njit
+def find(term, outer, place, q, unit, itemsize, width, zeros, slots, at_slot):
+    """Write down the differences of a term for a piece of some rows from its slot on.
+
+    Return where its slots end, and whether its weights vary along a row.
+    """
+    axis, points, edge = term[AXIS], term[POINTS], -1
+    if place < term[FIRST]:
+        edge = place
+    elif place >= points - term[LAST]:
+        edge = term[FIRST] + place - (points - term[LAST])
+    if edge >= 0:
+        count = term[EDGE_SLOTS]
+        offsets = array_at(term[EDGE_OFFSETS] + edge * count * 16, 2 * count, table_dtype)
+        weight, step = term[EDGE_WEIGHTS], term[EDGE_WEIGHTS_STEP]
+        varies, group = term[EDGE_WEIGHTS_VARY], 4
+        if axis < 0:
+            weight += (edge - place) * unit * width
+    else:
+        count = term[SLOTS]
+        offsets = array_at(term[OFFSETS], 2 * count, table_dtype)
+        weight, step = term[WEIGHTS], term[WEIGHTS_STEP]
+        varies, group = term[WEIGHTS_VARY], 3
+    size, weight_step = outer.size, 0
+    at = term[SAMPLES]
+    for d in range(size):
+        at += outer[d] * term[TERM_COLUMNS + d]
+        row = edge if d == axis and edge >= 0 else outer[d]
+        weight += row * term[TERM_COLUMNS + group * size + d]
+    if size > 0:
+        weight_step = term[TERM_COLUMNS + group * size + size - 1]
+    if varies != 0:
+        weight += q * width
+    for s in range(count):
+        k = (at_slot + s) * pieces.SLOT_COLUMNS
+        for side in range(2):
+            offset = offsets[2 * s + side]
+            slots[k + side] = sample_address(
+                term, at, outer, place, offset, q, unit, itemsize, zeros
+            )
+            row_step = 0
+            if offset != ZERO and size > 0:
+                v, group = place + offset, 0
+                if v < 0:
+                    group = 1
+                elif v >= points:
+                    group = 2
+                row_step = term[TERM_COLUMNS + group * size + size - 1]
+            slots[k + pieces.FIRST_STEP + side] = row_step
+        slots[k + pieces.WEIGHT] = weight + s * step
+        slots[k + pieces.WEIGHT_STEP] = weight_step
+    return at_slot + count, varies
+
+
+@internal_njit
+def rows_together(terms, term_columns, outer, most):
+    """Count the rows from here on in which all samples are found in the same way."""
+    last = outer.size - 1
+    for t in range(terms.size // term_columns):
+        term = terms[t * term_columns : (t + 1) * term_columns]
+        if term[AXIS] == last:
+            place = outer[last]
+            if place < term[INSIDE_FROM] or place >= term[INSIDE_TO]:
+                return 1
+            most = min(most, term[INSIDE_TO] - place)
+    return most
+
+
+@cache
+def derivation(samples_dtype, precision):
+    """Make the function that derives a range of tiles into all outputs."""
+    itemsize, width = samples_dtype.itemsize, precision.itemsize
+
+    def derive_tiles(address, begin, end):
+        head = array_at(address, HEAD_COLUMNS, table_dtype)
+        count, unit, length = head[OUTER], head[UNIT], head[LENGTH]
+        lengths = array_at(head[LENGTHS], count, table_dtype)
+        output_columns = OUTPUT_COLUMNS + count
+        term_columns = TERM_COLUMNS + STRIDE_GROUPS * count
+        outputs = array_at(head[OUTPUT_TABLE], head[OUTPUTS] * output_columns, table_dtype)
+        terms = array_at(head[TERM_TABLE], head[TERMS] * term_columns, table_dtype)
+        slots = np.empty(head[MOST_SLOTS] * pieces.SLOT_COLUMNS, np.int64)
+        stops, vary = np.empty(head[TERMS], np.int64), np.empty(head[TERMS], np.int64)
+        outer = np.empty(count, np.int64)
+        piece = np.empty(pieces.PIECE_COLUMNS, np.int64)
+        piece[pieces.TERM_STOPS], piece[pieces.VARY] = stops.ctypes.data, vary.ctypes.data
+        piece[pieces.FIRSTS] = slots.ctypes.data
+        number = begin
+        while number < end:
+            tile, row = number // head[ROWS], number % head[ROWS]
+            for d in range(count - 1, -1, -1):
+                outer[d] = row % lengths[d]
+                row //= lengths[d]
+            low = tile * head[TILE]
+            high = min(length, low + head[TILE])
+            together = 1
+            if count > 0:
+                most = min(end - number, lengths[count - 1] - outer[count - 1])
+                most = min(most, head[TOGETHER])
+                together = rows_together(terms, term_columns, outer, most)
+            for o in range(head[OUTPUTS]):
+                output = outputs[o * output_columns : (o + 1) * output_columns]
+                target = output[OUTPUT_ADDRESS]
+                for d in range(count):
+                    target += outer[d] * output[OUTPUT_COLUMNS + d]
+                piece[pieces.ROWS], piece[pieces.OUTPUT_STEP] = together, 0
+                if count > 0:
+                    piece[pieces.OUTPUT_STEP] = output[OUTPUT_COLUMNS + count - 1]
+                q = low
+                while q < high:
+                    inside = output[ROW_INSIDE_FROM] <= q < output[ROW_INSIDE_TO]
+                    if inside:
+                        stop = min(high, output[ROW_INSIDE_TO])
+                    else:
+                        stop = min(high, (q // unit + 1) * unit)
+                    slot, k = 0, 0
+                    regular = inside
+                    for t in range(output[FIRST_TERM], output[STOP_TERM]):
+                        term = terms[t * term_columns : (t + 1) * term_columns]
+                        place = q // unit
+                        if term[AXIS] >= 0:
+                            place = outer[term[AXIS]]
+                            if place < term[FIRST] or place >= term[POINTS] - term[LAST]:
+                                regular = False
+                        slot, vary[k] = find(
+                            term,
+                            outer,
+                            place,
+                            q,
+                            unit,
+                            itemsize,
+                            width,
+                            head[ZEROS],
+                            slots,
+                            slot,
+                        )
+                        stops[k] = slot
+                        k += 1
+                    piece[pieces.OUTPUT], piece[pieces.COUNT] = target + q * width, stop - q
+                    piece[pieces.TERMS], piece[pieces.SLOTS] = k, slot
+                    function = output[FUNCTION] if regular else head[ANY_FUNCTION]
+                    call_at(function, piece.ctypes.data, 0, 0)
+                    q = stop
+            number += together
+
+    return named(derive_tiles, "derive_tiles", samples_dtype.char, precision.char)
+
+
+@cache
+def compiled_derivation(samples_dtype, precision):
+    """Compile a derivation when first asked for; keep it, and its machine code with it."""
+    signature = types.void(types.int64, types.int64, types.int64)
+    return callback(signature, derivation(samples_dtype, precision))
+
+
+@kernel
+def launch(function, head, tiles):
+    """Derive everything on this thread."""
+    call_at(function, head.ctypes.data, 0, tiles)
+
+
+@parallel_kernel
+def launch_in_parallel(function, head, tiles, threads):
+    """Derive everything, each thread its own consecutive tiles."""
+    address = head.ctypes.data
+    for thread in prange(threads):
+        call_at(function, address, tiles * thread // threads, tiles * (thread + 1) // threads)

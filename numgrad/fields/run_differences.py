@@ -1,0 +1,296 @@
+"""From the terms of an operator to the kernels on the CPU."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numgrad.fields.kernels import differences as kernels
+from numgrad.fields.kernels import pieces
+from numgrad.fields.layout import Array, flat_order
+from numgrad.fields.lines import Line, real_offsets
+from numgrad.targets.choose import thread_count
+
+# Numbers of a row that are derived at a time: they, and their samples, stay in the cache.
+TILE = 1 << 12
+
+# Fewer numbers than these aren't a row of their own, but belong to the points of the axis before.
+SHORT_ROW = 256
+
+# Results that it pays to compile loops of their own for.
+WRITTEN_SIZE = 1 << 16
+
+
+@dataclass(slots=True)
+class Term:
+    """The derivatives of a component along an axis: a part of an output, in which terms add up."""
+
+    samples: Array
+    line: Line
+    before: Array | None  # the samples of the ghosts on both sides
+    after: Array | None
+
+
+@dataclass(slots=True)
+class Rows:
+    """How a field is seen as rows, and what must live until it is derived."""
+
+    order: list[int]  # of the axes, from the slowest
+    outer: int  # how many of them count the rows
+    axis: int  # that of the rows, in that order; -1: none
+    unit: int
+    kept: list[Array]
+
+    def place(self, axis: int) -> int:
+        """Give the outer axis that an axis of the field is, or -1."""
+        place = self.order.index(axis)
+        return place if place < self.outer else -1
+
+
+def evaluate(outputs: Sequence[Array], terms: Sequence[Sequence[Term]]) -> None:
+    """Derive into arrays that are native and aligned: in each the sum of its terms."""
+    if outputs[0].size == 0:
+        return
+    if outputs[0].dtype.kind == "c":
+        outputs, terms = _as_reals(outputs, terms)
+    axes = {term.line.axis for group in terms for term in group}
+    order = flat_order(outputs)
+    rows = _rows(outputs[0].shape, order, axes)
+    targets = [
+        output if _has_rows(output, rows) else _empty_in_order(output, order) for output in outputs
+    ]
+    _derive(targets, terms, rows)
+    for output, target in zip(outputs, targets, strict=True):
+        if output is not target:
+            output[...] = target
+
+
+def _as_reals(
+    outputs: Sequence[Array], terms: Sequence[Sequence[Term]]
+) -> tuple[list[Array], list[list[Term]]]:
+    """See complex numbers as two real ones along one axis more."""
+    seen: dict[int, Array] = {}
+
+    def halves(array: Array) -> Array:
+        if id(array) not in seen:
+            seen[id(array)] = array[..., None].view(array.real.dtype)
+        return seen[id(array)]
+
+    def of_term(term: Term) -> Term:
+        line = term.line
+        wider = Line(
+            **{name: getattr(line, name) for name in Line.__dataclass_fields__}
+            | {"weights": line.weights[..., None], "edge_weights": line.edge_weights[..., None]}
+        )
+        before, after = (
+            None if ghosts is None else halves(ghosts) for ghosts in (term.before, term.after)
+        )
+        return Term(halves(term.samples), wider, before, after)
+
+    return list(map(halves, outputs)), [[of_term(term) for term in group] for group in terms]
+
+
+def _rows(shape: tuple[int, ...], order: list[int], axes: set[int]) -> Rows:
+    """Choose the rows: behind the last axis that is derived along, or that axis with them."""
+    last = max(order.index(axis) for axis in axes)
+    inner = math.prod(shape[d] for d in order[last + 1 :])
+    if inner >= SHORT_ROW:
+        return Rows(order, last + 1, -1, 1, [])
+    return Rows(order, last, last, inner, [])
+
+
+def _has_rows(array: Array, rows: Rows) -> bool:
+    """Tell if the rows of an array are contiguous."""
+    step = array.itemsize
+    for d in reversed(rows.order[rows.outer :]):
+        if array.shape[d] > 1:
+            if array.strides[d] != step:
+                return False
+            step *= array.shape[d]
+    return True
+
+
+def _empty_in_order(array: Array, order: list[int]) -> Array:
+    new = np.empty([array.shape[d] for d in order], array.dtype)
+    return new.transpose(np.argsort(order))
+
+
+def _with_rows(array: Array, rows: Rows) -> Array:
+    """Give an array with contiguous rows, a copy where it hasn't any."""
+    if _has_rows(array, rows):
+        return array
+    copy = _empty_in_order(array, rows.order)
+    copy[...] = array
+    return copy
+
+
+def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Rows) -> None:
+    """Fill in the tables and launch."""
+    shape, precision = outputs[0].shape, outputs[0].dtype
+    lengths = [shape[d] for d in rows.order[: rows.outer]]
+    length = math.prod(shape[d] for d in rows.order[rows.outer :])
+    tile, count = min(length, TILE), math.prod(lengths)
+    samples_dtype = terms[0][0].samples.dtype
+    zeros = np.zeros(tile, samples_dtype)
+    any_function = pieces.any_piece(samples_dtype, precision).address
+    copies: dict[int, Array] = {}
+    output_rows: list[list[int]] = []
+    term_rows: list[list[int]] = []
+    for output, group in zip(outputs, terms, strict=True):
+        start = len(term_rows)
+        for term in group:
+            key = id(term.samples)
+            if key not in copies:
+                copies[key] = _with_rows(term.samples, rows)
+            term_rows.append(_term_row(term, copies[key], rows, shape, precision))
+        inside = _inside(group, rows, length)
+        strides = [output.strides[d] for d in rows.order[: rows.outer]]
+        function = any_function
+        if output.size >= WRITTEN_SIZE:
+            varying = [bool(row[kernels.WEIGHTS_VARY]) for row in term_rows[start:]]
+            structure = _structure(group, varying)
+            function = pieces.written_piece(samples_dtype, precision, structure).address
+        output_rows.append([output.ctypes.data, start, len(term_rows), *inside, function, *strides])
+    tables = [np.array(table, np.int64) for table in (lengths, output_rows, term_rows)]
+    head = np.array(
+        [
+            count,
+            length,
+            tile,
+            rows.unit,
+            rows.outer,
+            len(outputs),
+            *(table.ctypes.data for table in tables),
+            sum(_most_slots(term.line) for group in terms for term in group),
+            len(term_rows),
+            zeros.ctypes.data,
+            max(1, TILE * 4 // tile),
+            any_function,
+        ],
+        np.int64,
+    )
+    function = kernels.compiled_derivation(samples_dtype, precision).address
+    tiles = count * -(-length // tile)
+    threads = min(tiles, thread_count(sum(output.size for output in outputs)))
+    if threads > 1:
+        kernels.launch_in_parallel(function, head, tiles, threads)
+    else:
+        kernels.launch(function, head, tiles)
+    del tables, zeros, copies
+
+
+def _structure(
+    group: Sequence[Term], varying: Sequence[bool]
+) -> tuple[tuple[bool, tuple[int | None, ...]], ...]:
+    """Tell which differences of an output end at the same sample, that which is derived at."""
+    components: dict[int, int] = {}
+    return tuple(
+        (
+            varies,
+            tuple(
+                components.setdefault(id(term.samples), len(components)) if second == 0 else None
+                for _, second in term.line.slots.tolist()
+            ),
+        )
+        for term, varies in zip(group, varying, strict=True)
+    )
+
+
+def _most_slots(line: Line) -> int:
+    return max(len(line.slots), int(line.edge_slots.shape[1]))
+
+
+def _inside(group: Sequence[Term], rows: Rows, length: int) -> tuple[int, int]:
+    """Tell where in a row the points begin and end whose samples all lie in it."""
+    low, high = 0, length
+    for term in group:
+        line = term.line
+        if rows.place(line.axis) >= 0:
+            continue
+        offsets = real_offsets(line.slots)
+        first = max(line.first, -int(offsets.min()))
+        last = max(line.last, int(offsets.max()))
+        low, high = max(low, first * rows.unit), min(high, (line.points - last) * rows.unit)
+    return (low, high) if low < high else (length, length)
+
+
+def _term_row(
+    term: Term, samples: Array, rows: Rows, shape: tuple[int, ...], precision: np.dtype[Any]
+) -> list[int]:
+    """Give the row of a term in its table."""
+    line, outer = term.line, rows.order[: rows.outer]
+    place = rows.place(line.axis)
+    edges = len(line.edges)
+    weights, step, vary, strides = _weights(line.weights, rows, shape, precision, False)
+    edge_shape = [*shape]
+    edge_shape[line.axis] = edges
+    if place < 0 and edges:
+        at_edges = _weights(line.edge_weights, rows, tuple(edge_shape), precision, True)
+    elif edges:
+        at_edges = _weights(line.edge_weights, rows, shape, precision, False)
+    else:
+        at_edges = 0, 0, False, [0] * rows.outer
+    edge_weights, edge_step, edge_vary, edge_strides = at_edges
+    ghosts = []
+    for given in (term.before, term.after):
+        copy = None if given is None else _with_rows(given, rows)
+        rows.kept += [] if copy is None else [copy]
+        ghosts.append(
+            (0, 0, [0] * rows.outer)
+            if copy is None
+            else (copy.ctypes.data, copy.shape[line.axis], [copy.strides[d] for d in outer])
+        )
+    (before, before_count, before_strides), (after, _, after_strides) = ghosts
+    slots = np.ascontiguousarray(line.slots, np.int64)
+    edge_slots = np.ascontiguousarray(line.edge_slots, np.int64)
+    offsets = real_offsets(slots)
+    rows.kept += [samples, slots, edge_slots]
+    return [
+        place,
+        line.points,
+        line.first,
+        line.last,
+        len(slots),
+        edge_slots.shape[1],
+        samples.ctypes.data,
+        before,
+        before_count,
+        after,
+        slots.ctypes.data,
+        edge_slots.ctypes.data,
+        weights,
+        step,
+        vary,
+        edge_weights,
+        edge_step,
+        edge_vary,
+        max(line.first, -int(offsets.min())),
+        line.points - max(line.last, int(offsets.max())),
+        *(samples.strides[d] for d in outer),
+        *before_strides,
+        *after_strides,
+        *strides,
+        *edge_strides,
+    ]
+
+
+def _weights(
+    weights: Array, rows: Rows, shape: tuple[int, ...], precision: np.dtype[Any], varying: bool
+) -> tuple[int, int, bool, list[int]]:
+    """Give the address of weights, their step, whether they vary along a row, and the strides."""
+    weights = weights.transpose(0, *(1 + d for d in rows.order))
+    inner = weights.shape[1 + rows.outer :]
+    vary = varying or any(n > 1 for n in inner)
+    if vary:
+        full = [shape[d] for d in rows.order[rows.outer :]]
+        weights = np.broadcast_to(weights, (*weights.shape[: 1 + rows.outer], *full))
+    table = np.ascontiguousarray(weights, precision)
+    table = table.reshape(*table.shape[: 1 + rows.outer], -1)
+    rows.kept.append(table)
+    strides = [
+        stride if n > 1 else 0
+        for n, stride in zip(table.shape[1:-1], table.strides[1:-1], strict=True)
+    ]
+    return table.ctypes.data, table.strides[0], vary, strides

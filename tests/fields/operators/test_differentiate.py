@@ -1,0 +1,239 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import numgrad
+from numgrad.fields.boundaries import Ghosts, boundaries_of, extended
+from tests.fields.naive import assert_close, naive_differentiate
+
+BOUNDARIES = [
+    "one-sided",
+    "wrap",
+    "reflect",
+    "symmetric",
+    "edge",
+    ("constant", 1.5),
+    "antireflect",
+    "antisymmetric",
+    ("one-sided", "reflect"),
+    (("constant", -2.0), "one-sided"),
+]
+GENERATOR = np.random.default_rng(16)
+
+
+def grid(n):
+    return np.cumsum(GENERATOR.uniform(0.5, 1.5, n))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES, ids=str)
+@pytest.mark.parametrize("order", range(1, 7))
+@pytest.mark.parametrize("accuracy", [2, 4, 8])
+def test_lines(boundary, order, accuracy):
+    f, x = GENERATOR.normal(size=18), grid(18)
+    period = 20.0 if boundary == "wrap" else None
+    for spacing in (0.5, x):
+        options = {"order": order, "accuracy": accuracy, "boundary": boundary}
+        if period and spacing is x:
+            options["period"] = period
+        result = numgrad.differentiate(f, spacing, **options)
+        expected, sizes = naive_differentiate(f, spacing, 0, order, accuracy, boundary, period)
+        assert_close(result, expected, sizes, digits=12)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES, ids=str)
+def test_it_is_the_operator_on_the_padded_field(boundary):
+    f, x = GENERATOR.normal(size=(9, 10, 3)), grid(10)
+    ends = boundaries_of(boundary)
+    for accuracy in (2, 4):
+        count = 6
+        ghosts = Ghosts(ends, *(0 if end.name == "one-sided" else count for end in ends))
+        planes = [plane for plane in ghosts.planes(f, 1) if plane is not None]
+        parts = [f, *planes] if ends[0].name == "one-sided" else [planes[0], f, *planes[1:]]
+        larger, wider = np.concatenate(parts, axis=1), extended(x, ghosts, 30.0)
+        period = 30.0 if boundary == "wrap" else None
+        options = {"axis": 1, "order": 2, "accuracy": accuracy}
+        ours = numgrad.differentiate(f, x, boundary=boundary, period=period, **options)
+        whole = numgrad.differentiate(larger, wider, **options)
+        at = ghosts.before
+        np.testing.assert_array_equal(ours, whole[:, at : at + 10])
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_call(data):
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 4), max_size=2)))
+    axis = draw(st.integers(0, len(shape)))
+    order, accuracy = draw(st.integers(1, 3)), draw(st.sampled_from([2, 4]))
+    shape = (*shape[:axis], draw(st.integers(order + accuracy, 12)), *shape[axis:])
+    dtype = draw(st.sampled_from(["f8", "f4", "c16", "i4", "u1", ">f8"]))
+    f = (100 * GENERATOR.normal(size=shape)).astype("f8").astype(dtype, casting="unsafe") \
+        if dtype != "u1" else GENERATOR.integers(0, 255, shape).astype("u1")  # fmt: skip
+    if f.dtype.kind == "c":
+        f = f + 1j * GENERATOR.normal(size=shape)
+    f = np.transpose(f, draw(st.permutations(range(f.ndim))))
+    axis = max(range(f.ndim), key=lambda d: f.shape[d])
+    if draw(st.booleans()):
+        f = np.repeat(f, 2, axis=-1)[..., ::2]
+    if f.shape[axis] < order + accuracy:
+        return
+    boundary = draw(st.sampled_from(BOUNDARIES))
+    n = f.shape[axis]
+    x = draw(st.sampled_from([0.5, grid(n), np.moveaxis(GENERATOR.uniform(0.5, 1.5, (*np.delete(
+        f.shape, axis), n)).cumsum(-1), -1, axis)]))  # fmt: skip
+    wraps = boundary == "wrap" and not isinstance(x, float)
+    options = {"order": order, "accuracy": accuracy, "boundary": boundary, "axis": axis}
+    result = numgrad.differentiate(f, x, period=40.0 if wraps else None, **options)
+    assert result.shape == f.shape
+    assert result.dtype == (np.float64 if f.dtype.kind in "iu" else f.dtype)
+    digits = 4 if dtype == "f4" else 11
+    parts = [(f.real, result.real)]
+    if f.dtype.kind == "c" and "constant" not in str(boundary):
+        parts.append((f.imag, result.imag))
+    for samples, derivatives in parts:
+        expected, sizes = naive_differentiate(
+            samples.astype(float), x, axis, order, accuracy, boundary, 40.0
+        )
+        assert_close(derivatives, expected, sizes + 1e-6 * (dtype == "f4"), digits)
+    if not (f.dtype.kind == "c" and "constant" in str(boundary)):
+        out = np.full(f.shape[::-1], 7, result.dtype).T
+        assert (
+            numgrad.differentiate(f, x, period=40.0 if wraps else None, out=out, **options) is out
+        )
+        np.testing.assert_array_equal(out, result)
+
+
+GRIDS = {
+    "uniform": lambda n: np.linspace(0.0, 1.0, n)[0] + np.arange(n) / (n - 1),
+    "stretched": lambda n: np.linspace(0.0, 1.0, n) ** 2 + np.linspace(0.0, 1.0, n),
+    "random": lambda n: (np.arange(n) + 0.2 * np.sin(37.0 * np.arange(n) ** 2)) / (n - 1),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize(("order", "accuracy"), [(1, 2), (1, 6), (2, 2), (2, 4), (3, 4), (4, 2)])
+def test_the_order_of_accuracy_is_reached_everywhere(grid, order, accuracy):
+    def worst(n):
+        x = GRIDS[grid](n)
+        k = 2.0
+        exact = k**order * np.sin(k * x + order * np.pi / 2)
+        return np.abs(
+            numgrad.differentiate(np.sin(k * x), x, order=order, accuracy=accuracy) - exact
+        ).max()
+
+    coarse, fine = worst(40), worst(80)
+    assert np.log2(coarse / fine) > accuracy - 0.45
+
+
+@pytest.mark.parametrize("order", range(1, 7))
+@pytest.mark.parametrize("accuracy", [1, 2, 5, 8])
+def test_polynomials_are_exact_on_any_grid(order, accuracy):
+    from numpy.polynomial import Polynomial
+
+    x = grid(20) / 10
+    p = Polynomial(GENERATOR.normal(size=order + accuracy))
+    result = numgrad.differentiate(p(x), x, order=order, accuracy=accuracy)
+    _, sizes = naive_differentiate(p(x), x, 0, order, accuracy)
+    assert_close(result, p.deriv(order)(x), sizes, digits=13)
+
+
+def test_constants_have_no_derivative():
+    x = np.tanh(np.linspace(-5, 5, 60)).astype(np.float32)
+    f = np.full(60, np.float32(0.1))
+    for order in range(1, 7):
+        assert not numgrad.differentiate(f, x, order=order, accuracy=4).any()
+
+
+def test_single_precision_on_a_stretched_grid():
+    x = np.tanh(np.linspace(-4, 4, 400))
+    f = (1000 + x).astype(np.float32)
+    coarse = x.astype(np.float32)
+    error = np.abs(numgrad.differentiate(f, coarse, accuracy=2) - 1).max()
+    rounding = np.finfo(np.float32).eps * 1000 / np.diff(x).min()
+    assert error < 2 * rounding
+
+
+def test_infinities_stay_in_reach():
+    f = np.zeros(30)
+    f[10] = np.inf
+    result = numgrad.differentiate(f, accuracy=4)
+    assert np.isfinite(result[[7, 10, 13]]).all()
+    assert not np.isfinite(result[[8, 9, 11, 12]]).any()
+
+
+def test_large_fields_are_derived_as_small_ones(monkeypatch):
+    from numgrad.fields import run_differences
+
+    f, x = GENERATOR.normal(size=(70, 50, 60)), grid(50)
+    calls = [
+        (axis, spacing, dtype)
+        for axis, spacing in ((0, 0.5), (1, x), (2, 0.5))
+        for dtype in ("f8", "f4", "c8", "i4")
+    ]
+    large = [numgrad.differentiate(f.astype(d), s, axis=a, accuracy=4) for a, s, d in calls]
+    monkeypatch.setattr(run_differences, "WRITTEN_SIZE", 1 << 60)
+    monkeypatch.setattr(run_differences, "SHORT_ROW", 1 << 60)
+    small = [numgrad.differentiate(f.astype(d), s, axis=a, accuracy=4) for a, s, d in calls]
+    for one, other in zip(large, small, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_masked_arrays():
+    mask = np.arange(12) == 4
+    f = np.ma.MaskedArray(np.arange(12.0) ** 2, mask)
+    result = numgrad.differentiate(f)
+    assert isinstance(result, np.ma.MaskedArray)
+    assert np.flatnonzero(result.mask).tolist() == [3, 4, 5]
+    np.testing.assert_array_equal(result.compressed()[1:-1], 2.0 * np.r_[1:3, 6:11])
+    whole = numgrad.differentiate(np.ma.MaskedArray(np.arange(5), np.zeros(5, bool)))
+    assert whole.dtype == float
+    assert not whole.mask.any()
+
+
+def test_inputs_and_failures_change_nothing():
+    f, out = np.arange(5.0), np.full(5, 7.0)
+    for options in ({"order": 7}, {"accuracy": 3}, {"boundary": "mirror"}, {"nan": "skip"}):
+        with pytest.raises(ValueError, match=r"must|accuracy"):
+            numgrad.differentiate(f, out=out, **options)
+    assert (out == 7.0).all()
+    assert (f == np.arange(5)).all()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "samples", "options"),
+    [
+        (ValueError, "axis 0 has 3 points, but a derivative of order 2 and accuracy 2 needs 4",
+         np.zeros(3), {"order": 2}),
+        (ValueError, "a boundary must be 'one-sided', 'wrap'", np.zeros(9), {"boundary": "foo"}),
+        (ValueError, "'wrap' joins both ends", np.zeros(9), {"boundary": ("wrap", "edge")}),
+        (ValueError, "needs a period", np.zeros(9), {"boundary": "wrap", "x": grid(9)}),
+        (ValueError, "isn't less than the period", np.zeros(37),
+         {"boundary": "wrap", "x": np.linspace(0, 360, 37), "period": 360}),
+        (ValueError, "period is for boundary 'wrap'", np.zeros(9), {"period": 3.0}),
+        (ValueError, "period must be a positive number", np.zeros(9),
+         {"boundary": "wrap", "period": -3.0}),
+        (ValueError, "distances must match the length", np.zeros(9), {"x": grid(8)}),
+        (ValueError, "coordinates must be one-dimensional or have the shape of the field",
+         np.zeros((9, 9)), {"x": np.zeros((9, 8))}),
+        (ValueError, "a spacing must not be 0", np.zeros(9), {"x": 0.0}),
+        (ValueError, "accuracy 3 isn't reached", np.zeros(9), {"accuracy": 3}),
+        (ValueError, "order must lie between 1 and 6, not 0", np.zeros(9), {"order": 0}),
+        (TypeError, "order must be an integer", np.zeros(9), {"order": 1.0}),
+        (TypeError, "a spacing must be a number", np.zeros(9), {"x": "a"}),
+        (TypeError, "samples must be integers", np.zeros(9, bool), {}),
+        (ValueError, "axis 1 is out of bounds", np.zeros(9), {"axis": 1}),
+        (ValueError, "target must be one of auto", np.zeros(9), {"target": "gpu"}),
+        (ValueError, "nan must be one of 'propagate', 'one-sided'", np.zeros(9), {"nan": "drop"}),
+        (TypeError, "out has dtype", np.zeros(9), {"out": np.zeros(9, "f4")}),
+    ],
+)  # fmt: skip
+def test_errors(error, message, samples, options):
+    with pytest.raises(error, match=message):
+        numgrad.differentiate(samples, **options)
+
+
+def test_no_points():
+    assert numgrad.differentiate(np.zeros((0, 5))).shape == (0, 5)
+    with pytest.raises(ValueError, match="axis 0 has 0 points"):
+        numgrad.differentiate(np.zeros((0, 5)), axis=0, boundary="edge")

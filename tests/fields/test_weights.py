@@ -1,0 +1,62 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from numgrad.fields.kernels.fornberg import recursion
+from numgrad.fields.weights import central, exact_weights, one_sided, weights_of_lines
+from tests.fields.naive import naive_weights
+
+ORDERS = range(1, 7)
+ACCURACIES = (2, 4, 6, 8)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("accuracy", ACCURACIES)
+def test_weights_at_equal_distances_are_exact(order, accuracy):
+    slots, weights = central(order, accuracy)
+    offsets = sorted({offset for pair in slots for offset in pair} | {0})
+    expected = naive_weights([Fraction(offset) for offset in offsets], order)
+    assert exact_weights(tuple(offsets), order) == tuple(expected)
+    for (first, _), weight in zip(slots, weights, strict=True):
+        assert weight == float(expected[offsets.index(first)])
+    for at in range(order + accuracy):
+        slots, weights = one_sided(order + accuracy, at, order)
+        points = [Fraction(k - at) for k in range(order + accuracy)]
+        expected = [float(w) for w in naive_weights(points, order)]
+        assert [*weights[:at], *weights[at:]] == [*expected[:at], *expected[at + 1 :]]
+
+
+def test_known_weights():
+    third = Fraction(1, 3)
+    assert exact_weights((-2, -1, 0, 1, 2), 2) == (-third / 4, 4 * third, -5 / 2, 4 * third,
+                                                   -third / 4)  # fmt: skip
+
+
+GRIDS = {
+    "random": np.cumsum(np.random.default_rng(0).uniform(0.1, 1.0, 30)),
+    "tanh": np.tanh(np.linspace(-4, 4, 30)),
+    "descending": -np.geomspace(1e-3, 1e3, 30),
+    "tiny": 1e-290 * np.cumsum(np.random.default_rng(1).uniform(0.1, 1.0, 30)),
+    "far": 1e6 + np.cumsum(np.random.default_rng(2).integers(1, 9, 30)),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("order", [1, 2, 6])
+@pytest.mark.parametrize("accuracy", [1, 4, 8])
+def test_weights_of_any_grid(grid, order, accuracy):
+    if grid == "tiny" and order > 1:
+        pytest.skip("the weights overflow, as the derivatives would")
+    x, size = GRIDS[grid], order + accuracy
+    starts = np.arange(0, 30 - size + 1, 3)
+    at = starts + np.arange(len(starts)) % size
+    table = weights_of_lines(x, starts, at, size, order)
+    for p, (start, here) in enumerate(zip(starts, at, strict=True)):
+        points = [Fraction(x[j]) - Fraction(x[here]) for j in range(start, start + size)]
+        exact = np.empty((size, order + 1), object)
+        recursion(points, order, exact)
+        expected = [float(w) for j, w in enumerate(exact[:, order]) if start + j != here]
+        np.testing.assert_allclose(
+            table[:, p], expected, rtol=1e-11, atol=1e-14 * max(map(abs, expected))
+        )
