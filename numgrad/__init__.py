@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numgrad.plotting import plot, plot_gradient
     from numgrad.rules.registry import rule
     from numgrad.tracer.trace import trace
+    from numgrad.transforms.cache import cache
     from numgrad.transforms.checkpoint import checkpoint
     from numgrad.transforms.checks import check_grad
     from numgrad.transforms.derivative import derivative
@@ -48,6 +49,7 @@ _NAMES_IN = {
     "numgrad.fields.operators.operator_matrix": ["operator_matrix"],
     "numgrad.plotting": ["plot", "plot_gradient"],
     "numgrad.tracer.trace": ["trace"],
+    "numgrad.transforms.cache": ["cache"],
     "numgrad.transforms.checkpoint": ["checkpoint"],
     "numgrad.transforms.checks": ["check_grad"],
     "numgrad.transforms.derivative": ["derivative"],
@@ -69,6 +71,7 @@ _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in na
 __all__ = [
     "DifferentiationError",
     "Dual",
+    "cache",
     "check_grad",
     "checkpoint",
     "curl",

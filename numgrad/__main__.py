@@ -1,6 +1,8 @@
-"""``python -m numgrad``: check this installation, and print a table."""
+"""``python -m numgrad``: check this installation, and print a table; or show the cache."""
 
 import sys
+import time
+from collections.abc import Sequence
 
 from numgrad import installation
 from numgrad.installation import Comparison, Finding
@@ -8,14 +10,54 @@ from numgrad.installation import Comparison, Finding
 ITEM_WIDTH = 17
 
 
-def main() -> int:
-    """Print what every check finds.
+USAGE = """usage: python -m numgrad              check this installation
+       python -m numgrad cache        list the derivatives that are kept on disk
+       python -m numgrad cache clear  remove them"""
+
+
+def main(command: Sequence[str] = ()) -> int:
+    """Print what every check finds, or what the cache on disk holds.
+
+    Parameters
+    ----------
+    command : sequence of str, optional
+        What follows the name of the program.
 
     Returns
     -------
     int
-        The exit status: 1 when a check has failed.
+        The exit status: 1 when a check has failed, 2 when the command isn't known.
     """
+    commands = {(): check, ("cache",): list_cache, ("cache", "clear"): clear_cache}
+    if tuple(command) in commands:
+        return commands[tuple(command)]()
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+def list_cache() -> int:
+    """Print the derivatives that are kept on disk, those that were used last first."""
+    from numgrad.caching import folder
+
+    entries = folder.entries()
+    total = sum(entry.size for entry in entries)
+    print(f"{folder.folder()}: {len(entries)} derivatives, {total:,} of {folder.limit():,} bytes")
+    for entry in entries:
+        used = time.strftime("%Y-%m-%d", time.localtime(entry.used))
+        print(f"{used} {entry.size:>10,}  {entry.label or f'broken: {entry.path.name}'}")
+    return 0
+
+
+def clear_cache() -> int:
+    """Remove the derivatives that are kept on disk."""
+    from numgrad.caching import folder
+
+    print(f"{folder.folder()}: {folder.clear()} files removed")
+    return 0
+
+
+def check() -> int:
+    """Print what every check finds."""
     failures = []
     for finding in installation.findings():
         print(line_of(finding), flush=True)
@@ -50,4 +92,4 @@ def row_of(comparison: Comparison) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -29,7 +29,10 @@ COVERED = {
     "calls/test_entries": """
         calls/builtins calls/derivations calls/lowering calls/powers numbers/emitting""",
     "calls/test_elementwise": "calls/into",
+    "caching/test_alike": "caching/frozen",
+    "caching/test_kept": "caching/switch transforms/cache",
     "caching/test_stamping": "caching/known",
+    "caching/test_wrappers": "caching/references targets/names targets/objects targets/symbols",
     "checked_types": "transforms/callables",
     "drivers/forward/test_care": "drivers/forward/watched numbers/dual/careful numbers/dual/nans",
     "drivers/reverse/test_passes": """
@@ -41,6 +44,7 @@ COVERED = {
     "drivers/test_machine_code": "drivers/forward/passes drivers/forward/widths targets/options",
     "drivers/test_scratch": "drivers/chunks drivers/sized",
     "drivers/test_state": "drivers/tables drivers/written twin/summaries",
+    "drivers/test_transform": "twin/compiling twin/origins",
     "examples/test_assimilation": "examples/_strait",
     "fields/adapters/test_dask": "fields/adapters/chunks",
     "fields/adapters/test_xarray": "fields/adapters/labels fields/adapters/times",
@@ -98,6 +102,7 @@ COVERED = {
         arrays/containers numbers/conversions targets/front_end twin/callees twin/inference
         twin/patterns twin/pipeline twin/plain twin/rewriting twin/source twin/statements twin/sums
         twin/temporaries""",
+    "transforms/test_products": "drivers/forward/along",
 }
 
 pytestmark = pytest.mark.skipif(not DRAWING.exists(), reason="the manual isn't there")

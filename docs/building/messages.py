@@ -8,7 +8,8 @@ from typing import NamedTuple
 # What tells of a fault in an installation, in a protocol of Python's, or in numgrad itself;
 # and what tells a cache to compile anew
 NOT_FOR_USERS = {"AttributeError", "NotImplementedError", "RuntimeError in installation.py"}
-NOT_FOR_USERS |= {"NoDigestError", "StaleError", "AssertionError in pipeline.py"}
+NOT_FOR_USERS |= {"NoDigestError", "StaleError", "LookupError in objects.py"}
+NOT_FOR_USERS |= {"AssertionError in pipeline.py"}
 NOT_FOR_USERS |= {"AssertionError in transform.py", "NumbaTypeError in nodes.py"}
 REASONS = {"refusal", "located"}  # functions that make a DifferentiationError of a reason
 

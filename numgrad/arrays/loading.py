@@ -15,7 +15,11 @@ def register() -> None:
     """Teach Numba how a dual is made, and what type one from Python has."""
     from numba.extending import overload, typeof_impl
 
+    from numgrad.caching.frozen import note
     from numgrad.numbers.dual.number import Dual
+    from numgrad.targets.names import differ_between_processes
+
+    differ_between_processes(note)
 
     @overload(Dual, strict=False)
     def typed(value: Any, partials: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Compiled functions that are called by their address.
+"""Compiled functions that are called by a symbol.
 
 Numba links what a compiled function calls into it, and optimises all of it again, at each level of
 callers. Functions that take long to compile and are called seldom are compiled once, outlined.
@@ -8,19 +8,19 @@ from functools import wraps
 from inspect import signature as signature_of_python
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
 from numba.extending import lower_builtin, overload
 
 from numgrad.arrays.definitions import define, keep_body
+from numgrad.targets import symbols
 from numgrad.targets.context import refresh
 from numgrad.targets.options import internal_njit
 
 
 class Outlined(AbstractTemplate):
-    """The signatures of a function that is called by its address."""
+    """The signatures of a function that is called by a symbol."""
 
     dispatcher: Any
 
@@ -47,10 +47,9 @@ class Outlined(AbstractTemplate):
     def lower(cls, context, builder, sig, arguments):
         compiled = cls.compiled(sig.args)
         inner, description = compiled.signature, compiled.fndesc
-        address = compiled.library.get_pointer_to_function(description.llvm_func_name)
+        symbol = symbols.bound(compiled, context)
         kind = context.call_conv.get_function_type(description.restype, description.argtypes)
-        pointer = context.add_dynamic_addr(builder, address, info=description.qualname)
-        function = builder.bitcast(pointer, ir.PointerType(kind))
+        function = cgutils.get_or_insert_function(builder.module, kind, symbol)
         arguments = [
             context.cast(builder, *each)
             for each in zip(arguments, sig.args, inner.args, strict=True)
@@ -64,7 +63,7 @@ class Outlined(AbstractTemplate):
 
 
 def outlined(function):
-    """Compile a function that other compiled functions call by its address."""
+    """Compile a function that other compiled functions call by a symbol."""
 
     def call(*arguments):
         raise NotImplementedError("compiled code only")
@@ -106,7 +105,7 @@ def choosing_outlined(typed):
 
 
 def calling(body):
-    """Return a function of the same arguments that calls another one by its address."""
+    """Return a function of the same arguments that calls another one by a symbol."""
     arguments = signature_of_python(body).parameters
     namespace = {"body": outlined(body)} | {
         f"default_{name}": argument.default for name, argument in arguments.items()

@@ -6,7 +6,6 @@ overloads that programs gave them, by what these are made of in turn, in whateve
 can't be described so has no digest.
 """
 
-import builtins
 import enum
 import hashlib
 import inspect
@@ -26,11 +25,12 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.caching.known import (
     NoDigestError,
-    is_known,
+    is_found_by_name,
     is_known_file,
+    is_known_module,
     is_ours,
     known_name,
-    names_in,
+    objects_named,
     package_of,
     text_of_array,
     text_of_code,
@@ -163,37 +163,12 @@ class Contents:
             else:
                 self.write(constant, part)
 
-    def objects_named(self, function):
-        """Return the names that a function, or one in it, looks up, and what they stand for."""
-        names, attributes = names_in(function.__code__)
-        for name in names:
-            found = function.__globals__.get(name, getattr(builtins, name, "nothing"))
-            yield from self._objects_in(name, found, attributes, ())
-
-    def _objects_in(self, name, thing, attributes, outer):
-        """Return a name and what it stands for; for a module, what may be taken from it."""
-        if not isinstance(thing, ModuleType):
-            if not any(map(is_known, outer)) or self._is_changed(thing):
-                yield name, thing
-        elif thing not in outer:
-            yield f"module {name}", thing.__name__
-            for attribute in attributes:
-                if attribute in vars(thing):
-                    found, inner = vars(thing)[attribute], (*outer, thing)
-                    yield from self._objects_in(f"{name}.{attribute}", found, attributes, inner)
-
-    def _is_changed(self, thing):
-        """Whether a thing in a known package is not what the package made it."""
-        if users_rule(thing) is not None or overloads_of(thing):
-            return True
-        code = getattr(getattr(thing, "py_func", thing), "__code__", None)
-        return isinstance(code, CodeType) and not is_known_file(code.co_filename)
-
     def _add_rule(self, thing, part):
         """Add the rule of a user that is in force for a function."""
         rule = users_rule(thing)
         if rule is not None:
-            part.texts.append(f"rule {rule.kind} {rule.arity} {rule.finite_partials}")
+            part.texts.append(f"rule {rule.kind} {rule.arity}")
+            part.texts.append(f"finite {rule.finite_partials}, kinked {rule.kinked}")
             part.children.append(body_of(rule))
         if thing in PULLBACKS:
             part.texts.append("pullback")
@@ -211,7 +186,7 @@ def describe(thing, contents, part):
 
 @describe.register(FunctionType)
 def describe_function(function, contents, part):
-    if is_known_file(function.__code__.co_filename):
+    if is_known_file(function.__code__.co_filename) and is_found_by_name(function):
         version = version_of(function.__module__)
         part.texts.append(f"known {function.__module__}.{function.__qualname__} {version}")
         return
@@ -222,7 +197,7 @@ def describe_function(function, contents, part):
         ("defaults", function.__defaults__),
         ("keywords", function.__kwdefaults__),
         *zip(function.__code__.co_freevars, closed_over(function), strict=True),
-        *contents.objects_named(function),
+        *objects_named(function, is_changed),
     ):
         part.texts.append(f"{name} is")
         contents.write(value, part)
@@ -271,8 +246,18 @@ def describe_ufunc(ufunc, contents, part):
 def describe_type(kind, contents, part):
     if isinstance(kind, types.Dispatcher):
         part.children.append(kind.dispatcher)
-    else:
-        part.texts.append(f"type {kind!r} {kind}")
+        return
+    if isinstance(kind, types.ClassInstanceType | types.ClassType):
+        raise NoDigestError(f"Numba caches no function of {kind}")
+    if not is_known_module(type(kind).__module__):
+        raise NoDigestError(f"what {kind} is in compiled code isn't known")
+    part.texts.append(f"type {type(kind).__module__}.{type(kind).__qualname__}")
+    # equal types have equal keys, but for that of a default, which is an address
+    contents.write(kind.value if isinstance(kind, types.Omitted) else kind.key, part)
+    for name, value in sorted(vars(kind).items()):  # some keys are names, which say less
+        if isinstance(value, types.Type):
+            part.texts.append(f"{name} is")
+            contents.write(value, part)
 
 
 @describe.register(type)
@@ -292,15 +277,37 @@ def describe_class(kind, contents, part):
         raise NoDigestError(f"what {name} is in compiled code isn't known")
 
 
+def is_changed(thing):
+    """Whether a thing in a known package is not what the package made it."""
+    if users_rule(thing) is not None or overloads_of(thing):
+        return True
+    code = getattr(getattr(thing, "py_func", thing), "__code__", None)
+    return isinstance(code, CodeType) and not is_known_file(code.co_filename)
+
+
 def overloads_of(thing):
     """Return the functions by which programs told Numba what a thing is in compiled code."""
     for known, kind in islice(builtin_registry.globals, _looked_at[0], None):
         _looked_at[0] += 1
         for template in getattr(kind, "templates", ()):
             function = getattr(template, "_overload_func", None)
-            if function is not None and not is_ours(function):
+            if function is None:  # what else programs tell Numba says itself what it is
+                function = getattr(template, "generic", None)
+                if is_of_program(function):
+                    _overloads.setdefault(id(known), (known, []))[1].append(template)
+            elif not is_ours(function):
                 _overloads.setdefault(id(known), (known, []))[1].append(inspect.unwrap(function))
     return _overloads.get(id(thing), (thing, ()))[1]
+
+
+def is_of_program(function):
+    """Whether a function, or one that it closes over, was written in no known package."""
+    if not isinstance(function, FunctionType):
+        return False
+    file = function.__code__.co_filename
+    if not (file.startswith("<numgrad ") or is_known_file(file)):
+        return True
+    return any(map(is_of_program, closed_over(function)))
 
 
 def without_names():
@@ -320,7 +327,10 @@ def without_names():
             found += [(str(known), function) for function in functions]
     for template in builtin_registry.attributes:
         function = getattr(template, "_overload_func", None)
-        if function is not None and not is_ours(function):
+        if function is None:
+            if not is_known_module(template.__module__):
+                found.append((f"{template.key}", template))
+        elif not is_ours(function):
             found.append((f"{template.key}.{template._attr}", inspect.unwrap(function)))
     return sorted(found, key=lambda item: item[0])
 

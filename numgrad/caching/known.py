@@ -1,5 +1,6 @@
 """Packages that are known by name, as their versions say what they are."""
 
+import builtins
 import dis
 import hashlib
 import inspect
@@ -7,7 +8,7 @@ import os
 import sys
 import sysconfig
 from functools import cache
-from types import BuiltinFunctionType, CodeType
+from types import BuiltinFunctionType, CodeType, ModuleType
 
 from numba.core.itanium_mangler import mangle_identifier
 
@@ -32,6 +33,30 @@ def names_in(code):
             names |= dict.fromkeys(inner_names)
             attributes |= dict.fromkeys(inner_attributes)
     return tuple(names), tuple(attributes)
+
+
+def objects_named(function, is_changed):
+    """Return the names that a function, or one in it, looks up, and what they stand for.
+
+    What a known package has under a name is left out unless it is changed.
+    """
+    names, attributes = names_in(function.__code__)
+    for name in names:
+        found = function.__globals__.get(name, getattr(builtins, name, "nothing"))
+        yield from _objects_in(name, found, attributes, (), is_changed)
+
+
+def _objects_in(name, thing, attributes, outer, is_changed):
+    """Return a name and what it stands for; for a module, what may be taken from it."""
+    if not isinstance(thing, ModuleType):
+        if not any(map(is_known, outer)) or is_changed(thing):
+            yield name, thing
+    elif thing not in outer:
+        yield f"module {name}", thing.__name__
+        for attribute in attributes:
+            if attribute in vars(thing):
+                found, inner = vars(thing)[attribute], (*outer, thing)
+                yield from _objects_in(f"{name}.{attribute}", found, attributes, inner, is_changed)
 
 
 def text_of_code(code):
@@ -65,6 +90,12 @@ def known_name(thing):
         if isinstance(name, str) and found_at(module, name) is thing:
             return f"{module}.{name} {version_of(module)}"
     return None
+
+
+def is_found_by_name(function):
+    """Whether a module has a function, or what was compiled from it, under the function's name."""
+    found = found_at(function.__module__, function.__qualname__)
+    return function in (found, getattr(found, "py_func", None), getattr(found, "__wrapped__", None))
 
 
 def found_at(module, name):

@@ -23,12 +23,16 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from numba.core.caching import FunctionCache
 from numba.core.codegen import RuntimeLinker
+from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc.wrappers import GufWrapperCache
 
 from numgrad.caching.contents import Contents, Part, users_rule, without_names
+from numgrad.caching.frozen import has_changed
 from numgrad.caching.known import NoDigestError, is_known_module, known_name, mangled
 from numgrad.rules import registry
+from numgrad.targets.names import number_of
 from numgrad.targets.stamps import StaleError, loading, mark, package, saving
 
 
@@ -68,15 +72,21 @@ class Stamp:
     def __reduce__(self):
         cache, saved = saving()
         digest = None
-        if cache is not None and self.origins is not None:
-            with suppress(NoDigestError):
+        if cache is not None:
+            try:
                 self.check()
                 digest = digest_of_saved(cache._py_func, saved, self.origins)
-            forget_loops(cache._py_func)
+            except NoDigestError:
+                if not isinstance(cache, FunctionCache):  # one of our own, which then keeps nothing
+                    raise
+            if isinstance(cache, FunctionCache):
+                forget_loops(cache._py_func)
         return restored, (self.origins, package(), digest)
 
     def check(self):
         """Raise if the rules in force now may not be those that were followed."""
+        if self.origins is None:
+            raise NoDigestError("a derivative was made from what can't be told")
         if not self.origins and _late_rules:
             raise NoDigestError("rules came after the first use of duals")
 
@@ -123,6 +133,11 @@ def digest_of_saved(function, saved, origins):
         raise NoDigestError(f"{function} is linked with code from elsewhere")
     if has_unresolved_calls(saved[0]):
         raise NoDigestError(f"{function} would jump to no address")
+    for number in map(number_of, saved[-1]):
+        if number is None:
+            raise NoDigestError(f"code in {function} has a name that other processes give")
+        if has_changed(number):
+            raise NoDigestError(f"what a name in {function} stands for has changed")
     return whole_digest(contents, function)
 
 
@@ -207,13 +222,13 @@ def remember(contents, function, origins):
 
 
 def begin():
-    """Take rules that come from now on for late."""
+    """Take rules that come from now on for late, where code on duals may have followed others."""
     _begun.append(True)
 
 
 def warn_if_loaded(function):
     """Warn that a new rule is none for what was loaded before it."""
-    if _begun:
+    if _begun and not isinstance(function, Dispatcher):  # of which only twins follow the rule
         _late_rules.append(function)
     if function in _loaded:
         warn_late(function)

@@ -18,7 +18,7 @@ from numgrad.drivers.written import written_arguments
 from numgrad.numbers.carrier import number_of
 from numgrad.numbers.dual import nans
 from numgrad.targets.options import internal_njit, internal_parallel_njit
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of
 

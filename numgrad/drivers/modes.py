@@ -3,12 +3,13 @@
 import os
 from typing import Final, TypeVar
 
+from numgrad.targets.stamps import MODE_VARIABLE
+
 FORWARD: Final = "forward"
 REVERSE: Final = "reverse"
 AUTO: Final = "auto"
 MODES = FORWARD, REVERSE, AUTO
 Some = TypeVar("Some", bound=str)
-MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what auto means
 
 
 def goes_backward(mode: str, inputs: int, forward_up_to: int) -> bool:

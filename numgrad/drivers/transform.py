@@ -8,7 +8,8 @@ would wait for: two threads at once make it twice, and both take the first.
 """
 
 import inspect
-from functools import cache, cached_property, update_wrapper
+from functools import cached_property, update_wrapper
+from types import FunctionType
 from typing import Any
 
 from numba import typeof, types
@@ -16,63 +17,26 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import UnsupportedBytecodeError
 from numba.core.registry import CPUDispatcher
 from numba.extending import typeof_impl
-from numba.np.ufunc.dufunc import DUFunc
-from numba.np.ufunc.gufunc import GUFunc
 
 from numgrad.arrays.loading import load
 from numgrad.caching import stamping
 from numgrad.caching.contents import describe
+from numgrad.caching.kept import DerivativeCache
 from numgrad.drivers import progress
-from numgrad.drivers.written import draws, takes_addresses, written_arguments
-from numgrad.numbers.tape import loops, memory
-from numgrad.numbers.temporaries import has_temporary
-from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
-from numgrad.twin import gufuncs
-from numgrad.twin.callees import DRIVERS, hashable
-from numgrad.twin.errors import explained
-from numgrad.twin.plain import function_of_element, plain
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
-from numgrad.twin.twin import twin_of
 
 
 def compiled(function):
     """Return a function as one that Numba has compiled or will compile."""
     if isinstance(function, Transform):
         return function.driver()
-    if isinstance(function, Dispatcher):
-        return function
-    if isinstance(function, GUFunc):
-        return gufuncs.caller_of(function, twin_of)
-    if isinstance(function, DUFunc):
-        return function_of_element(function)
-    source = getattr(function, "py_func", None) or getattr(function, "__wrapped__", None)
-    if not inspect.isfunction(function) and inspect.isfunction(source):
-        if is_in_table(function):
-            TABLE[source] = TABLE[function]
-        function = source  # of a cfunc, or of a vectorize for threads
-    if is_in_table(function):
-        return plain(caller_of(function, TABLE[function].arity))
-    if not inspect.isfunction(function):
-        raise TypeError(
-            f"{function!r} can't be differentiated: a function was expected, plain or compiled "
-            "by numba.njit"
-        )
-    return plain(function)
+    from numgrad.twin.compiling import dispatcher_of  # what is found on disk needs none of it
 
-
-def is_in_table(function):
-    """Whether a thing is a function of the table, and not of Python's."""
-    return not inspect.isfunction(function) and hashable(function) and function in TABLE
-
-
-@cache
-def caller_of(function, arity):
-    """Return a function of Python's that calls one of the table, a ufunc or one of math's."""
-    names = ", ".join("xyz"[:arity])
-    return function_of(function.__name__, names, Body([f"return f({names})"], {"f": function}))
+    return dispatcher_of(function)
 
 
 MAKERS: dict[str, Any] = {}  # the public functions that make transforms, in plain Python too
@@ -103,14 +67,20 @@ class Transform:
         function = original_of(function)
         self.original = function
         self.settings = settings
-        self.function = compiled(function)
         self._drivers = {}
         self.transforms: dict[Any, Any] = {}  # made of this one
-        self.parameters = parameters_of(function, self.function)
-        update_wrapper(self, self.function.py_func, updated=())
+        known = isinstance(function, FunctionType | Dispatcher | Transform)
+        source = function if known else self.function
+        self.parameters = parameters_of(source)
+        update_wrapper(self, source_of(source), updated=())
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
         self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
+
+    @cached_property
+    def function(self):
+        """The function to differentiate, as one that Numba compiles."""
+        return compiled(self.original)
 
     @property
     def stores_results(self):
@@ -170,7 +140,8 @@ class Transform:
         key = hint, options is ENTRY_POINT
         if key in self._drivers:
             return self._drivers[key]
-        load()
+        if options is not ENTRY_POINT:  # a program that Numba compiles is to call it
+            load()
         driver = Driver(self, hint, options)
         DRIVERS[driver] = self
         return self._drivers.setdefault(key, driver)
@@ -188,6 +159,8 @@ class Transform:
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
+        from numgrad.drivers.written import written_arguments
+
         return written_arguments(self.function, self.passed_on(kinds))
 
     def passed_on(self, kinds):
@@ -200,10 +173,14 @@ class Transform:
 
     def draws(self, kinds):
         """Whether a call may draw random numbers."""
+        from numgrad.drivers.written import draws
+
         return draws(self.function, self.passed_on(kinds))
 
     def takes_addresses(self, kinds):
         """Whether a call may hand addresses of arrays to foreign code."""
+        from numgrad.drivers.written import takes_addresses
+
         return takes_addresses(self.function, self.passed_on(kinds))
 
     @property
@@ -244,11 +221,18 @@ def original_of(function):
     return DRIVERS.get(function, function) if isinstance(function, Dispatcher) else function
 
 
-def parameters_of(function, dispatcher):
+def parameters_of(function):
     """Return the parameters of the user's function, from which all transforms are made."""
     if isinstance(function, Transform):
         return function.parameters
-    return list(inspect.signature(dispatcher.py_func).parameters.values())
+    return list(inspect.signature(source_of(function)).parameters.values())
+
+
+def source_of(function):
+    """Return the function of Python's of one that is compiled, or will be."""
+    if isinstance(function, Transform):
+        return Header(function).template()
+    return getattr(function, "py_func", function)
 
 
 def with_out(signature: inspect.Signature) -> inspect.Signature:
@@ -267,10 +251,25 @@ class Driver(CPUDispatcher):
 
     def __init__(self, transform, hint, options):
         self.header = Header(transform)
-        template = self.header.function_of(Body(["raise NotImplementedError"], {}))
-        super().__init__(template, targetoptions={"nopython": True, **options})
-        self._compiler = DriverCompiler(self, transform, hint)
+        super().__init__(self.header.template(), targetoptions={"nopython": True, **options})
+        self._compiler = DriverCompiler(self, transform, hint, options)
+        if options is ENTRY_POINT:
+            self._cache = DerivativeCache(transform, hint, list(functions_in(transform)))
         self.label = transform.label()
+
+    def _reduce_states(self):
+        """What tells a driver in a pickle: Numba keeps some in programs on disk."""
+        compiler = self._compiler
+        is_entry_point = compiler.options is ENTRY_POINT
+        return {
+            "transform": compiler.transform,
+            "hint": compiler.hint,
+            "is_entry_point": is_entry_point,
+        }
+
+    @classmethod
+    def _rebuild(cls, transform, hint, is_entry_point):
+        return transform.entry_point(hint) if is_entry_point else transform.driver(hint)
 
     @property
     def is_compiling(self):
@@ -283,6 +282,8 @@ class Driver(CPUDispatcher):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:
+                from numgrad.twin.errors import explained
+
                 function = self._compiler.transform.function.py_func
                 filename = function.__code__.co_filename
                 raise explained(error, function.__name__, filename) from error
@@ -298,11 +299,12 @@ class Driver(CPUDispatcher):
 class DriverCompiler(InternalCompiler):
     """Numba's compiler of one function, which asks the transform for a body."""
 
-    def __init__(self, driver, transform, hint):
+    def __init__(self, driver, transform, hint, options):
         super().__init__(driver)
         self.header = driver.header
         self.transform = transform
         self.hint = hint
+        self.options = options
         self.sources = []  # with all that the machine code refers to weakly
 
     def _get_implementation(self, args, kws):
@@ -313,6 +315,10 @@ class DriverCompiler(InternalCompiler):
 
     def _compile_core(self, args, return_type):
         """Compile the derivative, and stamp it with its origins."""
+        from numgrad.numbers.tape import loops, memory
+        from numgrad.numbers.temporaries import has_temporary
+
+        load()
         stamp = stamping.stamp_for(functions_in(self.transform))
         compiled = super()._compile_core(args, return_type)
         if has_temporary(compiled.signature.return_type):
@@ -332,7 +338,7 @@ def functions_in(transform):
         if isinstance(thing, Transform):
             yield from functions_in(thing)
         elif callable(thing):
-            yield thing
+            yield getattr(thing, "stands_for", thing)  # a plain function is compiled as another
 
 
 @describe.register(Transform)
@@ -365,6 +371,10 @@ class Header:
             self.lines.append("out = None")
         defaults = [p.default for p in parameters if p.default is not p.empty]
         self.defaults = () if rest else (*defaults, *([None] if self.takes_out else []))
+
+    def template(self):
+        """Return the function of Python's that stands for the driver."""
+        return self.function_of(Body(["raise NotImplementedError"], {}))
 
     def function_of(self, body):
         """Return the driver with a body."""

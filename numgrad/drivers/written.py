@@ -4,7 +4,7 @@ from numba import types
 
 from numgrad.drivers.state import can_be_saved, is_immutable
 from numgrad.numbers.carrier import without_derivatives
-from numgrad.twin.callees import DRIVERS, STATED
+from numgrad.twin.origins import DRIVERS, STATED
 from numgrad.twin.summaries import (
     arguments_written,
     draws_randomly,

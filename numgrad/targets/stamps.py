@@ -26,6 +26,7 @@ from numba.core.caching import Cache, IndexDataCacheFile
 from numgrad.targets.options import InternalCompiler
 
 PACKAGE = Path(__file__).parents[1]
+MODE_VARIABLE = "NUMGRAD_MODE"  # of the environment: what mode auto of derivatives means
 _imported = time.time_ns()
 
 
@@ -34,10 +35,14 @@ class StaleError(OSError):
 
 
 def package() -> tuple[str, ...]:
-    """The versions of numgrad and of what it is compiled with, and a digest of its source."""
+    """The versions of numgrad and of what it is compiled with, and a digest of its source.
+
+    With them go settings of the process that numgrad and Numba compile by.
+    """
     version = sys.modules["numgrad"].__version__
     libraries = numba.__version__, np.__version__, llvmlite.__version__, sys.version
-    return version, _digest_of_sources(), *libraries
+    settings = os.environ.get(MODE_VARIABLE, ""), str(numba.config.BOUNDSCHECK)
+    return version, _digest_of_sources(), *libraries, *settings
 
 
 def sources(folder: Path) -> Iterator[Path]:
@@ -113,11 +118,15 @@ def _frame_of(method: str, ignore: str) -> Any:
 
 def attach(stamp: Any, compiled: Any) -> None:
     """Let the environment of a compiled function carry a stamp, and Numba keep it."""
-    environment = compiled.environment
+    put_into(compiled.environment, compiled.library, stamp)
+
+
+def put_into(environment: Any, library: Any, stamp: Any) -> None:
+    """Let an environment carry a stamp, and Numba keep it."""
     if not environment.can_cache():  # the function was written while numgrad was compiling
         environment.globals.setdefault("__name__", __name__)
     environment.consts.append(stamp)
-    compiled.library.numgrad_environment = environment  # which Numba only looks for when it saves
+    library.numgrad_environment = environment  # which Numba only looks for when it saves
 
 
 class StampingCompiler(InternalCompiler):

@@ -8,7 +8,7 @@ from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import highest
 from numgrad.transforms.callables import P, R
 from numgrad.transforms.made import made, register
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body
 from numgrad.twin.twin import twin_of
 

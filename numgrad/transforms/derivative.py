@@ -25,7 +25,7 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.

@@ -28,7 +28,7 @@ from numgrad.numbers.temporaries import claimed, identified
 from numgrad.rules.registry import TABLE
 from numgrad.transforms.callables import Mode
 from numgrad.transforms.jacobian import SHARED, Jacobian, jacobian, size_of
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.twin import Twin
 
 ACTIVE_STYLE = "background: rgba(255, 200, 0, 0.25)"

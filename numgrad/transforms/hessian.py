@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from numba import types
@@ -87,12 +88,18 @@ class Hessian(Jacobian):
     widest = FEWEST  # partials, each of which has partials of its own: more pay for idle ones
     forward_up_to = FEWEST
 
-    def __init__(self, function, argnums, mode):
-        super().__init__(Jacobian(function, argnums, None, FORWARD), argnums, mode)
-        self.original = self.__wrapped__ = function
-        self.__name__ = self.__qualname__ = self.label()
-        self.half = LaterJacobian(function, argnums, None, FORWARD).driver()
-        self.backward = Jacobian(function, argnums, None, REVERSE).driver()
+    @cached_property
+    def function(self):
+        """The function to differentiate once more: the first derivatives."""
+        return Jacobian(self.original, self.argnums, None, FORWARD).driver()
+
+    @cached_property
+    def half(self):
+        return LaterJacobian(self.original, self.argnums, None, FORWARD).driver()
+
+    @cached_property
+    def backward(self):
+        return Jacobian(self.original, self.argnums, None, REVERSE).driver()
 
     @property
     def out_argnum(self):

@@ -30,8 +30,8 @@ from numgrad.targets.options import INTERNAL, internal_njit
 from numgrad.transforms.callables import P, R
 from numgrad.transforms.jacobian import jacobian
 from numgrad.transforms.made import made, register
-from numgrad.twin.callees import DRIVERS
 from numgrad.twin.errors import DifferentiationError
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body
 from numgrad.twin.twin import twin_of
 
@@ -49,7 +49,7 @@ class ImplicitRoot(Transform):
         self.residual = compiled(residual)
         self.residual_name = getattr(residual, "__name__", repr(residual))
         super().__init__(solve, residual)
-        check_parameters(self, parameters_of(residual, self.residual))
+        check_parameters(self, parameters_of(self.residual))
 
     def label(self):
         return f"implicit_root({self.inner_name()}, {self.residual_name})"

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays, most_partials
 from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, goes_backward, meaning_of
-from numgrad.drivers.overloads import chosen
-from numgrad.drivers.positions import positions_of
-from numgrad.drivers.reverse.passes import ReversePasses
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.carrier import number_of, without_derivatives
-from numgrad.numbers.tape import threads
-from numgrad.numbers.tape.statements import FULL
 from numgrad.rules.registry import PULLBACKS
 from numgrad.targets import cuda_device
 from numgrad.targets.choose import thread_count
@@ -28,8 +22,6 @@ from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.made import made, register
 from numgrad.transforms.outputs import INPUTS_AN_OUTPUT, are_few
-from numgrad.twin.errors import DifferentiationError
-from numgrad.twin.inference import signature_of
 from numgrad.twin.source import Body, function_of
 
 # What one forward pass takes, it takes in less time: `benchmarks/modes.py` measures where reverse
@@ -37,6 +29,9 @@ from numgrad.twin.source import Body, function_of
 FORWARD_UP_TO = most_partials(types.float64)  # inputs
 FEW_OUTPUTS = 4  # each of which is a sweep
 MOST = sys.maxsize  # inputs
+
+
+# What compiles is imported where it is needed: a derivative that is found on disk needs none of it.
 
 
 class Jacobian(Transform):
@@ -91,6 +86,9 @@ class Jacobian(Transform):
 
     def told(self, error):
         """Return a MemoryError that tells of which function the tape would have been how large."""
+        from numgrad.numbers.tape import threads
+        from numgrad.numbers.tape.statements import FULL
+
         if str(error) != FULL:
             return error
         wanted = threads.STATE[threads.WANTED]
@@ -136,6 +134,8 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
+        from numgrad.drivers.reverse.passes import ReversePasses
+
         if cuda_device.in_kernel():
             hint = self._hint_in_kernel(kinds)
         passes = self.chosen_passes(kinds, out, hint)
@@ -160,10 +160,14 @@ class Jacobian(Transform):
         """The number of inputs of a call in a kernel, which its types tell."""
         if self.mode == REVERSE:
             raise TypeError("mode='reverse' isn't for kernels, which have no tape: leave it out")
+        from numgrad.drivers.positions import positions_of
+
         positions, _ = positions_of(self.function, self.argnums, len(kinds))
         return sum(inputs_in(kinds[position]) for position in positions)
 
     def inputs_of_results(self, kinds):
+        from numgrad.drivers.positions import positions_of
+
         if self.out_argnum is not None:
             return None
         positions, _ = positions_of(self.function, self.argnums, len(kinds))
@@ -176,6 +180,8 @@ class Jacobian(Transform):
 
     def chosen_passes(self, kinds, out, hint):
         """Return the passes for arguments of some types, and of which a hint is known."""
+        from numgrad.twin.errors import DifferentiationError
+
         if self.mode == REVERSE:
             return self.passes(kinds, out, is_reverse=True)
         if hint in (REVERSE, ROWS):
@@ -196,6 +202,8 @@ class Jacobian(Transform):
         There are sweeps for each four outputs, so there must be few, as far as is known or types
         tell. What can't be written on a tape is differentiated forward.
         """
+        from numgrad.twin.errors import DifferentiationError
+
         if not (are_few or self.must_be_real or has_few_outputs(self.primal, kinds)):
             return None
         try:
@@ -215,6 +223,8 @@ class Jacobian(Transform):
         is_reverse=False,
     ):
         """Return the passes for arguments of some types, with so many partials at most."""
+        from numgrad.drivers.positions import positions_of
+
         positions, single = positions_of(self.function, self.argnums, len(kinds))
         most = self.widest if most is None else min(most, self.widest or most)
         kind, function = self.reverse_method(kinds) if is_reverse else self.method(kinds)
@@ -237,10 +247,14 @@ class Jacobian(Transform):
 
     def method(self, kinds):
         """The class of the passes for given argument types, and the function to make them over."""
+        from numgrad.drivers.forward.results import JacobianPasses
+
         return JacobianPasses, self.function
 
     def reverse_method(self, kinds):
         """The same where they go backward."""
+        from numgrad.drivers.reverse.passes import ReversePasses
+
         return ReversePasses, self.function
 
     @property
@@ -288,6 +302,9 @@ def by_size(few, many, most, *, value):
 
 def has_few_outputs(function, kinds):
     """Whether the types of a function's results tell that there are few numbers among them."""
+    from numgrad.drivers.overloads import chosen
+    from numgrad.twin.inference import signature_of
+
     kinds = [without_derivatives(kind) for kind in kinds]
     returned = without_derivatives(signature_of(*chosen(function, kinds)).return_type)
     outputs = leaves(structure_of("", returned))

@@ -9,11 +9,12 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.extending import overload
 
-from numgrad.drivers.transform import MAKERS, TRACED, Transform, constant_of, is_in_table, traced
+from numgrad.caching.alike import representative
+from numgrad.drivers.transform import MAKERS, TRACED, Transform, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
 from numgrad.twin.beside import Beside
-from numgrad.twin.callees import hashable
+from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
 
 
@@ -26,7 +27,7 @@ def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:
-        transform = _kept(kind, function, *settings)
+        transform = _kept(kind, *map(representative, (function, *settings)))
     return transform
 
 

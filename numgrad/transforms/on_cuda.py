@@ -19,7 +19,7 @@ from numgrad.drivers.sized import SizedArray, local_array
 from numgrad.drivers.structure import Leaf, leaves, mapped, source_of, structure_of
 from numgrad.drivers.transform import Transform
 from numgrad.targets import cuda_arrays, cuda_compiler, cuda_device
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 
 

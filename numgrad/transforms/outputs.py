@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numba import typeof
 
-from numgrad.drivers.written import draws, written_arguments
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 
 INPUTS_AN_OUTPUT = 4  # from which sweeps from all outputs take less than passes by all inputs
 
@@ -18,6 +17,8 @@ def are_few(function: Any, arguments: tuple[Any, ...], inputs: int) -> bool:
     The function is called once, if nobody can tell: it must not write to anything, or draw random
     numbers. What it raises, its derivative will raise.
     """
+    from numgrad.drivers.written import draws, written_arguments  # which take time to load
+
     parameters = inspect.signature(function.py_func).parameters.values()
     if function in DRIVERS or any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in parameters):
         return False

@@ -9,7 +9,7 @@ from numgrad.drivers.structure import argument
 from numgrad.drivers.transform import Transform, compiled, original_of
 from numgrad.numbers.carrier import highest
 from numgrad.rules.registry import PULLBACKS, TABLE
-from numgrad.twin.callees import STATED
+from numgrad.twin.origins import STATED
 from numgrad.twin.source import Body
 from numgrad.twin.twin import warn_if_late
 

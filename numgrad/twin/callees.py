@@ -25,11 +25,6 @@ from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
 from numgrad.targets.options import ELEMENT, OF_UFUNCS, taken_over
-from numgrad.twin.beside import Beside
-
-# Drivers, and the transforms they belong to: they are compiled for duals as they are.
-DRIVERS = Beside("transform")
-STATED = Beside("pullback")  # of functions with pullbacks: drivers
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -194,11 +189,3 @@ def is_number_class(function):
     return isinstance(function, types.Number) or (
         isinstance(function, type) and issubclass(function, np.number)
     )
-
-
-def hashable(thing):
-    try:
-        hash(thing)
-    except TypeError:  # a pointer of ctypes says so no earlier
-        return False
-    return True

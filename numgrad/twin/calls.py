@@ -23,9 +23,10 @@ from numgrad.twin.aliases import (
     share,
     write_all,
 )
-from numgrad.twin.callees import DRIVERS, STATED, hashable, is_number_class, is_ours, plain_source
+from numgrad.twin.callees import is_number_class, is_ours, plain_source
 from numgrad.twin.gufuncs import outputs_of
 from numgrad.twin.inference import front_end
+from numgrad.twin.origins import DRIVERS, STATED, hashable
 
 # Operators called by name, as in operator.iadd(x, y)
 STARRED = types.StarArgTuple | types.StarArgUniTuple  # the types of *args

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from typing import Any
-from uuid import uuid4
 
 from numba import types
 from numba.core import ir
@@ -54,9 +53,6 @@ class CarryDerivatives(FunctionPass):
 
 def carry_derivatives(state, active_versions):
     """Make a twin of a function that is being compiled."""
-    # The number is part of the name of the machine code, and the linker takes what has one name
-    # for one: it must differ from the numbers in other processes, whose code a cache holds.
-    state.func_id.unique_id = uuid4().hex
     kinds = tuple(map(without_derivatives, state.args))
     activity = Activity(inferred_in_pass(state, kinds))
     activity.activate(state.args)

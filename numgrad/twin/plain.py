@@ -3,12 +3,13 @@
 import inspect
 from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numba
 from numba.core import ir
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import FixupArgs
 
 from numgrad.calls.elementwise import has_array
@@ -53,10 +54,32 @@ class ElementCompiler(InternalCompiler):
 def plain(function):
     """Return a Python function as one that Numba will compile: the same one each time."""
     if function not in _plain:
-        _plain.setdefault(function, numba.njit(copy_of(function), pipeline_class=PlainCompiler))
+        _plain.setdefault(function, Plain(function))
     if function in TABLE:
         TABLE[_plain[function]] = TABLE[function]
     return _plain[function]
+
+
+class Plain(CPUDispatcher):
+    """A Python function that Numba will compile, with the plain functions that it calls."""
+
+    def __init__(self, function):
+        options = {"nopython": True, "boundscheck": None}  # those of njit
+        super().__init__(copy_of(function), targetoptions=options, pipeline_class=PlainCompiler)
+        self._function = ref(function)
+
+    @property
+    def stands_for(self):
+        """The function itself, while it is there."""
+        function = self._function()
+        return self.py_func if function is None else function
+
+    def _reduce_states(self):
+        return {"function": self.stands_for}
+
+    @classmethod
+    def _rebuild(cls, function):
+        return plain(function)
 
 
 def copy_of(function):

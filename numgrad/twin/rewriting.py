@@ -14,9 +14,10 @@ from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
 from numgrad.twin import classes, effects
 from numgrad.twin.aliases import Container, Place
-from numgrad.twin.callees import hashable, is_number_class
+from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
 from numgrad.twin.errors import WITHOUT_COMPILING, located
+from numgrad.twin.origins import hashable
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of, shadow_type
 from numgrad.twin.statements import Statements
 

@@ -27,7 +27,7 @@ from numgrad.numbers.temporaries import (
     identified,
 )
 from numgrad.rules.registry import TABLE
-from numgrad.twin.callees import hashable
+from numgrad.twin.origins import hashable
 from numgrad.twin.statements import Statements
 from numgrad.twin.sums import Sums
 

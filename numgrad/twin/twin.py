@@ -29,8 +29,8 @@ from numgrad.targets import cuda_compiler
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
 from numgrad.twin.beside import Beside
-from numgrad.twin.callees import DRIVERS, STATED, hashable
 from numgrad.twin.errors import DifferentiationError, explained
+from numgrad.twin.origins import DRIVERS, STATED, hashable
 from numgrad.twin.pipeline import TwinCompiler, carry_derivatives
 from numgrad.twin.plain import UFUNCS, ElementCompiler, plain
 
@@ -197,6 +197,13 @@ class Twin(CPUDispatcher):
         if original in UFUNCS:
             self._compiler = ElementCompiler(self, UFUNCS[original], Pipeline)
 
+    def _reduce_states(self):
+        return {"original": getattr(self.original, "stands_for", self.original)}
+
+    @classmethod
+    def _rebuild(cls, original):
+        return twin_of(original)
+
     @cached_property
     def _CUDATypingContext__dispatcher(self):  # noqa: N802 - where numba-cuda looks
         """The function that kernels call in place of this one."""
@@ -241,6 +248,7 @@ class LockedTwin(Twin):
 
     def __init__(self, original, carrier):
         super().__init__(original)
+        self.carrier = carrier
         (sig,) = original.nopython_signatures
         is_floating = types.Float | types.Complex
         self.compile(
@@ -250,3 +258,10 @@ class LockedTwin(Twin):
             )
         )
         self.disable_compile()
+
+    def _reduce_states(self):
+        return {"original": self.original, "carrier": self.carrier}
+
+    @classmethod
+    def _rebuild(cls, original, carrier=None):
+        return locked_twin_of(original, carrier)

@@ -1,12 +1,14 @@
 """Digests of functions: what they are made of, and nothing else."""
 
 import operator
+from collections import namedtuple
 
 import numpy as np
 import pytest
-from numba import njit
-from numba.extending import overload
+from numba import njit, types
+from numba.extending import overload, type_callable
 
+import numgrad
 from numgrad.caching import contents, stamping
 
 
@@ -68,6 +70,43 @@ def test_functions_that_call_each_other_have_digests():
     assert digest(first) == once
     second.__globals__["other"] = second
     assert digest(first) != once
+
+
+def test_closures_of_known_packages_are_told_apart():
+    def made_in_numgrad(a):
+        names = {"a": a}
+        source = "def factory(a):\n    def f(x):\n        return a * x\n    return f\n"
+        exec(compile(source, numgrad.__file__, "exec"), names)
+        function = names["factory"](a)
+        function.__module__ = "numgrad"
+        return function
+
+    assert digest(made_in_numgrad(1.0)) == digest(made_in_numgrad(1.0))
+    assert digest(made_in_numgrad(1.0)) != digest(made_in_numgrad(2.0))
+
+
+def test_types_of_which_the_names_are_alike():
+    kinds = [
+        types.ListType(types.NamedTuple((types.float64,) * 2, namedtuple("Pair", fields)))
+        for fields in ("a b", "b a")
+    ]
+    assert str(kinds[0]) == str(kinds[1])
+    assert digest(kinds[0]) != digest(kinds[1])
+
+
+def test_what_programs_tell_numba_otherwise_has_no_digest():
+    def of_template(x):
+        raise NotImplementedError
+
+    function = made("def f(x):\n    return told(x)", told=of_template)
+    digest(function)
+
+    @type_callable(of_template)
+    def _(context):
+        return lambda x: x
+
+    with pytest.raises(contents.NoDigestError):
+        digest(function)
 
 
 def test_options_and_signatures_are_in_digests():

@@ -9,6 +9,7 @@ from llvmlite import binding
 
 import numgrad
 from numgrad.drivers.forward.widths import register_bytes
+from numgrad.twin.plain import plain
 from numgrad.twin.twin import twin_of
 from tests.twin.functions import rosenbrock
 
@@ -41,3 +42,22 @@ def test_rosenbrock():
     assert len(vectors) >= widest[0].dtype.count * 8 // register_bytes(), body
     if binding.get_host_cpu_features().get("fma"):
         assert re.search(rf"\tvfn?m\w+pd\t[^\n]*%{register}", body), body
+
+
+def of_complex(x):
+    z = x[0] + 1j * x[1]
+    for k in range(x.size):
+        z = z * (x[k] + 2j) / (z + 3.0)
+    return z.real
+
+
+def test_complex_partials_are_vectors_too():
+    """As much code for many partials as for few, where each lane once had its own."""
+    sizes = {}
+    for inputs in (8, 16):
+        numgrad.grad(of_complex, mode="forward")(np.ones(inputs))
+    for kinds, compiled in twin_of(plain(of_complex)).overloads.items():
+        sizes[kinds[0].dtype.count] = len(compiled.library.get_llvm_str().splitlines())
+    few, many = min(sizes), max(sizes)
+    assert few < many
+    assert sizes[many] < 1.3 * sizes[few]

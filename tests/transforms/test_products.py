@@ -1,5 +1,7 @@
 """Directional derivatives against Jacobians and Hessians."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numba import njit
@@ -89,3 +91,57 @@ def test_no_direction():
     for jit in (True, False):
         with pytest.raises(TypeError, match="every tangent is None"):
             numgrad.jvp(lambda x, y: x * y, (1.0, 2.0), (None, None), jit=jit)
+
+
+def scaled(x, scale, weights):
+    return scale * np.sum(weights * x**3)
+
+
+def test_constants_behind():
+    x, v, weights = np.array([1.0, 2.0]), np.array([1.0, -1.0]), np.array([3.0, 4.0])
+    expected = 6.0 * 10.0 * weights * x * v
+    slope = 3.0 * 10.0 * weights * x**2 @ v
+    along = scaled(x, 10.0, weights), slope
+    for mode in ("forward", "reverse", "auto"):
+        assert_allclose(numgrad.hvp(scaled, x, v, 10.0, weights, mode=mode), expected)
+    assert_allclose(numgrad.hvp(scaled, x, v, 10.0, weights, jit=False), expected)
+    place = np.empty(2)
+    assert numgrad.hvp(scaled, x, v, 10.0, weights, out=place) is place
+    assert_allclose(place, expected)
+    assert_allclose(numgrad.jvp(scaled, (x,), (v,), 10.0, weights), along)
+    assert_allclose(numgrad.jvp(scaled, (x, 10.0), (v, None), weights, jit=False), along)
+    with pytest.raises(TypeError, match=r"jvp: primals must be a tuple .* not ndarray"):
+        numgrad.jvp(scaled, x, (v,), 10.0, weights)
+
+
+def test_constants_behind_in_compiled_code():
+    @njit
+    def compiled(x, v, weights):
+        first = numgrad.hvp(compiled_scaled, x, v, 10.0, weights)
+        second = np.empty(2)
+        numgrad.hvp(compiled_scaled, x, v, 10.0, weights, out=second, mode="reverse")
+        return first, second, numgrad.jvp(compiled_scaled, (x,), (v,), 10.0, weights)
+
+    compiled_scaled = njit(scaled)
+    x, v, weights = np.array([1.0, 2.0]), np.array([1.0, -1.0]), np.array([3.0, 4.0])
+    first, second, along = compiled(x, v, weights)
+    assert_allclose(first, 6.0 * 10.0 * weights * x * v)
+    assert_allclose(second, first)
+    assert_allclose(along, (scaled(x, 10.0, weights), 3.0 * 10.0 * weights * x**2 @ v))
+
+
+def test_as_scipy_calls_it():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def valley(x, a, b):
+        return (a - x[0]) ** 2 + b * (x[1] - x[0] ** 2) ** 2
+
+    found = optimize.minimize(
+        valley,
+        np.array([-1.2, 1.0]),
+        args=(1.0, 100.0),
+        jac=numgrad.grad(valley),
+        hessp=partial(numgrad.hvp, valley),
+        method="Newton-CG",
+    )
+    assert_allclose(found.x, [1.0, 1.0], rtol=1e-4)

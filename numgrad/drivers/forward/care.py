@@ -16,10 +16,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.serialize import dumps
 from numba.extending import intrinsic, models, register_model, typeof_impl
 
 from numgrad.arrays.loading import load
+from numgrad.caching.references import packed
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.dual.lowering import has_nan
 from numgrad.targets.options import internal_njit
@@ -127,15 +127,15 @@ class Reference:
         """Go along where Numba keeps a program on disk, if the function can be pickled."""
         make = getattr(self.site(), "make", None)
         try:
-            dumps(make)
+            return restored, packed(make)
         except Exception:  # whatever the user's function refers to
-            make = None
-        return restored, (make,)
+            return restored, (None, ())
 
 
-def restored(make):
+def restored(restore, arguments):
     """The reference to a late function of a program that Numba loads."""
-    _lasting.append(Late(make))
+    unpack = None if restore is None else restore(*arguments)
+    _lasting.append(Late(None if unpack is None else lambda: unpack()()))
     return Reference(_lasting[-1])
 
 

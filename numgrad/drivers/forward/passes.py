@@ -36,7 +36,7 @@ from numgrad.numbers.carrier import highest, is_carrier, number_of
 from numgrad.numbers.dual import parts, seeds
 from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
-from numgrad.twin.callees import DRIVERS
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body
 from numgrad.twin.twin import twin_of
 

@@ -30,8 +30,8 @@ from numgrad.numbers.tape.records import begin_record, end_record
 from numgrad.numbers.tape.streams import streams_of
 from numgrad.numbers.tape.sweeping import pullback_kinds
 from numgrad.targets.options import internal_njit
-from numgrad.twin.callees import DRIVERS
 from numgrad.twin.inference import signature_of
+from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.twin import twin_of, untwinned
 

@@ -1,8 +1,9 @@
 """The layout of a dual in registers and in memory.
 
-In registers the partials are one LLVM vector, so that one instruction serves them all; in memory
-they are plain numbers, since a vector there would ask for an alignment that arrays don't have. A
-single partial is a number in both, which lets LLVM turn loops over elements into vector code.
+In registers the partials are one LLVM vector, so that one instruction serves them all, and two
+where they are complex: their real and their imaginary parts. In memory they are plain numbers,
+since a vector there would ask for an alignment that arrays don't have. A single partial is a number
+in both, which lets LLVM turn loops over elements into vector code.
 """
 
 from llvmlite import ir
@@ -30,6 +31,25 @@ class PartialsType(types.Type):
         super().__init__(name=f"Partials({number}, {count})")
 
 
+class ComplexPartialsType(types.Type):
+    """The type of ``count`` complex numbers in two vectors, of their real and imaginary parts."""
+
+    def __init__(self, number, count):
+        self.halves = PartialsType(number.underlying_float, count)
+        super().__init__(name=f"Partials({number}, {count})")
+
+
+@register_model(ComplexPartialsType)
+class ComplexPartialsModel(models.StructModel):
+    def __init__(self, manager, partials):
+        super().__init__(manager, partials, [("real", partials.halves), ("imag", partials.halves)])
+
+
+def has_vectors_of_halves(dual):
+    """Whether the partials of a dual are two vectors."""
+    return dual.count > 1 and isinstance(dual.value, types.Complex)
+
+
 def has_vector(dual):
     """Whether the partials of a dual are one vector."""
     return dual.count > 1 and isinstance(dual.value, types.Float)
@@ -41,6 +61,8 @@ def partials_type(dual):
         return dual.value
     if has_vector(dual):
         return PartialsType(dual.value, dual.count)
+    if has_vectors_of_halves(dual):
+        return ComplexPartialsType(dual.value, dual.count)
     return types.UniTuple(dual.value, dual.count)
 
 
@@ -86,7 +108,7 @@ class ComplexDualModel(HalvesModel, DualModel):
     """The value and the partials in registers; in memory the real part and the imaginary part."""
 
     def load_from_data_pointer(self, builder, ptr, align=None):
-        if not self.fe_type.is_made_of_floats:
+        if not self.fe_type.is_made_of_floats or has_vectors_of_halves(self.fe_type):
             return super().load_from_data_pointer(builder, ptr, align)
         places = [cgutils.gep_inbounds(builder, ptr, 0, half) for half in (REAL, IMAG)]
         return load_complex(builder, self.fe_type, places, align)
@@ -95,7 +117,7 @@ class ComplexDualModel(HalvesModel, DualModel):
 def load_complex(builder, number_type, places, align):
     """Return the complex number, or the dual of one, whose parts lie in two places.
 
-    Each number is loaded by itself, since registers have no vectors of partials of complex duals.
+    Each number is loaded by itself: there are no vectors of duals.
     """
     if not is_carrier(number_type):
         return cgutils.pack_struct(builder, [builder.load(each, align=align) for each in places])
@@ -147,11 +169,19 @@ def pack(builder, dual, partials):
     """Return a list of partials as they lie in a dual."""
     if dual.count == 1:
         return partials[0]
+    if has_vectors_of_halves(dual):
+        pairs = zip(*(cgutils.unpack_tuple(builder, each, 2) for each in partials), strict=True)
+        return cgutils.pack_struct(builder, [vector_of(builder, half) for half in pairs])
     if not has_vector(dual):
         return cgutils.pack_array(builder, partials)
-    vector = ir.Constant(ir.VectorType(partials[0].type, dual.count), ir.Undefined)
-    for lane, partial in enumerate(partials):
-        vector = builder.insert_element(vector, partial, int32(lane))
+    return vector_of(builder, partials)
+
+
+def vector_of(builder, numbers):
+    """Return numbers as one vector."""
+    vector = ir.Constant(ir.VectorType(numbers[0].type, len(numbers)), ir.Undefined)
+    for lane, number in enumerate(numbers):
+        vector = builder.insert_element(vector, number, int32(lane))
     return vector
 
 
@@ -159,9 +189,18 @@ def unpack(builder, dual, partials):
     """Return the partials of a dual as a list."""
     if dual.count == 1:
         return [partials]
+    if has_vectors_of_halves(dual):
+        halves = cgutils.unpack_tuple(builder, partials, 2)
+        return [complex_in_lane(builder, halves, int32(lane)) for lane in range(dual.count)]
     if not has_vector(dual):
         return cgutils.unpack_tuple(builder, partials, dual.count)
     return [builder.extract_element(partials, int32(lane)) for lane in range(dual.count)]
+
+
+def complex_in_lane(builder, halves, lane):
+    """Return the complex number in a lane of two vectors."""
+    parts = [builder.extract_element(half, lane) for half in halves]
+    return cgutils.pack_struct(builder, parts)
 
 
 VALUE, PARTIALS = int32(0), int32(1)  # where they lie in a real dual

@@ -14,6 +14,7 @@ from numba.core import cgutils
 from numgrad.numbers.carrier import is_carrier, is_complex
 from numgrad.numbers.dual.layout import (
     has_vector,
+    has_vectors_of_halves,
     int32,
     open_dual,
     pack,
@@ -46,6 +47,8 @@ def scaled(context, builder, result, finite_partials, operand):
             slope = spread(builder, slope, result.count)
         product = builder.fmul(slope, partials, flags=REASSOCIATE)
         return product if finite_partials else zero_where_zero(builder, partials, product)
+    if has_vectors_of_halves(result) and isinstance(source.value, types.Float | types.Complex):
+        return scaled_halves(context, builder, result, finite_partials, operand, partials)
     terms = []
     for partial in unpack(builder, source, partials):
         operand_types = slope_type, source.value
@@ -56,6 +59,29 @@ def scaled(context, builder, result, finite_partials, operand):
             term = builder.select(is_zero(context, builder, source.value, partial), none, term)
         terms.append(term)
     return terms
+
+
+def scaled_halves(context, builder, result, finite_partials, operand, partials):
+    """Multiply partials by a complex slope: their real parts and their imaginary parts, if any."""
+    number, source = result.value.underlying_float, operand.argtype.value
+    is_pair = isinstance(source, types.Complex)
+    halves = cgutils.unpack_tuple(builder, partials, 2) if is_pair else [partials]
+    precision = source.underlying_float if is_pair else source
+    halves = [in_precision(builder, half, precision, number) for half in halves]
+    slope = context.cast(builder, operand.slope, operand.slope_type, result.value)
+    a, b = (spread(builder, part, result.count) for part in cgutils.unpack_tuple(builder, slope, 2))
+    real, imag = (builder.fmul(part, halves[0], flags=CONTRACT) for part in (a, b))
+    if is_pair:
+        across = [builder.fmul(part, halves[1], flags=CONTRACT) for part in (b, a)]
+        real = builder.fsub(real, across[0], flags=CONTRACT)
+        imag = builder.fadd(imag, across[1], flags=CONTRACT)
+    if finite_partials:
+        return real, imag
+    zeros = ir.Constant(halves[0].type, [0.0] * result.count)
+    none, *others = (builder.fcmp_ordered("==", half, zeros) for half in halves)
+    for other in others:
+        none = builder.and_(none, other)
+    return tuple(builder.select(none, zeros, half) for half in (real, imag))
 
 
 # No derivative times an infinite slope is no derivative: x has no part in sqrt(y), at y = 0 either.
@@ -152,6 +178,14 @@ def total(context, builder, dual, terms):
                 for pair in zip(first, term, strict=True)
             ]
         return pack(builder, dual, first)
+    if isinstance(first, tuple):
+        halves = [sum_of(builder, half) for half in zip(*terms, strict=True)]
+        return cgutils.pack_struct(builder, halves)
+    return sum_of(builder, terms)
+
+
+def sum_of(builder, terms):
+    first, *others = terms
     for term in others:
         first = builder.fadd(first, term, flags=CONTRACT)
     return first

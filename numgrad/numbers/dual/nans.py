@@ -7,7 +7,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import load_item
 
 from numgrad.numbers.carrier import is_active
-from numgrad.numbers.dual.layout import has_vector, open_dual, unpack
+from numgrad.numbers.dual.layout import has_vector, has_vectors_of_halves, open_dual, unpack
 from numgrad.numbers.dual.lowering import has_nan
 
 
@@ -23,8 +23,10 @@ def lacks(typingctx, dual, number):
         if not is_active(number, dual):
             return cgutils.false_bit
         _, partials = open_dual(context, builder, number, arguments[1])
-        if has_vector(number):
-            unordered = builder.fcmp_unordered("uno", partials, partials)
+        if has_vector(number) or has_vectors_of_halves(number):
+            is_pair = has_vectors_of_halves(number)
+            halves = cgutils.unpack_tuple(builder, partials, 2) if is_pair else [partials]
+            unordered = builder.fcmp_unordered("uno", halves[0], halves[-1])
             mask = builder.bitcast(unordered, ir.IntType(number.count))
             return builder.icmp_unsigned("!=", mask, mask.type(0))
         lacking = cgutils.false_bit

@@ -12,7 +12,14 @@ from numgrad.numbers.carrier import (
     floating,
     is_active,
 )
-from numgrad.numbers.dual.layout import PARTIALS, has_vector, open_dual, store_in
+from numgrad.numbers.dual.layout import (
+    PARTIALS,
+    complex_in_lane,
+    has_vector,
+    has_vectors_of_halves,
+    open_dual,
+    store_in,
+)
 
 
 @intrinsic
@@ -44,6 +51,9 @@ def partial_at(typingctx, dual, number, lane):
         lane = context.cast(builder, lane, sig.args[2], types.int64)
         if has_vector(number):
             return builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
+        if has_vectors_of_halves(number):
+            halves = cgutils.unpack_tuple(builder, partials, 2)
+            return complex_in_lane(builder, halves, builder.trunc(lane, ir.IntType(32)))
         memory = cgutils.alloca_once_value(builder, partials)
         return builder.load(cgutils.gep(builder, memory, 0, lane))
 

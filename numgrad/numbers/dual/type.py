@@ -1,5 +1,6 @@
 """The Numba type of the dual number: a value and its partial derivatives."""
 
+from numba.core import cgutils
 from numba.extending import make_attribute_wrapper, register_model
 
 from numgrad.caching.stamping import FOLLOWS_RULES
@@ -10,6 +11,7 @@ from numgrad.numbers.dual.layout import (
     ComplexDualModel,
     DualModel,
     dual_of_numbers,
+    has_vectors_of_halves,
     make_dual,
     numbers_of,
     open_dual,
@@ -68,6 +70,20 @@ class DualType(Carrier):
 
     def of_components(self, builder, numbers):
         return dual_of_numbers(builder, self, numbers)
+
+    def complex_parts(self, builder, number):
+        if not has_vectors_of_halves(self):
+            return super().complex_parts(builder, number)
+        value, partials = (
+            cgutils.unpack_tuple(builder, builder.extract_value(number, k), 2) for k in range(2)
+        )
+        return [cgutils.pack_struct(builder, pair) for pair in zip(value, partials, strict=True)]
+
+    def of_complex_parts(self, builder, parts):
+        if not has_vectors_of_halves(self):
+            return super().of_complex_parts(builder, parts)
+        pairs = zip(*(cgutils.unpack_tuple(builder, part, 2) for part in parts), strict=True)
+        return cgutils.pack_struct(builder, [cgutils.pack_struct(builder, pair) for pair in pairs])
 
     def constant(self, context, builder, value):
         none = context.get_constant_null(partials_type(self))
