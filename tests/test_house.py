@@ -49,8 +49,10 @@ COVERED = {
     "fields/adapters/test_dask": "fields/adapters/chunks",
     "fields/adapters/test_xarray": "fields/adapters/labels fields/adapters/times",
     "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
+    "fields/compiled/test_operators": "fields/compiled/lines",
     "fields/kernels/test_any_stencil": """
         fields/kernels/coefficients fields/kernels/runs fields/kernels/unrolled""",
+    "fields/kernels/test_cuda_differences": "fields/run_differences_cuda",
     "fields/kernels/test_cuda": """
         fields/run_cuda targets/cuda_arrays targets/cuda_compiler targets/cuda_functions""",
     "fields/operators/test_gradient": """

@@ -16,7 +16,7 @@ from numba.core.untyped_passes import InlineInlinables
 
 from numgrad.numbers.carrier import highest
 from numgrad.rules.registry import TABLE
-from numgrad.twin.callees import DRIVERS, STATED
+from numgrad.twin.origins import DRIVERS, STATED
 from numgrad.twin.plain import UFUNCS
 
 MOST_STATEMENTS = 80  # of Numba's, of a callee that is taken in
