@@ -53,7 +53,8 @@ def content(function: Any, source: Any) -> Any:
         else (mark(function.targetoptions), function._compiler.pipeline_class)
     )
     kinds = type(function), type(getattr(function, "_cache", None))
-    return source.__module__, source.__qualname__, kinds, settings, marks(source)
+    place = source.__module__, source.__qualname__, source.__code__.co_filename  # shown in errors
+    return place, kinds, settings, marks(source)
 
 
 def is_as_before(function: Any, before: Any) -> bool:

@@ -159,6 +159,16 @@ def test_rules_are_for_one_alone():
         assert representative(each) is each
 
 
+def test_each_file_has_its_own():
+    made = []
+    for name in ("one.py", "two.py"):
+        names = {"__name__": "users"}
+        exec(compile("def f(x):\n    return x\n", name, "exec"), names)
+        made.append(names["f"])
+    assert made[0].__code__ == made[1].__code__
+    assert [representative(each) for each in made] == made
+
+
 def test_what_is_gone_stands_for_nothing():
     first = closing(13.0)
     assert representative(first) is first
