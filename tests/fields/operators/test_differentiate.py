@@ -182,7 +182,7 @@ def test_large_fields_are_derived_as_small_ones(monkeypatch):
 def test_long_axes_are_derived_in_parts(monkeypatch):
     from numgrad.fields import lines, run_differences
 
-    x, f = grid(300), GENERATOR.normal(size=(300, 3))
+    x, f = grid(300), GENERATOR.normal(size=(300, 4))
     holes = f.copy()
     holes[50, 1] = np.nan
 
@@ -250,6 +250,8 @@ def test_inputs_and_failures_change_nothing():
         (TypeError, "order must be an integer", np.zeros(9), {"order": 1.0}),
         (TypeError, "a spacing must be a number", np.zeros(9), {"x": "a"}),
         (TypeError, "samples must be integers", np.zeros(9, bool), {}),
+        (TypeError, "is complex, but the samples are real", np.zeros(9),
+         {"boundary": ("constant", 1j)}),
         (ValueError, "axis 1 is out of bounds", np.zeros(9), {"axis": 1}),
         (ValueError, "target must be one of auto, cpu, cuda", np.zeros(9), {"target": "gpu"}),
         (ValueError, "nan must be one of 'propagate', 'one-sided'", np.zeros(9), {"nan": "drop"}),
