@@ -92,18 +92,16 @@ class Ghosts:
 
         It is -1 where none does, but a constant.
         """
-        inside = np.arange(points)
-        sides = []
-        for end, width, place in zip(
-            self.ends, ((self.before, 0), (0, self.after)), (0, 1), strict=True
-        ):
-            count = sum(width)
-            if end.name in (ONE_SIDED, CONSTANT):
-                sides.append(np.full(count, -1))
-                continue
-            padded = np.pad(inside, width, mode=end.mirror)  # type: ignore[call-overload]
-            sides.append(padded[:count] if place == 0 else padded[points:])
-        return np.concatenate([sides[0], inside, sides[1]]).astype(np.int64)
+        before, after = self.beyond(points)
+        return np.concatenate([before, np.arange(points), after])
+
+    def beyond(self, points: int) -> tuple[Array, Array]:
+        """Give the samples that stand at the ghosts before and after, in the order of places."""
+        before = _samples_at(self.ends[0], np.arange(self.before, 0, -1), points)
+        after = _samples_at(self.ends[1], np.arange(1, self.after + 1), points)
+        if self.ends[0].name == WRAP:
+            return points - 1 - before, after
+        return before, np.where(after < 0, -1, points - 1 - after)
 
     def signs(self, points: int) -> Array:
         """Give what the samples at all places are multiplied with."""
@@ -112,16 +110,32 @@ class Ghosts:
 
     def planes(self, samples: Array, axis: int) -> tuple[Array | None, Array | None]:
         """Give the samples beyond both ends of an axis, or None where there are none."""
-        points = samples.shape[axis]
-        indices, signs = self.indices(points), self.signs(points)
-        before, after = slice(0, self.before), slice(self.before + points, None)
+        before, after = self.beyond(samples.shape[axis])
         return (
-            _planes(samples, axis, indices[before], signs[before], self.ends[0]),
-            _planes(samples, axis, indices[after], signs[after], self.ends[1]),
+            _planes(samples, axis, before, self.ends[0]),
+            _planes(samples, axis, after, self.ends[1]),
         )
 
 
-def _planes(samples: Array, axis: int, indices: Array, signs: Array, end: Boundary) -> Array | None:
+def _samples_at(end: Boundary, outward: Array, points: int) -> Array:
+    """Give which samples, counted from the end, stand so many places beyond it; -1: none.
+
+    On a circle they are counted from the other end.
+    """
+    if end.name in (ONE_SIDED, CONSTANT):
+        return np.full(len(outward), -1)
+    if end.name == WRAP:
+        return (outward - 1) % points
+    if end.mirror == "edge" or points == 1:
+        return np.zeros_like(outward)
+    if end.mirror == "reflect":
+        turn = outward % (2 * points - 2)
+        return np.where(turn < points, turn, 2 * points - 2 - turn)
+    turn = (outward - 1) % (2 * points)
+    return np.where(turn < points, turn, 2 * points - 1 - turn)
+
+
+def _planes(samples: Array, axis: int, indices: Array, end: Boundary) -> Array | None:
     if not len(indices):
         return None
     if end.name == CONSTANT:
@@ -129,7 +143,7 @@ def _planes(samples: Array, axis: int, indices: Array, signs: Array, end: Bounda
         shape[axis] = len(indices)
         return np.full(shape, end.value, samples.dtype)
     planes: Array = np.take(samples, indices, axis)
-    if signs[0] < 0:
+    if end.sign < 0:
         planes *= -1
     return planes
 

@@ -72,6 +72,8 @@ class Axis:
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """Give the axes to derive along as numbers from 0 up."""
     if axis is None:
+        if ndim == 0:
+            raise ValueError("a field must have an axis to derive along, but a number came")
         return tuple(range(ndim))
     axes: tuple[int, ...] = normalize_axis_tuple(axis, ndim)
     return axes

@@ -114,6 +114,7 @@ def answer(
 
 def run(fields: Fields, formula: Formula, avoid: bool, out: Any, target: str) -> Any:
     """Give the outputs of an operator on arrays of the host, new or in the caller's arrays."""
+    formula.check_constants(fields.dtype)
     like, count = fields.components[0], len(formula.outputs)
     if out is None:
         results = tuple(np.empty_like(like, fields.dtype) for _ in range(count))

@@ -20,7 +20,7 @@ TILE = 1 << 12
 SHORT_ROW = 256
 
 # Points of a long axis whose weights are there at a time.
-POINTS_AT_ONCE = 1 << 16
+POINTS_AT_ONCE = 1 << 18
 
 # Results that it pays to compile loops of their own for.
 WRITTEN_SIZE = 1 << 16

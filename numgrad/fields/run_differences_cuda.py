@@ -104,6 +104,12 @@ def _launch(
 ) -> None:
     """Derive one output after the other."""
     lengths = np.array([*shape, 2] if dtype.kind == "c" else shape, np.int64)
+    formula.check_constants(dtype)
+    ends = [end for axis in formula.grid for end in axis.ends]
+    if dtype.kind == "c" and any(end.value != 0 for end in ends):
+        raise ValueError(
+            "complex samples on a GPU have no constant but 0 beyond their ends; pass target='cpu'"
+        )
     real = np.dtype(dtype.char.lower())
     kernel = kernels.difference_kernel(real)
     for parts, result in zip(formula.outputs, results, strict=True):
@@ -143,7 +149,7 @@ class Tables:
         points = line.points
         before, after = line.ghosts.ends
         constants = np.repeat(
-            np.real([before.value, 0.0, after.value]),
+            [before.value, 0.0, after.value],
             [line.ghosts.before, points, line.ghosts.after],
         )
         places = self._append(self.places, line.ghosts.indices(points))

@@ -58,6 +58,14 @@ class Formula:
     outputs: list[list[Part]]
     single: bool  # whether there is one output, which isn't in a tuple
 
+    def check_constants(self, dtype: np.dtype[Any]) -> None:
+        """Raise if a constant beyond an end doesn't fit to samples of a dtype."""
+        for end in (end for axis in self.grid for end in axis.ends):
+            if dtype.kind != "c" and np.iscomplexobj(end.value):
+                raise TypeError(
+                    f"boundary ('constant', {end.value!r}) is complex, but the samples are real"
+                )
+
     def block(self, ranges: Sequence[tuple[int, int]]) -> "Formula":
         """Give the operator for a block of the field."""
         outputs = [[part.block(ranges) for part in parts] for parts in self.outputs]

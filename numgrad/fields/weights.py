@@ -78,7 +78,14 @@ def weights_of_lines(x: Array, starts: Array, at: Array, size: int, order: int) 
     """
     lines = np.ascontiguousarray(x, np.float64).reshape(-1, x.shape[-1])
     table = np.empty((size - 1, len(lines), len(starts)))
-    arguments = lines, starts.astype(np.int64), at.astype(np.int64), size, order, table
+    arguments = (
+        lines,
+        starts.astype(np.int64, copy=False),
+        at.astype(np.int64, copy=False),
+        size,
+        order,
+        table,
+    )
     threads = thread_count(WORK_OF_WEIGHTS * len(lines) * len(starts))
     if threads > 1:
         weigh_in_parallel(*arguments, threads)

@@ -72,6 +72,7 @@ def derive_chunked(
     shape, ndim = components[0].shape, components[0].ndim
     model = build(shape, *(stand_in(argument) for argument in arguments))
     fields = fields_of([meta_of(c) for c in components])
+    model.check_constants(fields.dtype)
     names = [component.name for component in components]
     name = f"{build.__name__.removeprefix('of_')}-{tokenize(names, arguments, avoid)}"
     graph: dict[Any, Any] = {}

@@ -141,7 +141,7 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
         planes_of(end, results_dtype, side) for end, side in zip(ends, (-1, 1), strict=True)
     )
     one_sided = any(end.name == ONE_SIDED for end in ends)
-    fewest = points_needed(order, accuracy) if one_sided else (2 if kind == "coordinates" else 1)
+    fewest = points_needed(order, accuracy) if one_sided else (1 if kind == "scalar" else 2)
     if kind == "coordinates":
         from_coordinates = coordinates_stencils(order, accuracy, ends)
 

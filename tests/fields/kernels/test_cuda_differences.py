@@ -75,6 +75,8 @@ def test_arrays_of_the_device():
          lambda f: numgrad.laplacian(f, out=np.empty_like(F))),
         (ValueError, "out on a GPU must be contiguous",
          lambda f: numgrad.laplacian(f, out=DeviceArray(np.empty((7, 9)).T))),
+        (ValueError, "complex samples on a GPU have no constant but 0",
+         lambda f: numgrad.differentiate(F + 1j, boundary=("constant", 2), target="cuda")),
         (TypeError, "a masked array can't be derived on a GPU",
          lambda f: numgrad.laplacian(np.ma.masked_greater(F, 0.0), target="cuda")),
     ],

@@ -179,6 +179,34 @@ def test_large_fields_are_derived_as_small_ones(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
+def test_long_axes_are_derived_in_parts(monkeypatch):
+    from numgrad.fields import lines, run_differences
+
+    x, f = grid(300), GENERATOR.normal(size=(300, 4))
+    holes = f.copy()
+    holes[50, 1] = np.nan
+
+    def all_of_them():
+        yield numgrad.differentiate(holes, x, axis=0, nan="one-sided")
+        yield numgrad.laplacian(f, x, 0.5)
+        yield numgrad.curl((f, f), x, 0.5)
+        yield numgrad.laplacian(f, x, 0.5, scale_factors=(x[:, None], 2.0))
+        yield numgrad.operator_matrix(numgrad.differentiate, 300, x) @ f[:, 0]
+        for boundary in ("one-sided", "wrap", "reflect", ("edge", "one-sided")):
+            period = 500.0 if boundary == "wrap" else None
+            for samples in (f, f[:, 0], f.T):
+                axis = samples.shape.index(300)
+                yield numgrad.differentiate(
+                    samples, x, axis=axis, order=2, accuracy=6, boundary=boundary, period=period
+                )
+
+    expected = list(all_of_them())
+    monkeypatch.setattr(lines, "LONG", 100)
+    monkeypatch.setattr(run_differences, "POINTS_AT_ONCE", 64)
+    for ours, theirs in zip(all_of_them(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_masked_arrays():
     mask = np.arange(12) == 4
     f = np.ma.MaskedArray(np.arange(12.0) ** 2, mask)
@@ -222,6 +250,8 @@ def test_inputs_and_failures_change_nothing():
         (TypeError, "order must be an integer", np.zeros(9), {"order": 1.0}),
         (TypeError, "a spacing must be a number", np.zeros(9), {"x": "a"}),
         (TypeError, "samples must be integers", np.zeros(9, bool), {}),
+        (TypeError, "is complex, but the samples are real", np.zeros(9),
+         {"boundary": ("constant", 1j)}),
         (ValueError, "axis 1 is out of bounds", np.zeros(9), {"axis": 1}),
         (ValueError, "target must be one of auto, cpu, cuda", np.zeros(9), {"target": "gpu"}),
         (ValueError, "nan must be one of 'propagate', 'one-sided'", np.zeros(9), {"nan": "drop"}),

@@ -321,6 +321,14 @@ class Series:
         return np.asarray(self.values, dtype)
 
 
+def test_strings():
+    f = np.array(["a", "b", "c"], np.dtypes.StringDType())
+    with pytest.raises(TypeError, match="ufunc 'subtract' did not contain a loop"):
+        numgrad.gradient(f)
+    with pytest.raises(TypeError, match="ufunc 'subtract' did not contain a loop"):
+        numgrad.gradient(np.arange(3.0), f)
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "f2"])
 def test_objects_with_an_array_inside(dtype):
     f, x = np.array([1, 2, 4, 8], dtype), np.array([0.0, 1.0, 3.0, 4.0])

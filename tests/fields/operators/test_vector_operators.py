@@ -236,6 +236,7 @@ def test_poles_give_no_warnings():
          lambda u: numgrad.laplacian(u, boundary=("wrap", "edge"), period=(6.0, 5.0))),
         (TypeError, "out must be a tuple of 3 arrays",
          lambda u: numgrad.curl(np.zeros((3, 5, 5, 5)), out=np.zeros((5, 5, 5)))),
+        (ValueError, "a field must have an axis", lambda u: numgrad.laplacian(3.0)),
         (ValueError, "edge_order must be 1 or 2",
          lambda u: numgrad.gradient(u, scale_factors=(1, 1), edge_order=3)),
     ],
