@@ -8,6 +8,7 @@ that they don't vary along.
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,7 @@ def real_offsets(slots: Array) -> Array:
     return offsets
 
 
+@lru_cache(maxsize=256)
 def uniform_line(
     axis: int,
     ndim: int,

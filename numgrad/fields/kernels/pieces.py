@@ -185,7 +185,7 @@ def written_piece(samples_dtype, precision, structure):
             left = f"block_at(a{s} + samples_at, samples_dtype)"
             parts.append(f"{weight} * ({left} - {right})")
             s += 1
-        sums.append(f"({' + '.join(['nothing', *parts])})")
+        sums.append(f"({' + '.join(parts)})")  # a zero before it changes no sum but that of zeros
     lines = [
         *head,
         "nothing = block_of(zero)",
