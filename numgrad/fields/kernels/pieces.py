@@ -46,11 +46,14 @@ BLOCK_BYTES = 2 * LINE_BYTES
 
 
 @internal_njit
-def next_block(done, count, block):
+def next_block(done, start, count, block):
     """Give the block that comes after so many numbers, and which of its numbers are to be stored.
 
-    The last block of a row ends with it: its first numbers are done.
+    Blocks begin at ``start``, where lines of the cache do. Of the one before, and of the last, which
+    ends with the row, only a part is stored.
     """
+    if done < start:
+        return done, index(0), start
     if done + block > count:
         return count - block, done + block - count, block
     return done, index(0), block
@@ -103,7 +106,8 @@ def _frame(derive_blocks, by_numbers, precision, *names):
             if count < block:
                 by_numbers(terms, stops, vary, slots, row, output, 0, count)
                 continue
-            derive_blocks(terms, stops, vary, slots, row, output, count)
+            start = (-output % LINE_BYTES) // width
+            derive_blocks(terms, stops, vary, slots, row, output, start, count)
 
     signature = types.void(types.int64, types.int64, types.int64)
     return callback(signature, named(derive, *names))
@@ -116,10 +120,10 @@ def any_piece(samples_dtype, precision):
     block = index(BLOCK_BYTES // precision.itemsize)
     zero = precision.type(0)
 
-    def derive(terms, stops, vary, slots, row, output, count):
+    def derive(terms, stops, vary, slots, row, output, start, count):
         done, count = index(0), index(count)
         while done < count:
-            q, low, high = next_block(done, count, block)
+            q, low, high = next_block(done, index(start), count, block)
             samples_at, at = q * itemsize, q * width
             total = block_of(zero)
             s = 0
@@ -191,7 +195,7 @@ def written_piece(samples_dtype, precision, structure):
         "nothing = block_of(zero)",
         "done, count = index(0), index(count)",
         "while done < count:",
-        "    q, low, high = next_block(done, count, block)",
+        "    q, low, high = next_block(done, index(start), count, block)",
         "    samples_at, at = q * itemsize, q * width",
         *("    " + line for line in body),
         f"    total = {' + '.join(['nothing', *sums])}",
@@ -208,7 +212,7 @@ def written_piece(samples_dtype, precision, structure):
     names = samples_dtype.char, precision.char, code
     blocks = statements(
         lambda function: internal_njit(named(function, "written_blocks", *names)),
-        "terms, stops, vary, slots, row, output, count",
+        "terms, stops, vary, slots, row, output, start, count",
         lines,
         index=index,
         itemsize=index(itemsize),
