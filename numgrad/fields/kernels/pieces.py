@@ -49,8 +49,8 @@ BLOCK_BYTES = 2 * LINE_BYTES
 def next_block(done, start, count, block):
     """Give the block that comes after so many numbers, and which of its numbers are to be stored.
 
-    Blocks begin at ``start``, where lines of the cache do. Of the one before, and of the last, which
-    ends with the row, only a part is stored.
+    Blocks begin at ``start``, where lines of the cache do. Of the one before, and of the last,
+    which ends with the row, only a part is stored.
     """
     if done < start:
         return done, index(0), start
