@@ -1,6 +1,10 @@
 """Loops as records of a tape: programs against forward mode, and those that would make it lie."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -242,3 +246,42 @@ def test_no_more_memory():
     finally:
         numgrad.tape_limit(before)
     assert_allclose(gradient(x, 2), 3.0 * x**2)
+
+
+KEPT = """
+import numpy as np
+import numgrad
+
+def wave(x):
+    y, total = np.empty_like(x), 0.0
+    for i in range(x.size):
+        y[i] = np.sin(x[i]) * x[i - 1]
+    for i in range(x.size):
+        total += y[i] * x[i]
+    return total
+
+print(*numgrad.grad(wave, mode="reverse")(np.linspace(0.1, 1.0, 50)))
+"""
+
+
+def test_kept_on_disk(tmp_path):
+    """A process that finds the derivative on disk finds what completes records and sweeps too."""
+    program = tmp_path / "program.py"
+    program.write_text(KEPT)
+    environment = os.environ | {
+        "NUMGRAD_CACHE": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(numgrad.__file__).parents[1]),
+    }
+    outputs = [
+        subprocess.run(
+            [sys.executable, str(program)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0].split()) == 50
