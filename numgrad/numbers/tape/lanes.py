@@ -21,7 +21,7 @@ from numgrad.numbers.tape.lane_records import (
 )
 from numgrad.numbers.tape.statements import words_of
 from numgrad.numbers.tape.streams import STREAMS, count_at, index_at, place_in, streams_of
-from numgrad.numbers.tape.sweeping import pull_loop_in_lanes
+from numgrad.numbers.tape.sweeping import pull_loop
 from numgrad.targets.options import internal_njit
 
 DOUBLE = ir.DoubleType()
@@ -134,7 +134,7 @@ def sweep_lanes(node, lanes, first, counters):
             last, leaves = pull_record_in_lanes(node, streams, lanes, leaves, last)
             continue
         if count == memory.LOOP:
-            last, leaves = pull_loop_in_lanes(streams, lanes[1], leaves, last)
+            last, leaves = pull_loop(streams, lanes[1], LANES, leaves, last)
             continue
         leaves -= count & ~memory.IS_SUM
         if count & memory.IS_SUM:

@@ -30,7 +30,7 @@ from numgrad.numbers.tape.loop_layouts import (
     short_at,
     word_at,
 )
-from numgrad.targets.options import internal_njit
+from numgrad.targets.options import formula
 
 FEW = 128  # rounds: fewer aren't told in short
 TOGETHER = 64  # indices that are looked at together
@@ -38,7 +38,7 @@ TOGETHER = 64  # indices that are looked at together
 SIGNATURE = types.void(*[types.int64] * 6)
 
 
-@internal_njit
+@formula
 def largest_of(indices, count):
     largest = 0
     for k in range(count):
@@ -46,7 +46,7 @@ def largest_of(indices, count):
     return largest
 
 
-@internal_njit
+@formula
 def are_made_before(indices, rounds, layout, first_result):
     """Whether each statement reads what was made before the loop, or by statements before it."""
     made = first_result
@@ -61,7 +61,7 @@ def are_made_before(indices, rounds, layout, first_result):
     return True
 
 
-@internal_njit
+@formula
 def follow(indices, first, step, count):
     """Whether indices go up by equal steps."""
     differ = 0
@@ -70,7 +70,7 @@ def follow(indices, first, step, count):
     return differ == 0
 
 
-@internal_njit
+@formula
 def length_of_piece(indices, step, count):
     """How many of some indices go up by equal steps, the first two at least."""
     first, length = short_at(indices, 0), 2
@@ -84,7 +84,7 @@ def length_of_piece(indices, step, count):
     return length
 
 
-@internal_njit
+@formula
 def tell_pieces(indices, rounds, pieces):
     """Write the pieces of indices that go up by equal steps; 0 of them if there are too many."""
     count, start = 0, 0
@@ -104,7 +104,7 @@ def tell_pieces(indices, rounds, pieces):
     return count
 
 
-@internal_njit
+@formula
 def largest_in(pieces, count):
     largest = 0
     for piece in range(count):
@@ -114,7 +114,7 @@ def largest_in(pieces, count):
     return largest
 
 
-@internal_njit
+@formula
 def tell_indices(indices, rounds, layout, first_result, counts, pieces):
     """Find the pieces of all leaves, and whether all was made before, as `are_made_before` does."""
     leaf, made = 0, first_result
@@ -133,7 +133,7 @@ def tell_indices(indices, rounds, layout, first_result, counts, pieces):
     return True
 
 
-@internal_njit
+@formula
 def are_one(numbers, count):
     """Whether numbers are one, bit for bit."""
     first, start, differ = word_at(numbers, 0), 0, 0
@@ -145,7 +145,7 @@ def are_one(numbers, count):
     return differ == 0
 
 
-@internal_njit
+@formula
 def leave_out(numbers, indices, rounds, leaves):
     """Leave out what has been told in a few words; return how many slots are left.
 

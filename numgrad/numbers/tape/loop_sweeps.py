@@ -5,11 +5,14 @@ lane has a sweep of its own. What is an address, or one number for all rounds, i
 """
 
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.loop_layouts import (
     BY_ROUNDS,
     COUNTS,
+    DOUBLE,
     HEADER,
     IN_SHORT,
     LEAVES,
@@ -25,12 +28,24 @@ from numgrad.numbers.tape.loop_layouts import (
     short_at,
     word_at,
 )
-from numgrad.targets.options import internal_njit
+from numgrad.targets.options import formula, internal_njit
 
-SIGNATURE = types.void(*[types.int64] * 5)
+SIGNATURE = types.void(*[types.int64] * 6)
+TOGETHER = 128  # rounds: the terms of so many stay in the first-level cache
 
 
-@internal_njit
+@intrinsic
+def scratch(typingctx):
+    """Return the address of room for some numbers, on the stack."""
+
+    def codegen(context, builder, sig, arguments):
+        room = cgutils.alloca_once(builder, DOUBLE, size=TOGETHER)
+        return builder.ptrtoint(room, memory.I64)
+
+    return types.int64(), codegen
+
+
+@formula
 def add(adjoints, index, number):
     set_number_at(adjoints, index, number_at(adjoints, index) + number)
 
@@ -38,7 +53,7 @@ def add(adjoints, index, number):
 # Round by round
 
 
-@internal_njit
+@formula
 def pull_by_rounds(numbers, adjoints, indices, place, first, rounds, width):
     """Hand adjoints back round by round, the last one first."""
     layout = word_at(numbers, place)
@@ -67,95 +82,106 @@ def pull_by_rounds(numbers, adjoints, indices, place, first, rounds, width):
 # Statement by statement. What is one number for all rounds, and what an address, is told by types.
 
 
-@internal_njit
-def term(own, partials, k, width):
-    """An adjoint times a partial; an adjoint of 0 leaves nothing of an infinite one."""
-    adjoint = number_at(own, k * width)
-    return adjoint * number_at(partials, k) if adjoint != 0.0 else 0.0
+@formula
+def multiply(terms, own, partials, start, count, width):
+    """Write adjoints times partials; an adjoint of 0 leaves nothing of an infinite partial."""
+    for k in range(count):
+        adjoint = number_at(own, (start + k) * width)
+        term = adjoint * number_at(partials, start + k)
+        set_number_at(terms, k, term if adjoint != 0.0 else 0.0)
 
 
 @internal_njit
-def total(own, partials, start, end, width):
-    """The sum of adjoints times partials, as four sums that don't wait for each other."""
-    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-    last = end - (end - start) % 4
-    for k in range(start, last, 4):
-        first += term(own, partials, k, width)
-        second += term(own, partials, k + 1, width)
-        third += term(own, partials, k + 2, width)
-        fourth += term(own, partials, k + 3, width)
-    for k in range(last, end):
-        first += term(own, partials, k, width)
-    return (first + second) + (third + fourth)
-
-
-@internal_njit
-def pull_piece(adjoints, index, step, own, partials, start, end, width):
-    """Hand adjoints of some rounds to indices that go up by equal steps."""
+def add_in_steps(adjoints, index, step, terms, count):
+    """Add numbers to those whose indices go up by equal steps."""
     if step == 1:
-        place = adjoints + WORD * width * (index - start)
-        for k in range(start, end):
-            add(place, k * width, term(own, partials, k, width))
-    elif step != 0:
-        for k in range(start, end):
-            add(adjoints, (index + (k - start) * step) * width, term(own, partials, k, width))
-    elif index != 0:  # which has no derivatives
-        add(adjoints, index * width, total(own, partials, start, end, width))
+        place = adjoints + WORD * index
+        for k in range(count):
+            add(place, k, number_at(terms, k))
+    elif step == 0:
+        total = number_at(adjoints, index)
+        for k in range(count):
+            total += number_at(terms, k)
+        set_number_at(adjoints, index, total)
+    else:
+        for k in range(count):
+            add(adjoints, index + k * step, number_at(terms, k))
 
 
 @internal_njit
-def pull_leaf(adjoints, indices, pieces, own, partials, rounds, width):
+def add_one_by_one(adjoints, indices, terms, count, width):
+    """Add numbers to those whose indices lie in memory."""
+    for k in range(count):
+        add(adjoints, short_at(indices, k) * width, number_at(terms, k))
+
+
+@formula
+def pull_piece(adjoints, index, step, own, partials, start, end, width, terms):
+    """Hand adjoints of some rounds to indices that go up by equal steps."""
+    if index == 0 and step == 0:  # of numbers without derivatives
+        end = start
+    for first in range(start, end, TOGETHER):
+        count = min(end - first, TOGETHER)
+        multiply(terms, own, partials, first, count, width)
+        place = index + (first - start) * step
+        add_in_steps(adjoints, place * width, step * width, terms, count)
+
+
+@internal_njit
+def pull_leaf(adjoints, indices, pieces, own, partials, rounds, width, terms):
     """Hand adjoints to indices that are told in pieces, or one by one."""
     start = 0
     for piece in range(pieces):
         index, step = short_at(indices, PIECE * piece), short_at(indices, PIECE * piece + 1)
         end = start + short_at(indices, PIECE * piece + 2)
-        pull_piece(adjoints, index, step, own, partials, start, end, width)
+        pull_piece(adjoints, index, step, own, partials, start, end, width, terms)
         start = end
-    for k in range(start, rounds):
-        add(adjoints, short_at(indices, k) * width, term(own, partials, k, width))
+    for first in range(start, rounds, TOGETHER):
+        count = min(rounds - first, TOGETHER)
+        multiply(terms, own, partials, first, count, width)
+        add_one_by_one(adjoints, indices + SHORT * first, terms, count, width)
 
 
-@internal_njit
-def pull_short(numbers, adjoints, indices, place, own, rounds, width):
+@formula
+def pull_short(numbers, adjoints, indices, place, own, rounds, width, terms):
     """Hand adjoints to a leaf that is told in short, as a slot says."""
     own_indices = indices + SHORT * short_at(indices, place + 1)
     pieces = word_at(numbers, place + 1)
     if pieces & 1:
         one = number_at(numbers, place)
-        pull_leaf(adjoints, own_indices, pieces >> 1, own, one, rounds, width)
+        pull_leaf(adjoints, own_indices, pieces >> 1, own, one, rounds, width, terms)
     else:
         partials = numbers + WORD * short_at(indices, place)
-        pull_leaf(adjoints, own_indices, pieces >> 1, own, partials, rounds, width)
+        pull_leaf(adjoints, own_indices, pieces >> 1, own, partials, rounds, width, terms)
 
 
-@internal_njit
-def pull_long(adjoints, indices, own, partials, rounds, width):
+@formula
+def pull_long(adjoints, indices, own, partials, rounds, width, terms):
     """Hand adjoints to a leaf that has a number and an index in each round."""
     index = short_at(indices, 0)
     step, differ = short_at(indices, 1) - index, 0
     for k in range(rounds):
         differ |= short_at(indices, k) - index - k * step
     if differ == 0:
-        pull_piece(adjoints, index, step, own, partials, 0, rounds, width)
+        pull_piece(adjoints, index, step, own, partials, 0, rounds, width, terms)
     else:
-        pull_leaf(adjoints, indices, 0, own, partials, rounds, width)
+        pull_leaf(adjoints, indices, 0, own, partials, rounds, width, terms)
 
 
-@internal_njit
-def pull_leaves(numbers, adjoints, indices, slots, own, first, end, rounds, width):
+@formula
+def pull_leaves(numbers, adjoints, indices, slots, own, first, end, rounds, width, terms):
     """Hand adjoints to some leaves; ``slots`` is where they are told in short, or negative."""
     for k in range(first, end):
         if slots >= 0:
-            pull_short(numbers, adjoints, indices, slots + OF_LEAF * k, own, rounds, width)
+            pull_short(numbers, adjoints, indices, slots + OF_LEAF * k, own, rounds, width, terms)
         else:
             place = k * rounds
             own_indices, partials = indices + SHORT * place, numbers + WORD * place
-            pull_long(adjoints, own_indices, own, partials, rounds, width)
+            pull_long(adjoints, own_indices, own, partials, rounds, width, terms)
 
 
-@internal_njit
-def pull_by_statements(numbers, adjoints, indices, slots, place, first, rounds, width):
+@formula
+def pull_by_statements(numbers, adjoints, indices, slots, place, first, rounds, width, terms):
     """Hand adjoints back statement by statement, the last one first."""
     layout = word_at(numbers, place)
     leaf, result, target = word_at(layout, LEAVES), word_at(layout, RESULTS), word_at(layout, SUMS)
@@ -167,31 +193,28 @@ def pull_by_statements(numbers, adjoints, indices, slots, place, first, rounds, 
             target -= 1
             one = number_at(adjoints, short_at(indices, place + 1 + target) * width)
             if one != 0.0:
-                pull_leaves(numbers, adjoints, indices, slots, one, leaf, end, rounds, width)
+                pull_leaves(numbers, adjoints, indices, slots, one, leaf, end, rounds, width, terms)
         else:
             result -= 1
             own = adjoints + WORD * width * (first + result * rounds)
-            pull_leaves(numbers, adjoints, indices, slots, own, leaf, end, rounds, width)
+            pull_leaves(numbers, adjoints, indices, slots, own, leaf, end, rounds, width, terms)
             for k in range(rounds):
                 set_number_at(own, k * width, 0.0)
 
 
-def pull_loop_of(width):
-    """Make the function that hands back the adjoints of a loop, which lie a width apart."""
-
-    def pull_loop(numbers, adjoints, indices, first, end):
-        header = indices + SHORT * (end - HEADER)
-        rounds, told = short_at(header, 0), short_at(header, 1)
-        slots, place = short_at(header, 2), short_at(header, 3)
-        numbers += WORD * (end - short_at(header, 5))
-        indices += SHORT * (end - short_at(header, 5))
-        for lane in range(width):
-            of_lane = adjoints + WORD * lane
-            if told == BY_ROUNDS:
-                pull_by_rounds(numbers, of_lane, indices, place, first, rounds, width)
-            else:
-                slots = slots if told == IN_SHORT else -1
-                pull_by_statements(numbers, of_lane, indices, slots, place, first, rounds, width)
-
-    pull_loop.__qualname__ = f"pull_loop_{width}"
-    return pull_loop
+def pull_loop(numbers, adjoints, indices, first, end, width):
+    """Hand back the adjoints of a loop, whose record ends at a slot; they lie a width apart."""
+    terms = scratch()
+    header = indices + SHORT * (end - HEADER)
+    rounds, told = short_at(header, 0), short_at(header, 1)
+    slots, place = short_at(header, 2), short_at(header, 3)
+    numbers += WORD * (end - short_at(header, 5))
+    indices += SHORT * (end - short_at(header, 5))
+    if told != IN_SHORT:
+        slots = -1
+    for lane in range(width):
+        of_lane = adjoints + WORD * lane
+        if told == BY_ROUNDS:
+            pull_by_rounds(numbers, of_lane, indices, place, first, rounds, width)
+        else:
+            pull_by_statements(numbers, of_lane, indices, slots, place, first, rounds, width, terms)

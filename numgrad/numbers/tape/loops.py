@@ -18,7 +18,6 @@ from numba import types
 from numba.core import cgutils
 
 from numgrad.numbers.tape import loop_records, loop_sweeps, memory, registers, threads
-from numgrad.numbers.tape.lane_records import LANES
 from numgrad.numbers.tape.loop_layouts import HEADER, OF_LEAF, ROOM
 from numgrad.numbers.tape.rounds import Rounds, kept_in
 from numgrad.numbers.tape.statements import partial_type, reserve, words_of
@@ -33,8 +32,7 @@ def register() -> None:
     """Compile what completes records and sweeps over them, and let other code find it."""
     for place, signature, function in (
         (threads.CLOSE_LOOP, loop_records.SIGNATURE, loop_records.close_rounds),
-        (threads.PULL_LOOP, loop_sweeps.SIGNATURE, loop_sweeps.pull_loop_of(1)),
-        (threads.PULL_LANES, loop_sweeps.SIGNATURE, loop_sweeps.pull_loop_of(LANES)),
+        (threads.PULL_LOOP, loop_sweeps.SIGNATURE, loop_sweeps.pull_loop),
     ):
         compiled = callback(signature, function)
         _kept.append(compiled)

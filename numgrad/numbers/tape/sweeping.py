@@ -195,26 +195,22 @@ def pull_record(typingctx, node, streams, end, last):
     return COUNTERS(types.TypeRef(node), STREAMS, types.int64, types.int64), codegen
 
 
-def pulling_loops(function):
-    """Make the function that sweeps over the record of a loop, by an address all threads share.
+@intrinsic
+def pull_loop(typingctx, streams, adjoints, width, end, last):
+    """Sweep over the record of a loop; return where the statements and leaves before it end.
 
-    Where the statements and leaves before it end comes back.
+    Its adjoints are at some address, a width apart.
     """
 
-    def typed(typingctx, streams, adjoints, end, last):
-        def codegen(context, builder, sig, arguments):
-            streams, adjoints, end, last = arguments
-            first, before = ends_of_record(builder, streams, end, last)
-            numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
-            memory.call_registered(builder, function, [numbers, adjoints, indices, first, end])
-            return cgutils.pack_array(builder, [first, before])
+    def codegen(context, builder, sig, arguments):
+        streams, adjoints, width, end, last = arguments
+        first, before = ends_of_record(builder, streams, end, last)
+        numbers, _, indices, _ = cgutils.unpack_tuple(builder, streams)
+        given = [numbers, adjoints, indices, first, end, width]
+        memory.call_registered(builder, threads.PULL_LOOP, given)
+        return cgutils.pack_array(builder, [first, before])
 
-        return COUNTERS(STREAMS, types.int64, types.int64, types.int64), codegen
-
-    return intrinsic(typed)
-
-
-pull_loop, pull_loop_in_lanes = map(pulling_loops, (threads.PULL_LOOP, threads.PULL_LANES))
+    return COUNTERS(STREAMS, *[types.int64] * 4), codegen
 
 
 @internal_njit
@@ -232,7 +228,7 @@ def sweep(node, first, last, leaves):
             streams = streams_of(node)
             continue
         if count == memory.LOOP:
-            last, leaves = pull_loop(streams, streams[1], leaves, last)
+            last, leaves = pull_loop(streams, streams[1], 1, leaves, last)
             continue
         if count & memory.IS_SUM:
             count = (count & ~memory.IS_SUM) - 1

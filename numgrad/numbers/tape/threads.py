@@ -12,8 +12,8 @@ from typing import Any
 SYMBOL = "numgrad.tapes"
 SIZES = 72  # partials have from one word to so many: 64 partials of duals, and others
 LIMIT, ALLOCATED, WANTED = range(SIZES, SIZES + 3)  # bytes
-DESTROY, CLOSE_LOOP, PULL_LOOP, PULL_LANES = range(SIZES + 3, SIZES + 7)  # addresses
-STATE = (ctypes.c_int64 * (SIZES + 7))()
+DESTROY, CLOSE_LOOP, PULL_LOOP = range(SIZES + 3, SIZES + 6)  # addresses
+STATE = (ctypes.c_int64 * (SIZES + 6))()
 
 IS_WINDOWS = sys.platform == "win32"
 GET = "FlsGetValue" if IS_WINDOWS else "pthread_getspecific"
