@@ -47,7 +47,8 @@ COVERED = {
     "drivers/test_transform": "twin/compiling twin/origins",
     "examples/test_assimilation": "examples/_strait",
     "fields/adapters/test_dask": "fields/adapters/chunks",
-    "fields/adapters/test_xarray": "fields/adapters/labels fields/adapters/times",
+    "fields/adapters/test_xarray": """
+        fields/adapters/applied fields/adapters/labels fields/adapters/times""",
     "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
     "fields/compiled/test_operators": "fields/compiled/lines",
     "fields/kernels/test_any_stencil": """

@@ -2,15 +2,8 @@
 
 from typing import Any, Literal
 
-from numgrad.fields.adapters.chunks import is_chunked
-from numgrad.fields.adapters.labels import any_labelled, any_quantity
-from numgrad.fields.adapters.times import in_unit
-from numgrad.fields.operation import (
-    NAN,
-    answer,
-    checked_nan,
-    checked_target,
-)
+from numgrad.fields.adapters.applied import applied
+from numgrad.fields.operation import NAN
 from numgrad.fields.terms import of_differentiate
 
 
@@ -127,50 +120,28 @@ def differentiate(
     >>> np.degrees(slopes[:2]).round(3)
     array([1.   , 0.707])
     """
-    if any_labelled(f):
-        from numgrad.fields.adapters.xarray import labelled
+    keywords = {
+        "axis": axis,
+        "order": order,
+        "accuracy": accuracy,
+        "boundary": boundary,
+        "period": period,
+        "nan": nan,
+        "out": out,
+        "target": target,
+    }
 
-        return labelled(
-            differentiate,
-            f,
-            [x],
-            order,
-            datetime_unit=datetime_unit,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            order=order,
-        )
-    if any_quantity(f, x):
-        from numgrad.fields.adapters.pint import with_units
+    def arguments(spacings: tuple[Any, ...], _: int) -> tuple[Any, ...]:
+        own = -1 if axis is None else axis
+        return spacings[0], own, order, accuracy, boundary, period
 
-        return with_units(
-            differentiate,
-            f,
-            [x],
-            order,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            order=order,
-        )
-    axis = -1 if axis is None else axis
-    (x,) = in_unit((x,), datetime_unit)
-    checked_target(target)
-    avoid = checked_nan(nan)
-    if is_chunked(f):
-        from numgrad.fields.adapters.dask import derive_chunked
-
-        return derive_chunked(
-            [f], of_differentiate, (x, axis, order, accuracy, boundary, period), avoid, out, target
-        )
-    arguments = x, axis, order, accuracy, boundary, period
-    return answer([f], of_differentiate, arguments, avoid, out, target)
+    return applied(
+        differentiate,
+        of_differentiate,
+        f,
+        (x,),
+        keywords,
+        arguments,
+        power=order,
+        datetime_unit=datetime_unit,
+    )

@@ -2,16 +2,8 @@
 
 from typing import Any, Literal
 
-from numgrad.fields.adapters import dask as chunked
-from numgrad.fields.adapters.labels import any_labelled, any_quantity
-from numgrad.fields.adapters.times import in_unit
-from numgrad.fields.operation import (
-    NAN,
-    answer,
-    checked_nan,
-    checked_target,
-    components_of,
-)
+from numgrad.fields.adapters.applied import applied
+from numgrad.fields.operation import NAN
 from numgrad.fields.terms import Options, of_divergence
 
 
@@ -115,50 +107,29 @@ def divergence(
     >>> around.any()
     np.False_
     """
-    if any_labelled(components):
-        from numgrad.fields.adapters.xarray import labelled
+    keywords = {
+        "axis": axis,
+        "accuracy": accuracy,
+        "boundary": boundary,
+        "period": period,
+        "nan": nan,
+        "scale_factors": scale_factors,
+        "out": out,
+        "target": target,
+    }
 
-        return labelled(
-            divergence,
-            components,
-            varargs,
-            1,
-            several=True,
-            datetime_unit=datetime_unit,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            scale_factors=scale_factors,
-        )
-    if any_quantity(components, varargs, scale_factors):
-        from numgrad.fields.adapters.pint import with_units
+    def arguments(spacings: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+        options = Options(spacings, axis, accuracy, boundary, period, scale_factors)
+        return count, options
 
-        return with_units(
-            divergence,
-            components,
-            varargs,
-            1,
-            several=True,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            scale_factors=scale_factors,
-        )
-    varargs = in_unit(varargs, datetime_unit)
-    checked_target(target)
-    avoid = checked_nan(nan)
-    options = Options(varargs, axis, accuracy, boundary, period, scale_factors)
-    blocks = chunked.components_of(components)
-    if blocks is not None:
-        arguments = len(blocks), options
-        return chunked.derive_chunked(blocks, of_divergence, arguments, avoid, out, target)
-    given = components_of(components)
-    return answer(given, of_divergence, (len(given), options), avoid, out, target)
+    return applied(
+        divergence,
+        of_divergence,
+        components,
+        varargs,
+        keywords,
+        arguments,
+        power=1,
+        several=True,
+        datetime_unit=datetime_unit,
+    )

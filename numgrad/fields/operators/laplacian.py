@@ -2,15 +2,8 @@
 
 from typing import Any, Literal
 
-from numgrad.fields.adapters.chunks import is_chunked
-from numgrad.fields.adapters.labels import any_labelled, any_quantity
-from numgrad.fields.adapters.times import in_unit
-from numgrad.fields.operation import (
-    NAN,
-    answer,
-    checked_nan,
-    checked_target,
-)
+from numgrad.fields.adapters.applied import applied
+from numgrad.fields.operation import NAN
 from numgrad.fields.terms import Options, of_laplacian
 
 
@@ -117,47 +110,28 @@ def laplacian(
     >>> np.abs(sums).max() < 1e-4
     np.True_
     """
-    if any_labelled(f):
-        from numgrad.fields.adapters.xarray import labelled
+    keywords = {
+        "axis": axis,
+        "accuracy": accuracy,
+        "boundary": boundary,
+        "period": period,
+        "nan": nan,
+        "scale_factors": scale_factors,
+        "out": out,
+        "target": target,
+    }
 
-        return labelled(
-            laplacian,
-            f,
-            varargs,
-            2,
-            datetime_unit=datetime_unit,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            scale_factors=scale_factors,
-        )
-    if any_quantity(f, varargs, scale_factors):
-        from numgrad.fields.adapters.pint import with_units
+    def arguments(spacings: tuple[Any, ...], _: int) -> tuple[Any, ...]:
+        options = Options(spacings, axis, accuracy, boundary, period, scale_factors)
+        return (options,)
 
-        return with_units(
-            laplacian,
-            f,
-            varargs,
-            2,
-            axis=axis,
-            accuracy=accuracy,
-            boundary=boundary,
-            period=period,
-            nan=nan,
-            out=out,
-            target=target,
-            scale_factors=scale_factors,
-        )
-    varargs = in_unit(varargs, datetime_unit)
-    checked_target(target)
-    avoid = checked_nan(nan)
-    options = Options(varargs, axis, accuracy, boundary, period, scale_factors)
-    if is_chunked(f):
-        from numgrad.fields.adapters.dask import derive_chunked
-
-        return derive_chunked([f], of_laplacian, [options], avoid, out, target)
-    return answer([f], of_laplacian, [options], avoid, out, target)
+    return applied(
+        laplacian,
+        of_laplacian,
+        f,
+        varargs,
+        keywords,
+        arguments,
+        power=2,
+        datetime_unit=datetime_unit,
+    )
