@@ -8,7 +8,9 @@ a few operations is better computed in its place, and better than with slopes of
 from typing import Any
 
 from numba.core import ir
+from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import register_pass
+from numba.core.cpu_options import FastMathOptions
 from numba.core.inline_closurecall import InlineWorker, callee_ir_validator
 from numba.core.ir_utils import get_definition, guard
 from numba.core.registry import CPUDispatcher
@@ -17,7 +19,7 @@ from numba.core.untyped_passes import InlineInlinables
 from numgrad.numbers.carrier import highest
 from numgrad.rules.registry import TABLE
 from numgrad.twin.origins import DRIVERS, STATED
-from numgrad.twin.plain import UFUNCS
+from numgrad.twin.plain import UFUNCS, PlainCompiler
 
 MOST_STATEMENTS = 80  # of Numba's, of a callee that is taken in
 
@@ -68,6 +70,9 @@ def is_ordinary(function):
     """Whether a thing is a function of njit's that is differentiated as its source says."""
     return (
         type(function) is CPUDispatcher
+        and function._can_compile  # not locked to signatures, which convert
+        and not function.locals
+        and function._compiler.pipeline_class in (Compiler, PlainCompiler)
         and function not in TABLE
         and function not in UFUNCS
         and function not in DRIVERS
@@ -78,9 +83,10 @@ def is_ordinary(function):
 def has_options_of(function, flags):
     """Whether a function is compiled as its caller is."""
     given = function.targetoptions
-    own = given.get("error_model", "python"), bool(given.get("fastmath"))
-    differing = {"boundscheck", "inline", "forceobj", "parallel", "forceinline"}
-    return own == (flags.error_model, bool(flags.fastmath)) and not any(map(given.get, differing))
+    fastmath = FastMathOptions(given.get("fastmath", False))
+    if given.get("error_model", "python") != flags.error_model or fastmath != flags.fastmath:
+        return False
+    return not any(map(given.get, ("boundscheck", "inline", "forceobj", "parallel", "forceinline")))
 
 
 def is_small(body):

@@ -22,7 +22,7 @@ from numgrad.arrays import activation
 from numgrad.caching.stamping import warn_late
 from numgrad.calls import pointers
 from numgrad.calls.entries import stand_in
-from numgrad.numbers.carrier import active_type, highest
+from numgrad.numbers.carrier import active_type, highest, without_derivatives
 from numgrad.rules import registry
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
@@ -184,6 +184,15 @@ class Pipeline(TwinCompiler):
     active_versions = ActiveVersions
 
 
+INTEGERS = types.Integer | types.Boolean
+
+
+def declared_integers(function):
+    """The variables that a user has declared to be integers: what they hold has no derivatives."""
+    declared = function.locals.items()
+    return {name: kind for name, kind in declared if isinstance(kind, INTEGERS)}
+
+
 class Twin(CPUDispatcher):
     """A function compiled on duals, and the function itself where there are none."""
 
@@ -193,7 +202,12 @@ class Twin(CPUDispatcher):
         self.original = original
         options = NOT_INHERITED | taken_over(original.targetoptions, OF_TWINS)
         options |= dict.fromkeys(self.options, True)
-        super().__init__(original.py_func, targetoptions=options, pipeline_class=Pipeline)
+        super().__init__(
+            original.py_func,
+            locals=declared_integers(original),
+            targetoptions=options,
+            pipeline_class=Pipeline,
+        )
         if original in UFUNCS:
             self._compiler = ElementCompiler(self, UFUNCS[original], Pipeline)
 
@@ -217,11 +231,27 @@ class Twin(CPUDispatcher):
     def compile(self, sig):
         """Compile the function on duals; raise an error that names the user's line."""
         try:
+            self._refuse_conversions(sig)
             return super().compile(sig)
         except DifferentiationError:
             raise
         except Exception as error:  # not all that Numba meets in its own code is a NumbaError
             raise self.explained(error) from error
+
+    def _refuse_conversions(self, sig):
+        """Raise where a function that is locked to signatures makes integers of its arguments."""
+        if self.original._can_compile:
+            return
+        args, _ = numba.core.sigutils.normalize_signature(sig)
+        kinds = tuple(map(without_derivatives, args))
+        typingctx = self.targetdescr.typing_context
+        chosen = typingctx.resolve_function_type(types.Dispatcher(self.original), kinds, {})
+        for arg, own in zip(args, () if chosen is None else chosen.args, strict=False):
+            if highest((arg,)) is not None and isinstance(own, INTEGERS):
+                raise TypeError(
+                    f"it is compiled for {own} where a number with derivatives comes, and would "
+                    "drop what follows the point: compile it for float64, or without a signature"
+                )
 
     def explained(self, error):
         """Return the error to raise for one of the compiler's."""

@@ -358,3 +358,34 @@ def test_a_constant_that_meets_an_argument():
     """Nobody writes to either, so that a copy of the constant may stand for it."""
     assert_allclose(numgrad.grad(one_of_two)(X), differences(one_of_two, X), rtol=1e-8)
     assert_allclose(numgrad.grad(one_of_two)(2.0 * X), [13.0, 0.0, 0.0])
+
+
+@njit("float64(int64)")
+def whole(n):
+    return n * 1.0
+
+
+@njit(locals={"t": types.int64})
+def declared_whole(a):
+    t = a * 2.7
+    return t * 1.0
+
+
+@njit(locals={"i": types.int64})
+def with_a_declared_counter(a):
+    i = 3
+    return a * i
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_numbers_that_a_declared_type_makes_integers(mode):
+    for function, reason in ((whole, "it is compiled for int64"), (declared_whole, "int64")):
+
+        @njit
+        def caller(x, function=function):
+            return x * function(x)
+
+        with pytest.raises(numgrad.DifferentiationError, match=reason):
+            numgrad.grad(caller, mode=mode)(2.7)
+
+    assert numgrad.grad(with_a_declared_counter, mode=mode)(2.0) == 3.0
