@@ -28,7 +28,7 @@ from numgrad.numbers.tape.records import (
     matrix_at,
     numbers_in,
     set_word,
-    word_at,
+    word_in,
 )
 from numgrad.numbers.tape.streams import streams_of
 from numgrad.numbers.tape.type import TapeNumber
@@ -198,7 +198,7 @@ def stored_matrix(node, streams, first, header, shape):
 
 @internal_njit
 def rows_at(node, streams, first, header, shape):
-    address = word_at(node, streams, header)
+    address = word_in(node, streams, header)
     return matrix_at(address if address != 0 else address_of_slot(node, streams, first), shape)
 
 

@@ -140,7 +140,7 @@ def set_word(typingctx, node, streams, slot, word):
 
 
 @intrinsic
-def word_at(typingctx, node, streams, slot):
+def word_in(typingctx, node, streams, slot):
     """Return the word in a slot."""
     node = node.instance_type
 
