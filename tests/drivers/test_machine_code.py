@@ -30,9 +30,10 @@ def loop_bodies(assembly):
 
 
 def test_rosenbrock():
-    numgrad.grad(rosenbrock)(np.ones(200))
+    numgrad.grad(rosenbrock, mode="forward")(np.ones(200))
     twin = twin_of(rosenbrock)
-    widest = max(twin.overloads, key=lambda kinds: kinds[0].dtype.count)
+    first_order = [kinds for kinds in twin.overloads if kinds[0].dtype.depth == 1]
+    widest = max(first_order, key=lambda kinds: kinds[0].dtype.count)
     assembly = twin.inspect_asm(widest)
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[register_bytes()]
     bodies = [body for body in loop_bodies(assembly) if "pd\t" in body]
