@@ -65,13 +65,14 @@ def load() -> None:
         )
         from numgrad.arrays.linalg import (  # noqa: F401
             cholesky,
-            decompositions,
             determinants,
+            eigenvalues,
             equations,
             least_squares,
             norms,
             products,
             qr,
+            singular_values,
         )
         from numgrad.caching.stamping import begin
         from numgrad.calls import builtins, complex_functions, into  # noqa: F401

@@ -208,16 +208,52 @@ def sums_along(a, axis):
         return whole
     if not number.has_temporaries:
         return None
-    pick = chosen(left)
+    pick, record = chosen(left), number.record_of("sum")
+    if record is None:
 
-    def along(a, axis=None, dtype=None):
+        def added(a, axis=None, dtype=None):
+            others = other_axes(a.ndim, axes(axis))
+            result = np.zeros(pick(a.shape, others), number)
+            for index in np.ndindex(a.shape):
+                result[pick(index, others)] += a[index]
+            return result
+
+        return added
+    add_up, rows_of = record(total_of_row), rows_along(pick)
+
+    def recorded(a, axis=None, dtype=None):
         others = other_axes(a.ndim, axes(axis))
-        result = np.zeros(pick(a.shape, others), number)
-        for index in np.ndindex(a.shape):
-            result[pick(index, others)] += a[index]
-        return result
+        rows, _ = rows_of(a, others)
+        result = np.empty(len(rows), number)
+        for k in range(len(rows)):
+            result[k] = add_up(rows[k], constant(a, 0.0))
+        return result.reshape(pick(a.shape, others))
 
-    return along
+    return recorded
+
+
+def rows_along(pick):
+    """Make the function that moves elements into rows, one for each result of a reduction.
+
+    It returns the rows, and the places of elements in them, in order of the elements.
+    """
+
+    @internal_njit
+    def rows_along_axes(a, others):
+        ends = np.zeros(pick(a.shape, others), np.intp)
+        count = a.size // max(ends.size, 1)
+        places, rows = np.empty(a.size, np.intp), np.empty((ends.size, count), a.dtype)
+        for k, end in enumerate(np.ndindex(ends.shape)):
+            ends[end] = k * count
+        line = rows.reshape(-1)
+        for k, index in enumerate(np.ndindex(a.shape)):
+            end = pick(index, others)
+            places[k] = ends[end]
+            line[places[k]] = a[index]
+            ends[end] += 1
+        return rows, places
+
+    return rows_along_axes
 
 
 def running_totals_along(a, axis):
@@ -225,6 +261,17 @@ def running_totals_along(a, axis):
     if not isinstance(axis, types.Integer) or not getattr(a.dtype, "has_temporaries", False):
         return None
     number, pick = a.dtype, chosen(a.ndim - 1)
+    record = number.record_of("running sum")
+    if record is not None:
+        add_up, rows_of = record(running_total_of_row), rows_along(pick)
+
+        def recorded(a, axis=None, dtype=None):
+            rows, places = rows_of(a, other_axes(a.ndim, (axis,)))
+            for k in range(len(rows)):
+                rows[k] = add_up(rows[k], constant(a, 0.0))
+            return rows.reshape(-1)[places].reshape(a.shape)
+
+        return recorded
 
     def along(a, axis=None, dtype=None):
         others = other_axes(a.ndim, (axis,))

@@ -102,7 +102,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 def _with_all_columns(a: Elements) -> Any:
     """Q with all columns of a unitary matrix, of which the others turn as little as they can."""
-    from numgrad.arrays.linalg.decompositions import completed
+    from numgrad.arrays.linalg.singular_values import completed
 
     q, r = run(np.linalg.qr, a)
     q0, k = np.linalg.qr(values_of(a), "complete").Q, q.shape[1]

@@ -1,7 +1,7 @@
 """The Cholesky decomposition of matrices of duals.
 
 That of the values, made to fit one order after the other as in
-`numgrad.arrays.linalg.decompositions`. LAPACK reads the lower triangle, and so do derivatives.
+`numgrad.arrays.linalg.eigenvalues`. LAPACK reads the lower triangle, and so do derivatives.
 """
 
 import numpy as np
@@ -24,6 +24,7 @@ from numgrad.arrays.linalg.matrices import (
     no_step,
     product_of_three,
     put,
+    set_values,
     subtract,
     take_away,
     values,
@@ -46,10 +47,11 @@ def _cholesky(a):
     def cholesky(a):
         check_square(a)
         l0 = np.ascontiguousarray(np.linalg.cholesky(values(a)))
-        result = lifted(l0, number)
+        result = lifted(a, number)
         if a.size > 0:
             inverse, whole = prepare(l0), hermitian(a, number)
-            add(result, step_of_factor(l0, inverse, clear_values(whole.copy())))
+            result = step_of_factor(l0, inverse, clear_values(whole.copy()))
+            set_values(result, l0)
             improve(count, result, whole, l0, inverse, number)
         return result
 

@@ -25,12 +25,16 @@ from numgrad.arrays.linalg.matrices import (
     check_square,
     clear_values,
     columns_of,
+    conjugate_transpose,
     difference,
     dot,
     inverse_of,
     lifted,
     linear_record,
     more_steps,
+    product_of_three,
+    put,
+    scaled,
     set_values,
     subtract,
     values,
@@ -222,13 +226,47 @@ def _inv(a):
         check_square(a)
         a = np.ascontiguousarray(a)
         x0 = inverse_of(values(a))
-        x = lifted(x0, number)
+        x = lifted(a, number)
         if a.size > 0:
-            subtract(x, dot(x0, clear_values(dot(a, x0))))
+            set_values(step_of_inverse(x0, clear_values(x)), x0)
             improve(count, a, x, x0)
         return np.asfortranarray(x)
 
     return inv
+
+
+def step_of_inverse(x0, rest):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_outlined(step_of_inverse)
+def _step_of_inverse(x0, rest):
+    """Replace what carries derivatives in a matrix by that in its inverse."""
+    linear = linear_record(rest.dtype)
+    if linear is None:
+        return lambda x0, rest: put(rest, step_by_inverse(x0, rest))
+    recorded = linear(step_in_place, step_transposed)
+
+    def step(x0, rest):
+        recorded(x0, np.zeros(x0.shape[0], np.intp), rest)
+        return rest
+
+    return step
+
+
+@internal_njit
+def step_by_inverse(x0, rest):
+    return scaled(product_of_three(x0, rest, x0), -1)
+
+
+@outlined
+def step_in_place(x0, order, rest):
+    put(rest, step_by_inverse(x0, rest))
+
+
+@outlined
+def step_transposed(x0, order, adjoint):
+    put(adjoint, step_by_inverse(conjugate_transpose(x0), adjoint))
 
 
 @internal_njit

@@ -12,8 +12,12 @@ from numgrad.arrays.linalg.matrices import (
     dot,
     is_made_of_floats,
     lifted,
+    linear_record,
     more_steps,
+    one_above_another,
     precision_of,
+    product_of_three,
+    put,
     rows_of,
     set_values,
     subtract,
@@ -21,7 +25,7 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.linalg.norms import singular_values
-from numgrad.arrays.outlined import define_outlined, outlined
+from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import number_of, real_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
@@ -55,11 +59,58 @@ def _pinv(a, rcond=1.0e-15):
         rank = int(np.round(np.real(trace_of_product(a0, x0, x0[0, 0] * 0.0))))
         if rank < a0.shape[1]:
             check(a0, x0, rest, root)
-        x = pseudo_inverse_from(x0, tall, a0, x0, rest, rank)
+        x = set_values(first_step(tall, a0, x0, rest, rank), x0)
         x = improve(count, x, tall, a0, x0, rest, rank)
         return np.asfortranarray(conjugate_transpose(x) if is_wide else x)
 
     return pinv
+
+
+def first_step(a, a0, x0, rest, rank):
+    raise NotImplementedError("compiled code only")
+
+
+@overload_outlined(first_step)
+def _first_step(a, a0, x0, rest, rank):
+    """Return what carries derivatives of first order."""
+    linear = linear_record(rest.dtype)
+    if linear is None:
+        return lambda a, a0, x0, rest, rank: pseudo_inverse_from(x0, a, a0, x0, rest, rank)
+    recorded = linear(step_in_place, step_transposed)
+
+    def step(a, a0, x0, rest, rank):
+        x = conjugate_transpose(rest)
+        recorded(one_above_another(x0, conjugate_transpose(a0)), np.full(x.shape[0], rank), x)
+        return x
+
+    return step
+
+
+@outlined
+def step_in_place(factors, ranks, x):
+    """Replace N^H by the rule of Golub and Pereyra, for real matrices."""
+    n = x.shape[0]
+    x0, a0 = factors[:n].copy(), conjugate_transpose(factors[n:])
+    put(x, pseudo_inverse_from(x0, a0, a0, x0, conjugate_transpose(x), ranks[0]))
+
+
+@outlined
+def step_transposed(factors, ranks, x):
+    """Replace the adjoint Y of X' by that of N^T, for real matrices.
+
+    X0 X0^T Y (1 - A0 X0)^T - X0 Y^T X0 + (1 - X0 A0)^T Y X0^T X0
+    """
+    n = x.shape[0]
+    x0, a0h = factors[:n].copy(), factors[n:].copy()
+    x0h = conjugate_transpose(x0)
+    result = dot(x0, dot(x0h, x))
+    subtract(result, dot(dot(result, x0h), a0h))
+    subtract(result, product_of_three(x0, conjugate_transpose(x), x0))
+    if ranks[0] < n:
+        other = dot(dot(x, x0h), x0)
+        add(result, other)
+        subtract(result, dot(a0h, dot(x0h, other)))
+    put(x, result)
 
 
 @internal_njit
@@ -70,7 +121,7 @@ def no_step_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
 @outlined
 def steps_to_pseudo_inverse(count, x, a, a0, x0, rest, rank):
     for _ in range(count):
-        x = pseudo_inverse_from(x, a, a0, x0, rest, rank)
+        x = set_values(pseudo_inverse_from(x, a, a0, x0, rest, rank), x0)
     return x
 
 
@@ -84,7 +135,7 @@ def pseudo_inverse_from(x, a, a0, x0, rest, rank):
         other = dot(conjugate_transpose(dot(x0, rest)), x0)
         add(result, other)
         subtract(result, dot(x, dot(a, other)))
-    return set_values(result, x0)
+    return result
 
 
 @outlined

@@ -262,6 +262,19 @@ def side_by_side(left, right, number):
     return result
 
 
+@internal_njit
+def one_above_another(above, below):
+    """Return the rows of two matrices in one."""
+    rows = above.shape[0]
+    both = np.empty((rows + below.shape[0], above.shape[1]), above.dtype)
+    for j in range(above.shape[1]):
+        for i in range(rows):
+            both[i, j] = above[i, j]
+        for i in range(below.shape[0]):
+            both[rows + i, j] = below[i, j]
+    return both
+
+
 @outlined
 def scaled(matrix, factor):
     """Multiply a matrix by a number in place."""
@@ -324,6 +337,7 @@ def put(target, matrix):
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             target[i, j] = matrix[i, j]
+    return target
 
 
 @outlined

@@ -1,7 +1,7 @@
 """The QR decomposition of matrices of duals.
 
 That of the values, made to fit one order after the other as in
-`numgrad.arrays.linalg.decompositions`.
+`numgrad.arrays.linalg.eigenvalues`.
 """
 
 import numpy as np
@@ -19,6 +19,7 @@ from numgrad.arrays.linalg.matrices import (
     linear_record,
     more_steps,
     no_step,
+    one_above_another,
     put,
     set_values,
     side_by_side,
@@ -92,18 +93,6 @@ def _step_of_qr(e, f, q0, r0, inverse):
         return both[: e.shape[0]].copy(), both[e.shape[0] :].copy()
 
     return step
-
-
-@internal_njit
-def one_above_another(above, below):
-    rows = above.shape[0]
-    both = np.empty((rows + below.shape[0], above.shape[1]), above.dtype)
-    for j in range(above.shape[1]):
-        for i in range(rows):
-            both[i, j] = above[i, j]
-        for i in range(below.shape[0]):
-            both[rows + i, j] = below[i, j]
-    return both
 
 
 @internal_njit

@@ -5,6 +5,7 @@ from numba.extending import overload
 
 from numgrad.arrays.linalg.matrices import is_made_of_floats, numbers_in, undefined
 from numgrad.arrays.outlined import outlined
+from numgrad.numbers.carrier import is_carrier
 from numgrad.targets.options import internal_njit
 
 
@@ -36,13 +37,18 @@ def divide(numerators, divisors, tolerance):
     return numerators
 
 
+def are_floats(number):
+    """Return whether numbers lie in memory as floats, with what they carry or plain."""
+    return is_made_of_floats(number) or not is_carrier(number)
+
+
 def sizes_of(matrix, model):
     raise NotImplementedError("compiled code only")
 
 
 @overload(sizes_of, strict=False)
 def _sizes_of(matrix, model):
-    if not is_made_of_floats(matrix.dtype):
+    if not are_floats(matrix.dtype):
         return lambda matrix, model: None
     return lambda matrix, model: sizes_of_partials(matrix, model)
 
@@ -66,7 +72,7 @@ def zero_or_nan(matrix, i, j, sizes, share):
 
 @overload(zero_or_nan, strict=False)
 def _zero_or_nan(matrix, i, j, sizes, share):
-    if is_made_of_floats(matrix.dtype):
+    if are_floats(matrix.dtype):
         return lambda matrix, i, j, sizes, share: partials_zero_or_nan(matrix, i, j, sizes, share)
 
     def undecided(matrix, i, j, sizes, share):
@@ -88,3 +94,14 @@ def partials_zero_or_nan(matrix, i, j, sizes, share):
 def size_of(parts):
     """Return the absolute value of a number whose parts are given."""
     return np.abs(parts[0]) if parts.size == 1 else np.hypot(parts[0], parts[1])
+
+
+@internal_njit
+def gaps(numbers):
+    """Return the matrix of w_j - w_i, with 1 on the diagonal."""
+    result = np.ones((numbers.size, numbers.size), numbers.dtype)
+    for i in range(numbers.size):
+        for j in range(numbers.size):
+            if i != j:
+                result[i, j] = numbers[j] - numbers[i]
+    return result

@@ -3,7 +3,7 @@
     Y = L X:    X' += L^T Y'
 
 for the adjoints. The record has the indices of the operand, and what L is made of: a matrix of
-numbers, such as triangular factors, and an order of rows.
+numbers, such as triangular factors, and a whole number for each row, such as their order.
 """
 
 from functools import cache, partial

@@ -40,6 +40,23 @@ def sums_so_far(x):
     return np.concatenate((total * x, np.cumsum(x[::-1]), np.cumsum(total), np.cumsum(x[:3])))
 
 
+@njit
+def sums_along(x):
+    """Sums of many elements and of few, along one axis and two, in other orders, of nothing."""
+    box = (x * x)[: x.size // 6 * 6].reshape((3, -1, 2))
+    return np.concatenate(
+        (
+            np.sum(box, axis=1).ravel(),
+            np.sum(box, 0).ravel(),
+            np.sum(box.T, axis=(0, 1)),
+            np.sum(box, axis=(0, 2)),
+            box[:, ::-1].sum(axis=2).ravel(),
+            np.sum(box[:0], axis=0).ravel(),
+            np.cumsum(box, axis=1).ravel() * x[0],
+        )
+    )
+
+
 def compare(f, *arguments):
     found, expected = (
         numgrad.jacobian(f, mode=mode)(*arguments) for mode in ("reverse", "forward")
@@ -56,6 +73,11 @@ def test_sums(count):
 @pytest.mark.parametrize("count", [3, FEWEST, FEWEST + 3])
 def test_sums_so_far(count):
     compare(sums_so_far, X[:count])
+
+
+@pytest.mark.parametrize("count", [6, 6 * FEWEST])
+def test_sums_along_axes(count):
+    compare(sums_along, np.linspace(-1.0, 2.0, count))
 
 
 def test_by_hand():
