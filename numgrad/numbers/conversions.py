@@ -16,7 +16,7 @@ def converted(typingctx, number, number_class):
     def codegen(context, builder, sig, arguments):
         return context.cast(builder, arguments[0], number, wanted)
 
-    return wanted(number, types.TypeRef(wanted)), codegen
+    return wanted(number, number_class), codegen
 
 
 @intrinsic

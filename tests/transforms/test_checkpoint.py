@@ -84,6 +84,40 @@ def test_products_go_forward_through_what_cannot_run_again():
     assert_allclose(numgrad.hvp(f, x, v), numgrad.hvp(f, x, v, mode="forward"))
 
 
+@njit
+def mixed(given, factor):
+    u, constant, power = given
+    return np.sum(u * constant) ** power * factor
+
+
+mixed_again = numgrad.checkpoint(mixed)
+steps_of_mixed = numgrad.iterate(
+    njit(lambda u, given: u * given[0] * given[1] ** given[2] + given[3]), 3
+)
+
+
+def test_constants_in_one_tuple_with_what_has_derivatives():
+    """By these there is no product, whatever the numbers carry."""
+    constant, v = np.array([1.0, 3.0]), np.array([1.0, -1.0])
+
+    @njit
+    def f(x):
+        given = steps_of_mixed(x, (x[0], 0.5, 2, constant))
+        return mixed_again((given, constant, 2), x[1])
+
+    @njit
+    def plain(x):
+        u = x
+        for _ in range(3):
+            u = u * x[0] * 0.5**2 + constant
+        return mixed((u, constant, 2), x[1])
+
+    expected = numgrad.grad(plain, mode="forward")(TWO)
+    assert_allclose(numgrad.grad(f, mode="reverse")(TWO), expected, rtol=1e-13)
+    expected = numgrad.hvp(plain, TWO, v, mode="forward")
+    assert_allclose(numgrad.hvp(f, TWO, v, mode="reverse"), expected, rtol=1e-13)
+
+
 # Complex numbers: against the same without, and by hand
 
 

@@ -7,7 +7,7 @@ call's statements behind the tape, which other sweeps may still need, and sweeps
 from functools import partial
 from typing import NoReturn
 
-from numba import types
+from numba import njit, types
 
 from numgrad.drivers import chunks
 from numgrad.drivers.overloads import chosen
@@ -15,14 +15,13 @@ from numgrad.drivers.reverse.contraction import product_function
 from numgrad.drivers.structure import (
     FLOATING,
     argument,
-    is_number,
     leaves,
     mapped,
     rebuilt,
     source_of,
     structure_of,
 )
-from numgrad.numbers.carrier import carrier_in, is_active, is_carrier, number_of
+from numgrad.numbers.carrier import is_active, is_carrier, number_of
 from numgrad.numbers.dual import parts
 from numgrad.numbers.tape import keeping
 from numgrad.numbers.tape.keeping import width_of
@@ -77,7 +76,7 @@ class Again:
         self.leaves = [
             leaf for k, kind in enumerate(kinds) for leaf in self._leaves_of(argument(k), kind)
         ]
-        self.by = tuple(k for k, kind in enumerate(kinds) if carrier_in(kind) is not None)
+        self.by = tuple(k for k, leaf in enumerate(self.leaves) if is_active(leaf.element, node))
         rebuild = partial(self._value, count=iter(range(len(self.leaves))))
         pairs = [rebuilt(argument(k), kind, rebuild, self._named) for k, kind in enumerate(kinds)]
         self.values = [source for source, _ in pairs]
@@ -137,11 +136,13 @@ class Again:
             return self._named(function, "callee"), types.Dispatcher(function)
         if structure_of(expression, kind) is None:
             return repr(getattr(kind, "literal_value", None)), kind
-        name = f"v{next(count)}"
-        if not is_number(kind):
-            element = kind.dtype.value if is_active(kind.dtype, self.node) else kind.dtype
-            return name, types.Array(element, kind.ndim, "C")
-        return name, kind.value if is_active(kind, self.node) else kind
+        k = next(count)
+        return f"v{k}", self._kind_of_leaf(k)
+
+    def _kind_of_leaf(self, k):
+        """The type of a leaf without its nodes."""
+        leaf, element = self.leaves[k], self._element(self.leaves[k])
+        return types.Array(element, leaf.kind.ndim, "C") if leaf.is_array else element
 
     def add(self, *lines):
         self.lines += lines
@@ -213,15 +214,28 @@ class Again:
         self.add("streams = streams_of(node)")
         for k, leaf in enumerate(self.leaves):
             if is_active(leaf.element, self.node):
-                self._give(k, leaf, self._product_of(leaf))
+                self._give(k, leaf, self._product_of(k, leaf))
         return self._compiled()
 
     def _find_products(self, cotangents):
         """Add what runs the function again, for its cotangents, and sweeps over that."""
-        kinds = self.value_kinds, self._cotangent_kind()
-        self.names["run"] = product_function(self.names["function"], *kinds, None, self.by)
-        values = "".join(f"{value}, " for value in self.values)
-        self.add(f"_, products = run((None, {values}{cotangents}), None)")
+        self.names["run"] = self._products("function")
+        self.add(f"_, products = run((None, {self._of_leaves('v{}')}{cotangents}), None)")
+
+    def _products(self, function):
+        """The function of numbers and arrays, and of cotangents, that finds the products.
+
+        Tuples are made within, so that what has no derivative may lie in one with what has.
+        """
+        body = Body([f"return {function}({', '.join(self.values)})"], self.names)
+        flat = function_of("flat", self._of_leaves("v{}").rstrip(", "), body)
+        flat.__name__ = self.name  # in messages
+        kinds = [self._kind_of_leaf(k) for k in range(len(self.leaves))]
+        return product_function(njit(flat), kinds, self._cotangent_kind(), None, self.by)
+
+    def _of_leaves(self, name):
+        """The source of what stands for all leaves, with a comma behind each."""
+        return "".join(f"{name.format(k)}, " for k in range(len(self.leaves)))
 
     def _give(self, k, leaf, product):
         """Hand the cotangent of an argument back, where there is one."""
@@ -254,11 +268,9 @@ class Again:
                 index += f" + {width_of(output.element)}"
         return cotangents
 
-    def _product_of(self, leaf):
-        """The source of the product for a leaf: their positions are counted from 0."""
-        _, _, rest = leaf.expression.partition("[")
-        position, _, rest = rest.partition("]")
-        return f"products[{int(position) - 1}]{rest}"
+    def _product_of(self, k, leaf):
+        """The source of the product for a leaf."""
+        return f"products[{k}]"
 
     def _cotangent_kind(self):
         def kind_of(leaf):

@@ -9,7 +9,6 @@ to keep them, so that as few steps as possible are computed again: A. Griewank a
 import numpy as np
 
 from numgrad.drivers.reverse.again import Again
-from numgrad.drivers.reverse.contraction import product_function
 from numgrad.drivers.structure import leaves, mapped, source_of, structure_of
 from numgrad.numbers.carrier import is_active
 from numgrad.targets.options import internal_njit
@@ -60,6 +59,7 @@ class Iterated(Again):
 
     def __init__(self, loop, step, kinds, node, count, states, *, copies):
         self.step, self.count, self.states = step, count, states
+        self.state = []
         self.copies = copies  # whether a state is to be a copy of what the step returns
         super().__init__(loop, kinds, node)
         # what comes in may lack derivatives that the first step gives it
@@ -76,14 +76,13 @@ class Iterated(Again):
         for k, leaf in enumerate(self.leaves):
             if is_active(leaf.element, self.node):
                 self._give(k, leaf, f"c{k}" if k < len(self.state) else f"g{k}")
-        self.by = (0, *(k for k in self.by if k > 0))
+        self.by = *range(len(self.state)), *(k for k in self.by if k >= len(self.state))
         self.names |= {
             "next_position": next_position,
             "positions_of": positions_of,
             "step": self._of_values(self.step),
         }
-        kinds = self.value_kinds, self._cotangent_kind()
-        self.names["run"] = product_function(self.names["step"], *kinds, None, self.by)
+        self.names["run"] = self._products("step")
         return self._compiled()
 
     def _prepare(self):
@@ -120,20 +119,20 @@ class Iterated(Again):
         )
         cotangents = dict(zip(leaves(self.outputs), self._names_of("c"), strict=True))
         packed = source_of(mapped(cotangents.get, self.outputs))
-        values = "".join(f"{value}, " for value in self.values)
-        self.add(f"    _, products = run((None, {values}{packed}), None)")
-        product = leaves(structure_of("products[0]", self.value_kinds[0]))
-        for k, leaf in enumerate(product):
-            self.add(f"    c{k} = {leaf.expression}")
+        self.add(f"    _, products = run((None, {self._of_leaves('v{}')}{packed}), None)")
+        for k in range(len(self.state)):
+            self.add(f"    c{k} = products[{k}]")
         for k, leaf in enumerate(self.leaves[len(self.state) :], len(self.state)):
             if is_active(leaf.element, self.node):
-                position = self._product_of(leaf)
-                self.add(f"    g{k} = g{k} + {position}")
+                self.add(f"    g{k} = g{k} + products[{k}]")
         self.add(
             "    last -= 1",
             "    while used > 0 and positions[used - 1] >= last:",
             "        used -= 1",
         )
+
+    def _kind_of_leaf(self, k):
+        return self.state[k].kind if k < len(self.state) else super()._kind_of_leaf(k)
 
     def _copied(self, leaf, expression):
         """The source of a leaf of the state as a new array."""

@@ -99,6 +99,12 @@ class Stated(Again):
         call = f"stated({', '.join([cotangents, *self.values])})"
         self.add(f"products = {f'({call},)' if self.is_alone else call}")
 
+    def _product_of(self, k, leaf):
+        """The pullback returns products arranged as the arguments are."""
+        _, _, place = leaf.expression.partition("[")
+        position, _, rest = place.partition("]")
+        return f"products[{int(position) - 1}]{rest}"
+
     def _give(self, k, leaf, product):
         if product.partition("]")[0] + "]" in self.without:
             return  # the value doesn't depend on it
