@@ -57,7 +57,7 @@ def test_it_is_made_when_an_address_is_asked_for():
 
     assert numgrad.derivative(f)(3.0) == 12.0
     (compiled,) = doubled.overloads.values()  # for 4.0, within the twin
-    assert not compiled.library._is_deferred or isinstance(compiled.library, DeferredLibrary)
+    assert isinstance(compiled.library, DeferredLibrary)
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
     assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)(2.5) == 5.0
     assert doubled(2.5) == 5.0
@@ -108,15 +108,15 @@ def test_a_derivative_within_a_program_and_its_threads():
     np.testing.assert_array_equal(slopes(np.arange(5.0)), np.full(5, 0.5))
 
 
-def test_code_that_is_kept(tmp_path, monkeypatch):
+def test_code_that_is_kept():
     """What Numba saves of a function is its machine code, made for that if need be."""
     f = njit(lambda x: x * x)
     assert numgrad.derivative(f)(3.0) == 6.0
     library = twins_library(f)
     library.enable_object_caching()
     assert library._is_deferred
-    name, kind, (code, bitcode) = pickle.loads(pickle.dumps(library.serialize_using_object_code()))
+    _, kind, (code, bitcode) = pickle.loads(pickle.dumps(library.serialize_using_object_code()))
     assert kind == "object"
-    assert code[:4] == b"\x7fELF" or code
+    assert code
     assert bitcode
     assert not library._is_deferred
