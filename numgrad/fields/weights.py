@@ -77,15 +77,11 @@ def weights_of_lines(x: Array, starts: Array, at: Array, size: int, order: int) 
     The first axis of the result are the other points of a window, the last the windows.
     """
     lines = np.ascontiguousarray(x, np.float64).reshape(-1, x.shape[-1])
+    if not lines.flags.writeable:
+        lines = lines.copy()
     table = np.empty((size - 1, len(lines), len(starts)))
-    arguments = (
-        lines,
-        starts.astype(np.int64, copy=False),
-        at.astype(np.int64, copy=False),
-        size,
-        order,
-        table,
-    )
+    # copies, since the kernel would be compiled for each way that such arrays lie in memory
+    arguments = lines, np.array(starts, np.int64), np.array(at, np.int64), size, order, table
     threads = thread_count(WORK_OF_WEIGHTS * len(lines) * len(starts))
     if threads > 1:
         weigh_in_parallel(*arguments, threads)

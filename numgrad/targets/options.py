@@ -7,6 +7,8 @@ import numba
 from numba.core.compiler import Compiler
 from numba.core.dispatcher import _FunctionCompiler
 
+from numgrad.targets.deferred import deferred
+
 # No fastmath anywhere: contraction, reciprocals and reordering all break equality with NumPy, and
 # Numba lets what is compiled first take over the fastmath of its caller, for all other callers.
 # With NumPy's error model a division by zero gives inf or nan, as it does in an array.
@@ -43,7 +45,8 @@ class InternalCompiler(_FunctionCompiler):  # type: ignore[misc]
         super().__init__(dispatcher.py_func, dispatcher.targetdescr, options, {}, pipeline)
 
     def _compile_core(self, args: Any, return_type: Any) -> Any:
-        return super()._compile_core(args, return_type)._replace(type_annotation=None)
+        with deferred():
+            return super()._compile_core(args, return_type)._replace(type_annotation=None)
 
 
 def internal(dispatcher: Any) -> Any:

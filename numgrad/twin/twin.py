@@ -26,6 +26,7 @@ from numgrad.numbers.carrier import active_type, highest, without_derivatives
 from numgrad.rules import registry
 from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
+from numgrad.targets.deferred import deferred
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs
 from numgrad.twin.beside import Beside
@@ -232,7 +233,8 @@ class Twin(CPUDispatcher):
         """Compile the function on duals; raise an error that names the user's line."""
         try:
             self._refuse_conversions(sig)
-            return super().compile(sig)
+            with deferred():
+                return super().compile(sig)
         except DifferentiationError:
             raise
         except Exception as error:  # not all that Numba meets in its own code is a NumbaError

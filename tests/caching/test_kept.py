@@ -13,21 +13,20 @@ from tests.caching.programs import environment, run
 SMALL = """
 import json, sys
 import numba, numgrad
-import numpy as np
 
 def plain(x):
-    return np.sum(x * x)
+    return x * x
 
 @numba.njit(cache=True)
 def cached(x):
-    return np.sum(x * x)
+    return x * x * x
 
 if "on" in sys.argv:
     numgrad.cache()
 hits = []
-for f in (plain, cached):
+for f, slope in ((plain, 4.0), (cached, 12.0)):
     g = numgrad.grad(f)
-    assert g(np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
+    assert g(2.0) == slope
     hits.append(sum(sum(d.stats.cache_hits.values()) for d in g._drivers.values()))
 print(json.dumps(hits))
 """
@@ -100,25 +99,20 @@ def test_broken_files(small):
     first.write_bytes(first.read_bytes()[:1000])
     second.write_bytes(b"")
     assert run(small, "on") == [0, 0]
-    assert run(small, "on") == [1, 1]
-
-
-def test_a_whole_file_of_no_use(small):
-    run(small, "on")
-    for path in files(small):
+    for path in files(small):  # whole, and of no use
         label, key, _ = folder.taken_apart(path.read_bytes())
         path.write_bytes(folder.put_together(label, key, b"not a pickle"))
     assert run(small, "on") == [0, 0]
     assert run(small, "on") == [1, 1]
+    if hasattr(os, "geteuid"):  # who may write is told otherwise elsewhere
+        check_others_can_not_write(small)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="who may write is told otherwise there")
-def test_what_others_can_write_to_is_not_loaded(small):
-    run(small, "on")
+def check_others_can_not_write(small):
+    """What others can write to is not loaded. Warnings are errors in these programs."""
     place = small / "cache" / "numgrad"
     assert place.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in files(small)} == {0o600}
-    # warnings are errors in these programs
     files(small)[0].chmod(0o666)
     with pytest.raises(AssertionError, match="could have been written by others"):
         run(small, "on")
@@ -146,7 +140,7 @@ def test_many_processes_at_once(small):
         subprocess.Popen(
             command, cwd=small, env=environment(small), stdout=subprocess.PIPE, text=True
         )
-        for _ in range(4)
+        for _ in range(3)
     ]
     outputs = [process.communicate()[0] for process in started]
     assert all(process.returncode == 0 for process in started)

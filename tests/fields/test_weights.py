@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from numgrad.fields.kernels.fornberg import recursion
+from numgrad.fields.kernels.fornberg import recursion, weigh_lines
 from numgrad.fields.weights import central, exact_weights, one_sided, weights_of_lines
 from tests.fields.naive import naive_weights
 
@@ -60,3 +60,15 @@ def test_weights_of_any_grid(grid, order, accuracy):
         np.testing.assert_allclose(
             table[:, p], expected, rtol=1e-11, atol=1e-14 * max(map(abs, expected))
         )
+
+
+def test_one_machine_code_for_arrays_however_they_lie_in_memory():
+    x, size, points = GRIDS["random"], 4, np.arange(20)
+    expected = weights_of_lines(x, points, points + 1, size, 2)
+    known = len(weigh_lines.overloads)
+    still = np.broadcast_to(x, (1, 30))[0]
+    assert not still.flags.writeable
+    for starts in (np.repeat(points, 2)[::2], np.broadcast_to(points, (2, 20))[0], points.tolist()):
+        found = weights_of_lines(still, starts, np.arange(1, 41)[:20], size, 2)
+        np.testing.assert_array_equal(found, expected)
+    assert len(weigh_lines.overloads) == known

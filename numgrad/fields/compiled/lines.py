@@ -1,6 +1,7 @@
 """Stencils along an axis inside compiled code: those of ``fields.lines``, from the same numbers."""
 
 import math
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,23 @@ class Stencils(NamedTuple):
     last: object
     before: object
     after: object
+
+
+def once(make):
+    """Let one compiled function be made for equal settings, of all axes, operators and calls.
+
+    Equal is what is written alike: 0.0 isn't -0.0.
+    """
+    made = {}
+
+    @wraps(make)
+    def known(*settings):
+        key = repr(settings)
+        if key not in made:
+            made.setdefault(key, make(*settings))
+        return made[key]
+
+    return known
 
 
 @internal_njit
@@ -69,6 +87,7 @@ def _filled_window(size, at):
     return [k for k in range(-at, size - at) if k]
 
 
+@once
 def uniform_stencils(order, accuracy, ends):
     """Make the function ``(h)`` that gives the stencils at equal distances."""
     slots, weights = central(order, accuracy)
@@ -105,6 +124,7 @@ def _code(end):
     return end.name.replace("-", "_")
 
 
+@once
 def varying_stencils(order, accuracy, ends):
     """Make the function ``(x, period)`` that gives the stencils at any coordinates."""
     size = points_needed(order, accuracy)
@@ -155,6 +175,7 @@ def varying_stencils(order, accuracy, ends):
     return internal_njit(named(stencils, "varying_stencils", order, accuracy, *map(_code, ends)))
 
 
+@once
 def coordinates_stencils(order, accuracy, ends):
     """Make the function ``(x, period)`` for coordinates that may be at equal distances."""
     varying = varying_stencils(order, accuracy, ends)

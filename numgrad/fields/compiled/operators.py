@@ -15,6 +15,7 @@ from numgrad.fields.boundaries import ONE_SIDED, WRAP, boundaries_of_axes
 from numgrad.fields.compiled.lines import (
     coordinates_stencils,
     mirrored_place,
+    once,
     uniform_stencils,
 )
 from numgrad.fields.compiled.plan import constant, constant_axes, is_none, samples_dtype_of
@@ -34,6 +35,7 @@ def times(dtype):
     return formula(lambda weight, d: weight * d)
 
 
+@once
 def planes_of(end, dtype, side):
     """Make the function ``(f, count)`` that gives the samples beyond an end."""
     name, mirror, number = end.name, end.mirror, dtype.type
@@ -66,6 +68,7 @@ def planes_of(end, dtype, side):
     return internal_njit(named(planes, "planes", *code))
 
 
+@once
 def adding(dtype, sign):
     """Make the function that adds the derivatives along an axis to an output."""
     multiply, number = times(dtype), dtype.type
@@ -120,6 +123,7 @@ def adding(dtype, sign):
     return internal_njit(named(add, "add", dtype.char, "minus" if sign < 0 else "plus"))
 
 
+@once
 def slabs(axis, ndim):
     """Make the function that sees a contiguous array as what is before, along and after an axis."""
 
@@ -134,6 +138,7 @@ def slabs(axis, ndim):
     return internal_njit(named(see, "slabs", axis, ndim))
 
 
+@once
 def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
     """Make the function ``(f, spacing, period, output)`` that adds a derivative to an output."""
     see, add = slabs(axis, ndim), adding(results_dtype, sign)

@@ -6,6 +6,8 @@ from numba import njit, prange
 from numba.core.errors import TypingError
 
 import numgrad
+from numgrad.fields.boundaries import Boundary
+from numgrad.fields.compiled.operators import planes_of
 from tests.fields.reference import assert_same
 
 GENERATOR = np.random.default_rng(8)
@@ -17,6 +19,15 @@ CIRCLE = np.arange(10) * 36.0
 def derivatives(f, x, circle):
     return (
         numgrad.differentiate(f),
+        numgrad.differentiate(f, x, axis=0, order=2, accuracy=4,
+                              boundary=("antireflect", "one-sided")),
+        numgrad.differentiate(f, x, axis=0, order=3, accuracy=1, boundary=("constant", 2)),
+        numgrad.differentiate(f, 0.5, boundary="wrap", period=7.0, accuracy=6),
+    )  # fmt: skip
+
+
+def more_derivatives(f, x, circle):
+    return (
         numgrad.differentiate(f, x, axis=0, order=2, accuracy=4, boundary="reflect"),
         numgrad.differentiate(f, x, axis=0, order=3, accuracy=1),
         numgrad.differentiate(f, boundary=("constant", 2)),
@@ -26,8 +37,20 @@ def derivatives(f, x, circle):
     )
 
 
-def test_derivatives():
-    assert_same(njit(derivatives)(F, X, CIRCLE), derivatives(F, X, CIRCLE))
+@pytest.mark.parametrize(
+    "some", [derivatives, pytest.param(more_derivatives, marks=pytest.mark.thorough)]
+)
+def test_derivatives(some):
+    assert_same(njit(some)(F, X, CIRCLE), some(F, X, CIRCLE))
+
+
+def test_functions_are_made_once_for_what_is_written_alike():
+    ends = [(Boundary("constant", value),) * 2 for value in (0.0, -0.0, 0, 0.0)]
+    zero, negative, integer, again = (planes_of(each[0], np.dtype(float), -1) for each in ends)
+    assert zero is again
+    assert zero is not negative
+    for planes, sign in ((zero, 1.0), (negative, -1.0), (integer, 1.0)):
+        assert np.copysign(1.0, planes.py_func(F.reshape(1, 9, 10), 1)[0, 0, 0]) == sign
 
 
 def vector_operators(f, g, x, h):
@@ -46,16 +69,20 @@ def test_vector_operators(dtype):
     assert_same(njit(vector_operators)(f, g, X, 0.5), vector_operators(f, g, X, 0.5))
 
 
-def test_layouts_and_out():
+WHOLE = GENERATOR.normal(size=(18, 20))
+
+
+@pytest.mark.parametrize(
+    "f", [WHOLE[::2, ::-2], pytest.param(WHOLE.T, marks=pytest.mark.thorough)], ids=["A", "F"]
+)
+def test_layouts_and_out(f):
     @njit
     def into(f, out):
         return numgrad.laplacian(f, out=out)
 
-    whole = GENERATOR.normal(size=(18, 20))
-    for f in (whole.T, whole[::2, ::-2]):
-        out = np.full(f.shape, np.nan)
-        assert into(f, out) is not None
-        assert_same(out, numgrad.laplacian(np.ascontiguousarray(f)))
+    out = np.full(f.shape, np.nan)
+    assert into(f, out) is not None
+    assert_same(out, numgrad.laplacian(np.ascontiguousarray(f)))
 
 
 def test_in_parallel():
