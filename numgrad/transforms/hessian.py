@@ -66,6 +66,7 @@ class HessianPasses(JacobianPasses):
 
     leading = (("start", types.intp),)
     looks_back = True  # what a pass leaves undefined may be nan until it is mirrored
+    begin = "total - total"  # 0, and no literal, for which the passes within were compiled again
 
     def complete(self):
         mirrored = self.name(chunks.mirrored, "mirrored")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
@@ -100,3 +100,11 @@ def test_powers_at_zero_are_exact():
     for n in range(5):
         assert power(0.0, n) == (2.0 if n == 2 else 0.0)
         assert power(0.0, float(n)) == (2.0 if n == 2 else 0.0)
+
+
+def test_the_passes_within_are_compiled_once():
+    """The first pass and all others call the same function, from one input on."""
+    hessian_of_rosenbrock(np.linspace(0.1, 1.0, 8))
+    half = hessian_of_rosenbrock.half
+    assert half.overloads
+    assert not [kinds for kinds in half.overloads if isinstance(kinds[0], types.Literal)]

@@ -165,7 +165,8 @@ def pull_long(adjoints, indices, own, partials, rounds, width, terms):
     if differ == 0:
         pull_piece(adjoints, index, step, own, partials, 0, rounds, width, terms)
     else:
-        pull_leaf(adjoints, indices, 0, own, partials, rounds, width, terms)
+        none = types.int64(0)  # Numba would compile another function for the literal
+        pull_leaf(adjoints, indices, none, own, partials, rounds, width, terms)
 
 
 @formula
