@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import gc
+from collections import Counter
 
 from hypothesis import HealthCheck, settings
 from llvmlite.binding import newpassmanagers
@@ -20,10 +21,33 @@ for manager in (newpassmanagers.ModulePassManager, newpassmanagers.FunctionPassM
     manager._dispose = newpassmanagers.NewPassManager._dispose
 
 
+# Files of few tests that compile for long, or start processes. They come first, so that no worker
+# begins one when the others are done.
+LONG = """
+    drivers/reverse/test_passes fields/compiled/test_operators arrays/linalg/test_linear_algebra
+    arrays/test_array_functions caching/test_wrappers caching/test_kept
+    fields/compiled/test_gradient fields/adapters/test_dask_gradient numbers/tape/test_loops
+    drivers/test_modes test_safety test_readme targets/test_own_processes transforms/test_checkpoint
+    caching/test_stamping caching/test_changes tracer/test_both_ways test_first_use
+    numbers/tape/test_memory test_main
+    """.split()
+
+
 def pytest_configure(config):
     """Know the marks of NumPy's own tests, which are run with our function."""
     for mark in ("slow", "thread_unsafe"):
         config.addinivalue_line("markers", f"{mark}: of NumPy")
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # of pytest-xdist, by the number of tests alone
+
+
+def pytest_collection_modifyitems(items):
+    """Let workers take the longest files first, then those of the most tests."""
+    ranks = {f"tests/{name}.py": rank for rank, name in enumerate(LONG)}
+    files = [item.nodeid.split("::")[0] for item in items]
+    counts = Counter(files)
+    order = {file: (ranks.get(file, len(LONG)), -counts[file], file) for file in counts}
+    items.sort(key=lambda item: order[item.nodeid.split("::")[0]])
 
 
 def pytest_collection_finish():
