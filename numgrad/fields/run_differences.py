@@ -11,10 +11,19 @@ from numgrad.fields.kernels import differences as kernels
 from numgrad.fields.kernels import pieces
 from numgrad.fields.layout import Array, flat_order
 from numgrad.fields.lines import Line, LongWeights, real_offsets
-from numgrad.targets.choose import thread_count
+from numgrad.targets.choose import most_cached_bytes, thread_count
 
 # Numbers of a row that are derived at a time: they, and their samples, stay in the cache.
 TILE = 1 << 12
+
+# The same where rows far apart are needed, and how much of them the cache of a processor keeps.
+FAR_TILE = 1 << 10
+STRIP_BYTES = 1 << 19
+
+
+# How much is found at a time, and how much of that is gathered before it goes past the cache.
+TOGETHER_BYTES = 1 << 17
+BUFFER_BYTES = 1 << 14
 
 # Fewer numbers than these aren't a row of their own, but belong to the points of the axis before.
 SHORT_ROW = 256
@@ -174,7 +183,10 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     shape, precision = outputs[0].shape, outputs[0].dtype
     lengths = [shape[d] for d in rows.order[: rows.outer]]
     length = math.prod(shape[d] for d in rows.order[rows.outer :])
-    tile, count = min(length, TILE), math.prod(lengths)
+    count = math.prod(lengths)
+    tile, strip = _strips(terms, rows, lengths, length)
+    together = max(1, TOGETHER_BYTES // (tile * precision.itemsize))
+    streamed = sum(output.nbytes for output in outputs) > most_cached_bytes()
     samples_dtype = terms[0][0].samples.dtype
     zeros = np.zeros(tile, samples_dtype)
     any_function = pieces.any_piece(samples_dtype, precision).address
@@ -196,6 +208,13 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             structure = _structure(group, varying)
             function = pieces.written_piece(samples_dtype, precision, structure).address
         output_rows.append([output.ctypes.data, start, len(term_rows), *inside, function, *strides])
+    gathered = 0
+    if streamed and tile == length and all(_is_block(target, rows, length) for target in outputs):
+        most = max(count_pieces(row, length, rows.unit) for row in output_rows)
+        if most <= kernels.MOST_PIECES:
+            gathered = max(1, BUFFER_BYTES // (tile * precision.itemsize))
+            gathered = 0 if gathered == 1 else gathered
+    stores = pieces.SMALL if not streamed else pieces.LARGE if gathered else pieces.PAST
     tables = [np.array(table, np.int64) for table in (lengths, output_rows, term_rows)]
     head = np.array(
         [
@@ -209,8 +228,11 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             sum(_most_slots(term.line) for group in terms for term in group),
             len(term_rows),
             zeros.ctypes.data,
-            max(1, TILE * 4 // tile),
+            together,
             any_function,
+            strip,
+            stores,
+            gathered,
         ],
         np.int64,
     )
@@ -224,18 +246,49 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     del tables, zeros, copies
 
 
+def _strips(
+    terms: Sequence[Sequence[Term]], rows: Rows, lengths: Sequence[int], length: int
+) -> tuple[int, int]:
+    """Choose how long rows are, and how many make a strip, whose neighbours stay in the cache."""
+    tile = min(length, TILE)
+    if not lengths:
+        return tile, 1
+    far: dict[int, int] = {}
+    itemsize = terms[0][0].samples.itemsize
+    for term in (term for group in terms for term in group):
+        if 0 <= rows.place(term.line.axis) < len(lengths) - 1:
+            offsets = real_offsets(term.line.slots)
+            planes = int(offsets.max() - offsets.min()) + 1
+            far[id(term.samples)] = max(planes, far.get(id(term.samples), 0))
+    if not far:
+        return tile, lengths[-1]
+    tile = min(length, FAR_TILE)
+    strip = STRIP_BYTES // (sum(far.values()) * tile * itemsize)
+    return tile, max(1, min(strip, lengths[-1]))
+
+
+def count_pieces(output: Sequence[int], length: int, unit: int) -> int:
+    """Count the pieces that a row has."""
+    start, stop = output[kernels.ROW_INSIDE_FROM], output[kernels.ROW_INSIDE_TO]
+    return -(-start // unit) + 1 + -(-(length - stop) // unit)
+
+
+def _is_block(output: Array, rows: Rows, length: int) -> bool:
+    """Tell if neighbouring rows follow on each other in memory."""
+    row = length * output.itemsize
+    return rows.outer > 0 and output.strides[rows.order[rows.outer - 1]] == row
+
+
 def _structure(
     group: Sequence[Term], varying: Sequence[bool]
-) -> tuple[tuple[bool, tuple[int | None, ...]], ...]:
-    """Tell which differences of an output end at the same sample, that which is derived at."""
+) -> tuple[tuple[bool, int, tuple[bool, ...]], ...]:
+    """Tell what the differences of an output are taken of, and which end at the point itself."""
     components: dict[int, int] = {}
     return tuple(
         (
             varies,
-            tuple(
-                components.setdefault(id(term.samples), len(components)) if second == 0 else None
-                for _, second in term.line.slots.tolist()
-            ),
+            components.setdefault(id(term.samples), len(components)),
+            tuple(second == 0 for _, second in term.line.slots.tolist()),
         )
         for term, varies in zip(group, varying, strict=True)
     )
