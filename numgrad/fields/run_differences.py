@@ -28,7 +28,8 @@ BUFFER_BYTES = 1 << 14
 # Fewer numbers than these aren't a row of their own, but belong to the points of the axis before.
 SHORT_ROW = 256
 
-# Points of a long axis whose weights are there at a time.
+# Points of a long axis whose weights are there at a time, along a row and across rows.
+LONG_TILE = 1 << 11
 POINTS_AT_ONCE = 1 << 18
 
 # Results that it pays to compile loops of their own for.
@@ -65,15 +66,19 @@ def evaluate(outputs: Sequence[Array], terms: Sequence[Sequence[Term]]) -> None:
     """Derive into arrays that are native and aligned: in each the sum of its terms."""
     if outputs[0].size == 0:
         return
-    for term in (term for group in terms for term in group):
-        if isinstance(term.line.weights, LongWeights):
-            _by_parts(outputs, terms, term.line.axis)
-            return
-    if outputs[0].dtype.kind == "c":
-        outputs, terms = _as_reals(outputs, terms)
     axes = {term.line.axis for group in terms for term in group}
     order = flat_order(outputs)
     rows = _rows(outputs[0].shape, order, axes)
+    for term in (term for group in terms for term in group):
+        axis = term.line.axis
+        along = axis == rows.axis and rows.unit == 1 and outputs[0].dtype.kind != "c"
+        if isinstance(term.line.weights, LongWeights) and not along:
+            _by_parts(outputs, terms, axis)
+            return
+    if outputs[0].dtype.kind == "c":
+        outputs, terms = _as_reals(outputs, terms)
+        order = flat_order(outputs)
+        rows = _rows(outputs[0].shape, order, axes)
     targets = [
         output if _has_rows(output, rows) else _empty_in_order(output, order) for output in outputs
     ]
@@ -185,6 +190,9 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     length = math.prod(shape[d] for d in rows.order[rows.outer :])
     count = math.prod(lengths)
     tile, strip = _strips(terms, rows, lengths, length)
+    long = [term for group in terms for term in group if isinstance(term.line.weights, LongWeights)]
+    if long:
+        tile = min(length, LONG_TILE)
     together = max(1, TOGETHER_BYTES // (tile * precision.itemsize))
     streamed = sum(output.nbytes for output in outputs) > most_cached_bytes()
     samples_dtype = terms[0][0].samples.dtype
@@ -199,7 +207,7 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             key = id(term.samples)
             if key not in copies:
                 copies[key] = _with_rows(term.samples, rows)
-            term_rows.append(_term_row(term, copies[key], rows, shape, precision))
+            term_rows.append(_term_row(term, copies[key], rows, shape, precision, tile))
         inside = _inside(group, rows, length)
         strides = [output.strides[d] for d in rows.order[: rows.outer]]
         function = any_function
@@ -233,6 +241,7 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             strip,
             stores,
             gathered,
+            sum(len(term.line.slots) for term in long),
         ],
         np.int64,
     )
@@ -313,13 +322,23 @@ def _inside(group: Sequence[Term], rows: Rows, length: int) -> tuple[int, int]:
 
 
 def _term_row(
-    term: Term, samples: Array, rows: Rows, shape: tuple[int, ...], precision: np.dtype[Any]
+    term: Term,
+    samples: Array,
+    rows: Rows,
+    shape: tuple[int, ...],
+    precision: np.dtype[Any],
+    tile: int,
 ) -> list[int]:
     """Give the row of a term in its table."""
     line, outer = term.line, rows.order[: rows.outer]
+    weighing = [0, 0, 0]
     place = rows.place(line.axis)
     edges = len(line.edges)
-    weights, step, vary, strides = _weights(line.weights, rows, shape, precision, False)
+    if isinstance(line.weights, LongWeights):
+        weights, step, vary, strides = 0, tile * precision.itemsize, True, [0] * rows.outer
+        weighing = line.weights.addresses(rows.kept)
+    else:
+        weights, step, vary, strides = _weights(line.weights, rows, shape, precision, False)
     edge_shape = [*shape]
     edge_shape[line.axis] = edges
     if place < 0 and edges:
@@ -364,6 +383,7 @@ def _term_row(
         edge_vary,
         max(line.first, -int(offsets.min())),
         line.points - max(line.last, int(offsets.max())),
+        *weighing,
         *(samples.strides[d] for d in outer),
         *before_strides,
         *after_strides,

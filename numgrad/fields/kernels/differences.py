@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numba import prange, types
 
-from numgrad.fields.kernels import pieces
+from numgrad.fields.kernels import pieces, weighing
 from numgrad.fields.kernels.addresses import array_at, call_at
 from numgrad.fields.kernels.lanes import LINE_BYTES, fence
 from numgrad.fields.kernels.unrolled import named
@@ -41,7 +41,8 @@ ANY_FUNCTION = 13  # address of the function for pieces of any differences
 STRIP = 14  # neighbouring rows that are derived at all places of the axes before them
 STORES = 15  # how pieces store their results
 BUFFER = 16  # rows that are gathered in the cache before they go past it, or 0
-HEAD_COLUMNS = 17
+LONG = 17  # differences whose weights are made for a tile at a time
+HEAD_COLUMNS = 18
 
 # Pieces of a row that are found before they are derived.
 MOST_PIECES = 24
@@ -77,7 +78,10 @@ EDGE_WEIGHTS_STEP = 16
 EDGE_WEIGHTS_VARY = 17
 INSIDE_FROM = 18  # the points whose samples all lie in the field begin
 INSIDE_TO = 19
-TERM_COLUMNS = 20
+WEIGHING = 20  # address of the function that makes its weights, or 0 where they are there
+COORDINATES = 21  # address of the coordinate that the window of the first point begins at
+FACTOR = 22  # address of what the weights are multiplied with
+TERM_COLUMNS = 23
 STRIDE_GROUPS = 5
 
 table_dtype = np.dtype(np.int64)
@@ -198,10 +202,44 @@ def place_in_strips(row, strip, rows, lengths, outer):
 
 
 @cache
+def weighing_tiles(precision):
+    """Make the function that makes the weights of long axes for a tile, in place of a table."""
+    width = precision.itemsize
+    real, same = precision.type, precision == weighing.precision
+
+    def weigh(terms, term_columns, low, high, tile, made, kept):
+        row = np.empty(weighing.WEIGHING_COLUMNS, np.int64)
+        row[weighing.STEP] = tile * weighing.WIDTH
+        at = 0
+        for t in range(terms.size // term_columns):
+            term = terms[t * term_columns : (t + 1) * term_columns]
+            if term[WEIGHING] == 0:
+                continue
+            first, last = max(low, term[FIRST]), min(high, term[POINTS] - term[LAST])
+            row[weighing.COORDINATES] = term[COORDINATES]
+            row[weighing.WEIGHTS] = made.ctypes.data + (at * tile + first - low) * weighing.WIDTH
+            if first < last:
+                call_at(term[WEIGHING], row.ctypes.data, first, last)
+            factor = array_at(term[FACTOR], 1, weighing.precision)[0]
+            stop = at + term[SLOTS]
+            if same and factor == 1.0:
+                term[WEIGHTS] = made.ctypes.data + (at * tile - low) * width
+            else:
+                term[WEIGHTS] = kept.ctypes.data + (at * tile - low) * width
+                source, goal = made[at * tile : stop * tile], kept[at * tile : stop * tile]
+                for k in range(goal.size):
+                    goal[k] = real(factor * source[k])
+            at = stop
+
+    return internal_njit(named(weigh, "weigh_tile", precision.char))
+
+
+@cache
 def derivation(samples_dtype, precision):
     """Make the function that derives a range of tiles into all outputs."""
     itemsize, width = samples_dtype.itemsize, precision.itemsize
     copy_past_cache = pieces.streaming_copy(precision)
+    weigh_tile = weighing_tiles(precision)
 
     def derive_tiles(address, begin, end):
         head = array_at(address, HEAD_COLUMNS, table_dtype)
@@ -221,6 +259,11 @@ def derivation(samples_dtype, precision):
         buffer = np.empty(group * length + LINE_BYTES, precision)
         room = buffer.ctypes.data
         room += -room % LINE_BYTES
+        made = np.zeros(head[LONG] * head[TILE])
+        kept = np.empty(head[LONG] * head[TILE], precision)
+        weighed = -1
+        if head[LONG] > 0:
+            terms = terms.copy()
         number = begin
         while number < end:
             tile, row = number // head[ROWS], number % head[ROWS]
@@ -231,6 +274,9 @@ def derivation(samples_dtype, precision):
                 together = rows_together(terms, term_columns, outer, most)
             low = tile * head[TILE]
             high = min(length, low + head[TILE])
+            if head[LONG] > 0 and weighed != tile:
+                weigh_tile(terms, term_columns, low, high, head[TILE], made, kept)
+                weighed = tile
             for o in range(head[OUTPUTS]):
                 output = outputs[o * output_columns : (o + 1) * output_columns]
                 target, step = output[OUTPUT_ADDRESS], 0

@@ -225,7 +225,7 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
         yield numgrad.operator_matrix(numgrad.differentiate, 300, x) @ f[:, 0]
         for boundary in ("one-sided", "wrap", "reflect", ("edge", "one-sided")):
             period = 500.0 if boundary == "wrap" else None
-            for samples in (f, f[:, 0], f.T):
+            for samples in (f, f[:, 0], f.T.copy(), f.T.astype(np.float32), f.T + 1j):
                 axis = samples.shape.index(300)
                 yield numgrad.differentiate(
                     samples, x, axis=axis, order=2, accuracy=6, boundary=boundary, period=period
@@ -234,6 +234,7 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
     expected = list(all_of_them())
     monkeypatch.setattr(lines, "LONG", 100)
     monkeypatch.setattr(run_differences, "POINTS_AT_ONCE", 64)
+    monkeypatch.setattr(run_differences, "LONG_TILE", 64)
     for ours, theirs in zip(all_of_them(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
