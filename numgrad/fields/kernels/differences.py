@@ -257,8 +257,6 @@ def derivation(samples_dtype, precision):
         scratch = np.empty(2 * pieces.COLUMN, precision)
         group = head[BUFFER]
         buffer = np.empty(group * length + LINE_BYTES, precision)
-        room = buffer.ctypes.data
-        room += -room % LINE_BYTES
         made = np.zeros(head[LONG] * head[TILE])
         kept = np.empty(head[LONG] * head[TILE], precision)
         weighed = -1
@@ -266,6 +264,9 @@ def derivation(samples_dtype, precision):
             terms = terms.copy()
         number = begin
         while number < end:
+            # here, since Numba frees an array after its last use, whoever has its address
+            room = buffer.ctypes.data
+            room += -room % LINE_BYTES
             tile, row = number // head[ROWS], number % head[ROWS]
             together = 1
             if count > 0:
