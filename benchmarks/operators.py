@@ -1,15 +1,22 @@
 """Operators on fields: for asv, and beside findiff as a table (``python -m benchmarks.operators``).
 
 The share is of the limit: the least traffic, samples read once and results written once, over what
-a copy of the field moves in the same process.
+a copy of the field moves in the same process, by NumPy and by stores past the cache on all threads.
+``--cpu`` measures on one thread by its own time, which other programs that run disturb less.
 """
 
+import os
 import sys
 
+if "--cpu" in sys.argv:
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+
 import numpy as np
+from numba import get_num_threads
 
 import numgrad
-from benchmarks.timing import turn_about
+from benchmarks.bandwidth import aligned, streaming_copy
+from benchmarks.timing import processor_seconds, turn_about
 
 CUBE = 320
 LINE = 10**7
@@ -89,12 +96,26 @@ def by_findiff(f, h, accuracy):
     }
 
 
-def main(n):
-    """Print the table for a cube of so many samples along an axis."""
+def line_calls(n):
+    """Return a copy of a line of so many samples, and derivatives at uneven distances."""
+    x = np.cumsum(np.random.default_rng(0).uniform(0.5, 1.5, n))
+    f, out = np.sin(1e-3 * x), np.empty(n)
+    calls = {"copy": lambda: np.copyto(out, f)}
+    for order, accuracy in ((1, 2), (2, 2), (2, 6), (4, 4), (6, 8)):
+        calls[f"order {order}, accuracy {accuracy}"] = lambda o=order, a=accuracy: (
+            numgrad.differentiate(f, x, order=o, accuracy=a, out=out)
+        )
+    return calls
+
+
+def main(n, line, clock):
+    """Print tables for a cube of so many samples along an axis, and for a line of so many."""
     f, out = field(n), np.empty((n,) * 3)
     vectors, outs = (f, f + 1, f + 2), tuple(np.empty_like(f) for _ in range(3))
-    print("| work | ms | share of the limit | findiff / numgrad |")
-    print("| --- | --- | --- | --- |")
+    goal, source, threads = aligned(n**3), aligned(n**3), get_num_threads()
+    goal[:] = source[:] = f.ravel()  # memory that nobody has written to is one page of zeros
+    print("| work | ms | share, NumPy's copy | share, streaming | findiff / numgrad |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     for accuracy in (2, 4):
         options = {"accuracy": accuracy}
         own = {
@@ -104,15 +125,27 @@ def main(n):
         }
         peers = by_findiff(f, 0.5, accuracy)
         for name, (fields, call) in own.items():
-            calls = {"own": call, "copy": lambda: np.copyto(out, f)}
+            calls = {
+                "own": call,
+                "copy": lambda: np.copyto(out, f),
+                "streaming": lambda: streaming_copy(threads, goal, source),
+            }
             if name in peers:
                 calls["findiff"] = peers[name]
-            times = turn_about(calls, 9)
-            share = fields / 2 * times["copy"] / times["own"]
+            times = turn_about(calls, 9, clock=clock)
+            share, streaming = (
+                fields / 2 * times[copy] / times["own"] for copy in ("copy", "streaming")
+            )
             ratio = f"{times['findiff'] / times['own']:.1f}" if "findiff" in times else "–"
             work, milliseconds = f"{name}, accuracy {accuracy}", 1e3 * times["own"]
-            print(f"| {work} | {milliseconds:.0f} | {share:.2f} | {ratio} |")
+            print(f"| {work} | {milliseconds:.0f} | {share:.2f} | {streaming:.2f} | {ratio} |")
+    times = turn_about(line_calls(line), 5, clock=clock)
+    print("\n| uneven line | ms | copies |\n| --- | ---: | ---: |")
+    for name, seconds in times.items():
+        print(f"| {name} | {1e3 * seconds:.1f} | {seconds / times['copy']:.1f} |")
 
 
 if __name__ == "__main__":
-    main(96 if "--quick" in sys.argv else CUBE)
+    quick = "--quick" in sys.argv
+    clock = processor_seconds if "--cpu" in sys.argv else None
+    main(96 if quick else CUBE, LINE // 100 if quick else LINE, clock)

@@ -66,7 +66,7 @@ COVERED = {
     "fields/operators/test_vector_operators": """
         fields/curvilinear fields/operation fields/operators/curl fields/operators/divergence
         fields/operators/laplacian fields/terms""",
-    "fields/test_weights": "fields/kernels/fornberg",
+    "fields/test_weights": "fields/kernels/fornberg fields/kernels/weighing",
     "numbers/dual/test_number": """
         numbers/dual/attributes numbers/dual/layout numbers/dual/lowering numbers/dual/parts
         numbers/dual/python numbers/dual/seeds numbers/dual/type""",

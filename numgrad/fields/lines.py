@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.fields.boundaries import ONE_SIDED, WRAP, Boundaries, Ghosts, extended
+from numgrad.fields.kernels.weighing import weighing
 from numgrad.fields.layout import Array
 from numgrad.fields.weights import (
     ZERO,
@@ -50,6 +51,15 @@ class LongWeights:
         starts = np.clip(at - self.left, 0, len(part) - self.size)
         table = weights_of_lines(part, starts, at, self.size, self.order)
         return self.factor * spread(table, self.axis, self.ndim)
+
+    def addresses(self, kept: list[Array]) -> list[int]:
+        """Give the addresses by which a kernel makes the weights of any points, and keep them."""
+        coordinates = np.ascontiguousarray(self.coordinates, np.float64)
+        factor = np.array([self.factor])
+        kept += [coordinates, factor]
+        function = weighing(self.size, self.order, self.left).address
+        first = coordinates.ctypes.data + (self.before - self.left) * coordinates.itemsize
+        return [function, first, factor.ctypes.data]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

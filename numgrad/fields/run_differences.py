@@ -11,15 +11,25 @@ from numgrad.fields.kernels import differences as kernels
 from numgrad.fields.kernels import pieces
 from numgrad.fields.layout import Array, flat_order
 from numgrad.fields.lines import Line, LongWeights, real_offsets
-from numgrad.targets.choose import thread_count
+from numgrad.targets.choose import most_cached_bytes, thread_count
 
 # Numbers of a row that are derived at a time: they, and their samples, stay in the cache.
 TILE = 1 << 12
 
+# The same where rows far apart are needed, and how much of them the cache of a processor keeps.
+FAR_TILE = 1 << 10
+STRIP_BYTES = 1 << 19
+
+
+# How much is found at a time, and how much of that is gathered before it goes past the cache.
+TOGETHER_BYTES = 1 << 17
+BUFFER_BYTES = 1 << 14
+
 # Fewer numbers than these aren't a row of their own, but belong to the points of the axis before.
 SHORT_ROW = 256
 
-# Points of a long axis whose weights are there at a time.
+# Points of a long axis whose weights are there at a time, along a row and across rows.
+LONG_TILE = 1 << 11
 POINTS_AT_ONCE = 1 << 18
 
 # Results that it pays to compile loops of their own for.
@@ -56,15 +66,19 @@ def evaluate(outputs: Sequence[Array], terms: Sequence[Sequence[Term]]) -> None:
     """Derive into arrays that are native and aligned: in each the sum of its terms."""
     if outputs[0].size == 0:
         return
-    for term in (term for group in terms for term in group):
-        if isinstance(term.line.weights, LongWeights):
-            _by_parts(outputs, terms, term.line.axis)
-            return
-    if outputs[0].dtype.kind == "c":
-        outputs, terms = _as_reals(outputs, terms)
     axes = {term.line.axis for group in terms for term in group}
     order = flat_order(outputs)
     rows = _rows(outputs[0].shape, order, axes)
+    for term in (term for group in terms for term in group):
+        axis = term.line.axis
+        along = axis == rows.axis and rows.unit == 1 and outputs[0].dtype.kind != "c"
+        if isinstance(term.line.weights, LongWeights) and not along:
+            _by_parts(outputs, terms, axis)
+            return
+    if outputs[0].dtype.kind == "c":
+        outputs, terms = _as_reals(outputs, terms)
+        order = flat_order(outputs)
+        rows = _rows(outputs[0].shape, order, axes)
     targets = [
         output if _has_rows(output, rows) else _empty_in_order(output, order) for output in outputs
     ]
@@ -174,7 +188,13 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     shape, precision = outputs[0].shape, outputs[0].dtype
     lengths = [shape[d] for d in rows.order[: rows.outer]]
     length = math.prod(shape[d] for d in rows.order[rows.outer :])
-    tile, count = min(length, TILE), math.prod(lengths)
+    count = math.prod(lengths)
+    tile, strip = _strips(terms, rows, lengths, length)
+    long = [term for group in terms for term in group if isinstance(term.line.weights, LongWeights)]
+    if long:
+        tile = min(length, LONG_TILE)
+    together = max(1, TOGETHER_BYTES // (tile * precision.itemsize))
+    streamed = sum(output.nbytes for output in outputs) > most_cached_bytes()
     samples_dtype = terms[0][0].samples.dtype
     zeros = np.zeros(tile, samples_dtype)
     any_function = pieces.any_piece(samples_dtype, precision).address
@@ -187,7 +207,7 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             key = id(term.samples)
             if key not in copies:
                 copies[key] = _with_rows(term.samples, rows)
-            term_rows.append(_term_row(term, copies[key], rows, shape, precision))
+            term_rows.append(_term_row(term, copies[key], rows, shape, precision, tile))
         inside = _inside(group, rows, length)
         strides = [output.strides[d] for d in rows.order[: rows.outer]]
         function = any_function
@@ -196,6 +216,13 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             structure = _structure(group, varying)
             function = pieces.written_piece(samples_dtype, precision, structure).address
         output_rows.append([output.ctypes.data, start, len(term_rows), *inside, function, *strides])
+    gathered = 0
+    if streamed and tile == length and all(_is_block(target, rows, length) for target in outputs):
+        most = max(count_pieces(row, length, rows.unit) for row in output_rows)
+        if most <= kernels.MOST_PIECES:
+            gathered = max(1, BUFFER_BYTES // (tile * precision.itemsize))
+            gathered = 0 if gathered == 1 else gathered
+    stores = pieces.SMALL if not streamed else pieces.LARGE if gathered else pieces.PAST
     tables = [np.array(table, np.int64) for table in (lengths, output_rows, term_rows)]
     head = np.array(
         [
@@ -209,8 +236,12 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             sum(_most_slots(term.line) for group in terms for term in group),
             len(term_rows),
             zeros.ctypes.data,
-            max(1, TILE * 4 // tile),
+            together,
             any_function,
+            strip,
+            stores,
+            gathered,
+            sum(len(term.line.slots) for term in long),
         ],
         np.int64,
     )
@@ -224,18 +255,49 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     del tables, zeros, copies
 
 
+def _strips(
+    terms: Sequence[Sequence[Term]], rows: Rows, lengths: Sequence[int], length: int
+) -> tuple[int, int]:
+    """Choose how long rows are, and how many make a strip, whose neighbours stay in the cache."""
+    tile = min(length, TILE)
+    if not lengths:
+        return tile, 1
+    far: dict[int, int] = {}
+    itemsize = terms[0][0].samples.itemsize
+    for term in (term for group in terms for term in group):
+        if 0 <= rows.place(term.line.axis) < len(lengths) - 1:
+            offsets = real_offsets(term.line.slots)
+            planes = int(offsets.max() - offsets.min()) + 1
+            far[id(term.samples)] = max(planes, far.get(id(term.samples), 0))
+    if not far:
+        return tile, lengths[-1]
+    tile = min(length, FAR_TILE)
+    strip = STRIP_BYTES // (sum(far.values()) * tile * itemsize)
+    return tile, max(1, min(strip, lengths[-1]))
+
+
+def count_pieces(output: Sequence[int], length: int, unit: int) -> int:
+    """Count the pieces that a row has."""
+    start, stop = output[kernels.ROW_INSIDE_FROM], output[kernels.ROW_INSIDE_TO]
+    return -(-start // unit) + 1 + -(-(length - stop) // unit)
+
+
+def _is_block(output: Array, rows: Rows, length: int) -> bool:
+    """Tell if neighbouring rows follow on each other in memory."""
+    row = length * output.itemsize
+    return rows.outer > 0 and output.strides[rows.order[rows.outer - 1]] == row
+
+
 def _structure(
     group: Sequence[Term], varying: Sequence[bool]
-) -> tuple[tuple[bool, tuple[int | None, ...]], ...]:
-    """Tell which differences of an output end at the same sample, that which is derived at."""
+) -> tuple[tuple[bool, int, tuple[bool, ...]], ...]:
+    """Tell what the differences of an output are taken of, and which end at the point itself."""
     components: dict[int, int] = {}
     return tuple(
         (
             varies,
-            tuple(
-                components.setdefault(id(term.samples), len(components)) if second == 0 else None
-                for _, second in term.line.slots.tolist()
-            ),
+            components.setdefault(id(term.samples), len(components)),
+            tuple(second == 0 for _, second in term.line.slots.tolist()),
         )
         for term, varies in zip(group, varying, strict=True)
     )
@@ -260,13 +322,23 @@ def _inside(group: Sequence[Term], rows: Rows, length: int) -> tuple[int, int]:
 
 
 def _term_row(
-    term: Term, samples: Array, rows: Rows, shape: tuple[int, ...], precision: np.dtype[Any]
+    term: Term,
+    samples: Array,
+    rows: Rows,
+    shape: tuple[int, ...],
+    precision: np.dtype[Any],
+    tile: int,
 ) -> list[int]:
     """Give the row of a term in its table."""
     line, outer = term.line, rows.order[: rows.outer]
+    weighing = [0, 0, 0]
     place = rows.place(line.axis)
     edges = len(line.edges)
-    weights, step, vary, strides = _weights(line.weights, rows, shape, precision, False)
+    if isinstance(line.weights, LongWeights):
+        weights, step, vary, strides = 0, tile * precision.itemsize, True, [0] * rows.outer
+        weighing = line.weights.addresses(rows.kept)
+    else:
+        weights, step, vary, strides = _weights(line.weights, rows, shape, precision, False)
     edge_shape = [*shape]
     edge_shape[line.axis] = edges
     if place < 0 and edges:
@@ -311,6 +383,7 @@ def _term_row(
         edge_vary,
         max(line.first, -int(offsets.min())),
         line.points - max(line.last, int(offsets.max())),
+        *weighing,
         *(samples.strides[d] for d in outer),
         *before_strides,
         *after_strides,

@@ -9,7 +9,13 @@ from functools import cache
 
 import numpy as np
 
-from numgrad.fields.kernels.fornberg import recursion, weigh_in_parallel, weigh_lines
+from numgrad.fields.kernels.fornberg import recursion
+from numgrad.fields.kernels.weighing import (
+    weigh_lines,
+    weigh_runs,
+    weigh_runs_in_parallel,
+    weighing,
+)
 from numgrad.fields.layout import Array
 from numgrad.targets.choose import thread_count
 
@@ -19,7 +25,10 @@ MOST_ORDER, MOST_ACCURACY = 6, 8
 ZERO = np.iinfo(np.int32).max
 
 # How many results take as long to compute as the weights of one point.
-WORK_OF_WEIGHTS = 64
+WORK_OF_WEIGHTS = 8
+
+# Windows of points that it pays to compile code of their own for.
+WRITTEN_WINDOWS = 1 << 15
 
 Slots = tuple[tuple[int, int], ...]  # of each difference, the offsets of its two samples
 
@@ -79,12 +88,26 @@ def weights_of_lines(x: Array, starts: Array, at: Array, size: int, order: int) 
     lines = np.ascontiguousarray(x, np.float64).reshape(-1, x.shape[-1])
     if not lines.flags.writeable:
         lines = lines.copy()
-    table = np.empty((size - 1, len(lines), len(starts)))
-    # copies, since the kernel would be compiled for each way that such arrays lie in memory
-    arguments = lines, np.array(starts, np.int64), np.array(at, np.int64), size, order, table
-    threads = thread_count(WORK_OF_WEIGHTS * len(lines) * len(starts))
-    if threads > 1:
-        weigh_in_parallel(*arguments, threads)
-    else:
-        weigh_lines(*arguments)
-    return table.reshape(size - 1, *x.shape[:-1], len(starts))
+    windows = len(starts)
+    table = np.empty((size - 1, len(lines), windows))
+    # copies, since the kernels would be compiled for each way that such arrays lie in memory
+    starts, at = np.array(starts, np.int64), np.array(at, np.int64)
+    # the windows that are each one point further than the one before
+    first = last = 0
+    if len(lines) * windows >= WRITTEN_WINDOWS:
+        middle = windows // 2
+        alike = (at == starts + at[middle] - starts[middle]) & (
+            starts == starts[middle] + np.arange(windows) - middle
+        )
+        first = middle - int(np.argmin(alike[middle::-1])) + 1 if not alike[:middle].all() else 0
+        last = middle + int(np.argmin(alike[middle:])) if not alike[middle:].all() else windows
+        function = weighing(size, order, int(at[middle] - starts[middle])).address
+        threads = thread_count(WORK_OF_WEIGHTS * len(lines) * (last - first))
+        arguments = function, lines, starts[first], table, first, last
+        if threads > 1:
+            weigh_runs_in_parallel(*arguments, threads)
+        else:
+            weigh_runs(*arguments)
+    for some in ((0, first), (last, windows)):
+        weigh_lines(lines, starts, at, size, order, table, *some)
+    return table.reshape(size - 1, *x.shape[:-1], windows)

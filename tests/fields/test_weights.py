@@ -3,7 +3,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from numgrad.fields.kernels.fornberg import recursion, weigh_lines
+from numgrad.fields import weights as module
+from numgrad.fields.kernels.fornberg import recursion
+from numgrad.fields.kernels.weighing import weigh_lines
 from numgrad.fields.weights import central, exact_weights, one_sided, weights_of_lines
 from tests.fields.naive import naive_weights
 
@@ -72,3 +74,30 @@ def test_one_machine_code_for_arrays_however_they_lie_in_memory():
         found = weights_of_lines(still, starts, np.arange(1, 41)[:20], size, 2)
         np.testing.assert_array_equal(found, expected)
     assert len(weigh_lines.overloads) == known
+
+
+WIDE = {
+    **{name: np.interp(np.linspace(0, 29, 150), np.arange(30), x) for name, x in GRIDS.items()},
+    "equal": 0.1 * np.arange(150.0),
+    "jumps": np.cumsum(np.where(np.arange(150) % 40, 1.0, 1e12)),
+    "fine": np.cumsum(np.where(np.arange(150) == 70, 1e-200, 1.0)),
+    "huge": 1e300 * np.arange(150.0),
+    "back and forth": np.sin(np.arange(150.0)),
+    "twice the same": np.arange(150.0) // 2,
+    "not a number": np.where(np.arange(150) == 30, np.nan, np.arange(150.0)),
+}
+
+
+@pytest.mark.parametrize(("order", "accuracy"), [(1, 2), (2, 6), (3, 1), (6, 8)])
+def test_many_windows_are_weighed_as_each(monkeypatch, order, accuracy):
+    size = order + accuracy
+    for lines in (*WIDE.values(), np.stack(list(WIDE.values()))):
+        places = np.arange(150)
+        starts = np.clip(places - (size - 1) // 2, 0, 150 - size)
+        with np.errstate(all="ignore"):
+            one_by_one = weights_of_lines(lines, starts, places, size, order)
+            monkeypatch.setattr(module, "WRITTEN_WINDOWS", 1)
+            together = weights_of_lines(lines, starts, places, size, order)
+            monkeypatch.undo()
+        np.testing.assert_array_equal(together, one_by_one)
+        assert (np.signbit(together) == np.signbit(one_by_one))[np.isfinite(together)].all()

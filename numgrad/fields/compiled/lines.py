@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numgrad.fields.boundaries import ONE_SIDED, WRAP
-from numgrad.fields.kernels.fornberg import weigh_window
+from numgrad.fields.boundaries import CONSTANT, ONE_SIDED, WRAP
 from numgrad.fields.kernels.unrolled import named
+from numgrad.fields.kernels.weighing import weigh_window
 from numgrad.fields.weights import central, central_reach, one_sided, points_needed
 from numgrad.targets.options import internal_njit
 
@@ -43,12 +43,22 @@ def once(make):
     return known
 
 
+# What lies beyond an end, as numbers: compiled code takes long to compare names.
+EDGE, REFLECTED, SYMMETRIC, WRAPPED, CONSTANT_WAY, NOTHING = range(6)
+WAYS = ("edge", "reflect", "symmetric", WRAP, CONSTANT, ONE_SIDED)
+
+
+def way_of(end):
+    """Give the number of what lies beyond an end."""
+    return WAYS.index(end.mirror)
+
+
 @internal_njit
-def mirrored_place(mirror, k, points):
+def mirrored_place(way, k, points):
     """Give the sample, counted from the end, that stands k places beyond it."""
-    if mirror == "edge" or points == 1:
+    if (way != REFLECTED and way != SYMMETRIC) or points == 1:
         return 0
-    if mirror == "reflect":
+    if way == REFLECTED:
         turn = k % (2 * (points - 1))
         return turn if turn < points else 2 * (points - 1) - turn
     turn = (k - 1) % (2 * points)
@@ -56,19 +66,19 @@ def mirrored_place(mirror, k, points):
 
 
 @internal_njit
-def beyond(x, mirror, k, period, side):
+def beyond(x, way, k, period, side):
     """Give the coordinate k places beyond an end."""
     points = len(x)
     last, other = (x[0], x[-1]) if side < 0 else (x[-1], x[0])
     inner = x[1] if side < 0 else x[-2]
     step = last - inner
-    if mirror == "wrap":
+    if way == WRAPPED:
         turns, place = (points - 1 + k) // points, (points - 1 + k) % points
         return (x[points - 1 - place] if side < 0 else x[place]) + side * turns * period
-    if mirror == "edge":
+    if way == EDGE:
         return last + k * step
     reach, middle, outward = points - 1, last, k
-    if mirror == "symmetric":
+    if way == SYMMETRIC:
         reach, middle, outward = points, last + 0.5 * step, k - 1
         next_to = x[-2] if side < 0 else x[1]
         other = other - 0.5 * (next_to - other)
@@ -127,11 +137,11 @@ def _code(end):
 @once
 def varying_stencils(order, accuracy, ends):
     """Make the function ``(x, period)`` that gives the stencils at any coordinates."""
-    size = points_needed(order, accuracy)
+    size, order = np.int64(points_needed(order, accuracy)), np.int64(order)
     left, right = (size - 1) // 2, size // 2
     before, after = (end.name == ONE_SIDED for end in ends)
-    mirrors = tuple("edge" if end.name == "constant" else end.mirror for end in ends)
-    first_mirror, last_mirror = mirrors
+    first_way, last_way = (np.int64(EDGE if end.name == CONSTANT else way_of(end)) for end in ends)
+    to_first, to_last = np.int64(-1), np.int64(1)
     ghosts_before, ghosts_after = left * (not before), right * (not after)
     slots = np.array([(k, 0) for k in _filled_window(size, left)], np.int64)
 
@@ -140,10 +150,11 @@ def varying_stencils(order, accuracy, ends):
         total = ghosts_before + points + ghosts_after
         wider = np.empty(total)
         for k in range(ghosts_before):
-            wider[k] = beyond(x, first_mirror, ghosts_before - k, period, -1)
-        wider[ghosts_before : ghosts_before + points] = x
+            wider[k] = beyond(x, first_way, ghosts_before - k, period, to_first)
+        for k in range(points):  # an assignment of slices compiles a message too, in seconds
+            wider[ghosts_before + k] = x[k]
         for k in range(ghosts_after):
-            wider[ghosts_before + points + k] = beyond(x, last_mirror, k + 1, period, 1)
+            wider[ghosts_before + points + k] = beyond(x, last_way, k + 1, period, to_last)
         first = left if before else 0
         last = right if after else 0
         weights = np.empty((size - 1, points))

@@ -13,10 +13,13 @@ from numba.np.numpy_support import as_dtype
 
 from numgrad.fields.boundaries import ONE_SIDED, WRAP, boundaries_of_axes
 from numgrad.fields.compiled.lines import (
+    CONSTANT_WAY,
+    WRAPPED,
     coordinates_stencils,
     mirrored_place,
     once,
     uniform_stencils,
+    way_of,
 )
 from numgrad.fields.compiled.plan import constant, constant_axes, is_none, samples_dtype_of
 from numgrad.fields.kernels.unrolled import named
@@ -28,6 +31,7 @@ from numgrad.targets.stamps import PackageStamp, mark
 made_by_numgrad = mark(PackageStamp())
 
 
+@once
 def times(dtype):
     """Make the function that multiplies a difference of samples with a real weight."""
     if dtype.kind == "c":
@@ -36,44 +40,41 @@ def times(dtype):
 
 
 @once
-def planes_of(end, dtype, side):
-    """Make the function ``(f, count)`` that gives the samples beyond an end."""
-    name, mirror, number = end.name, end.mirror, dtype.type
-    value = dtype.type(end.value)
+def planes_of(dtype):
+    """Make the function that gives ``count`` samples beyond an end, in the order of their places.
 
-    def planes(f, count):
+    ``way`` says what they are, ``odd`` whether their sign is changed.
+    """
+    number = dtype.type
+
+    def planes(f, count, way, odd, value, side):
         outer, points, inner = f.shape
         result = np.empty((outer, count, inner), dtype)
         for o in range(outer):
             for k in range(count):
-                # in the order of places: the farthest before, the nearest after
                 outward = count - k if side < 0 else k + 1
-                if name == "wrap":
+                if way == WRAPPED:
                     place = (-outward) % points if side < 0 else (outward - 1) % points
-                elif name == "constant":
-                    place = 0
                 else:
-                    place = mirrored_place(mirror, outward, points)
+                    place = mirrored_place(way, outward, points)
                     place = place if side < 0 else points - 1 - place
                 for q in range(inner):
-                    if name == "constant":
+                    if way == CONSTANT_WAY:
                         result[o, k, q] = value
-                    elif name[:4] == "anti":
+                    elif odd:
                         result[o, k, q] = -number(f[o, place, q])
                     else:
                         result[o, k, q] = number(f[o, place, q])
         return result
 
-    code = name.replace("-", "_"), dtype.char, "before" if side < 0 else "after"
-    return internal_njit(named(planes, "planes", *code))
+    return internal_njit(named(planes, "planes", dtype.char))
 
 
 @once
-def adding(dtype, sign):
-    """Make the function that adds the derivatives along an axis to an output."""
+def adding(dtype):
+    """Make the function that adds the derivatives along an axis, times a sign, to an output."""
     multiply, number = times(dtype), dtype.type
     real = np.dtype(dtype.char.lower()).type
-    factor = real(sign)
 
     def sample(f, before, after, o, v, q):
         if v < 0:
@@ -85,7 +86,8 @@ def adding(dtype, sign):
     at = internal_njit(named(sample, "sample", dtype.char))
     zero = number(0)
 
-    def add(f, line, before, after, output):
+    def add(f, line, before, after, output, sign):
+        factor = real(sign)
         outer, points, inner = f.shape
         varies = line.weights.shape[1] > 1
         part = np.empty(inner, dtype)
@@ -120,31 +122,33 @@ def adding(dtype, sign):
                 for q in range(inner):
                     output[o, i, q] += part[q]
 
-    return internal_njit(named(add, "add", dtype.char, "minus" if sign < 0 else "plus"))
+    return internal_njit(named(add, "add", dtype.char))
+
+
+@internal_njit
+def slabs(array, axis):
+    """See a contiguous array as what is before, along and after an axis."""
+    outer = inner = 1
+    for d in range(axis):
+        outer *= array.shape[d]
+    for d in range(axis + 1, array.ndim):
+        inner *= array.shape[d]
+    return array.reshape((outer, array.shape[axis], inner))
 
 
 @once
-def slabs(axis, ndim):
-    """Make the function that sees a contiguous array as what is before, along and after an axis."""
+def term(dtype, results_dtype, kind, order, accuracy, ends):
+    """Make the function ``(f, spacing, period, output, sign)`` that adds a derivative to an output.
 
-    def see(array):
-        outer = inner = 1
-        for d in range(axis):
-            outer *= array.shape[d]
-        for d in range(axis + 1, ndim):
-            inner *= array.shape[d]
-        return array.reshape((outer, array.shape[axis], inner))
-
-    return internal_njit(named(see, "slabs", axis, ndim))
-
-
-@once
-def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
-    """Make the function ``(f, spacing, period, output)`` that adds a derivative to an output."""
-    see, add = slabs(axis, ndim), adding(results_dtype, sign)
-    before_planes, after_planes = (
-        planes_of(end, results_dtype, side) for end, side in zip(ends, (-1, 1), strict=True)
-    )
+    Both are seen as what is before, along and after the axis.
+    """
+    add = adding(results_dtype)
+    planes = planes_of(results_dtype)
+    # NumPy's integers: by those of Python a function is compiled for each
+    first_way, last_way = (np.int64(way_of(end)) for end in ends)
+    first_is_odd, last_is_odd = (np.int64(end.sign < 0) for end in ends)
+    to_first, to_last = np.int64(-1), np.int64(1)
+    first_value, last_value = (results_dtype.type(end.value) for end in ends)
     one_sided = any(end.name == ONE_SIDED for end in ends)
     fewest = points_needed(order, accuracy) if one_sided else (1 if kind == "scalar" else 2)
     if kind == "coordinates":
@@ -177,24 +181,23 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
             return from_spacing(np.float64(spacing))
 
     names = "_".join(end.name.replace("-", "_") for end in ends)
-    code = order, accuracy, names, kind
-    make = internal_njit(named(stencils, "stencils", *code))
+    such = order, accuracy, names, kind
+    make = internal_njit(named(stencils, "stencils", *such))
 
-    def derive(f, spacing, period, output):
-        if f.shape[axis] < fewest:
+    def derive(samples, spacing, period, output, sign):
+        if samples.shape[1] < fewest:
             raise ValueError(
                 "an axis has too few points for a derivative of this order and accuracy; pass a "
                 "lower accuracy, or a boundary that tells what lies beyond the ends"
             )
-        if f.size == 0:
+        if samples.size == 0:
             return
-        samples = see(f)
-        line = make(spacing, period, f.shape[axis])
-        before = before_planes(samples, line.before)
-        after = after_planes(samples, line.after)
-        add(samples, line, before, after, see(output))
+        line = make(spacing, period, samples.shape[1])
+        before = planes(samples, line.before, first_way, first_is_odd, first_value, to_first)
+        after = planes(samples, line.after, last_way, last_is_odd, last_value, to_last)
+        add(samples, line, before, after, output, sign)
 
-    return internal_njit(named(derive, "derive", dtype.char, ndim, axis, *code, sign < 0))
+    return internal_njit(named(derive, "derive", dtype.char, *such))
 
 
 class Call:
@@ -235,16 +238,13 @@ class Call:
         derive = term(
             self.dtype,
             self.results_dtype,
-            self.ndim,
-            self.axes[k],
             self.kinds[k],
             self.order,
             self.accuracy,
             self.ends[k],
-            sign,
         )
-        slot, has_period = self.slots[k], self.has_period
-        name = "term_of", self.axes[k], component, slot, has_period
+        slot, has_period, axis = self.slots[k], self.has_period, np.int64(self.axes[k])
+        name = "term_of", self.axes[k], component, slot, has_period, sign < 0
 
         def add(components, spacings, period, output):
             if slot is None:
@@ -252,10 +252,11 @@ class Call:
             else:
                 spacing = spacings[slot]
             derive(
-                np.ascontiguousarray(components[component]),
+                slabs(np.ascontiguousarray(components[component]), axis),
                 spacing,
                 np.float64(period) if has_period else 0.0,
-                output,
+                slabs(output, axis),
+                sign,
             )
 
         return formula(named(add, *name))

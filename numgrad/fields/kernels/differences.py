@@ -15,8 +15,9 @@ from functools import cache
 import numpy as np
 from numba import prange, types
 
-from numgrad.fields.kernels import pieces
+from numgrad.fields.kernels import pieces, weighing
 from numgrad.fields.kernels.addresses import array_at, call_at
+from numgrad.fields.kernels.lanes import LINE_BYTES, fence
 from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.weights import ZERO
 from numgrad.targets.cache import callback, kernel, parallel_kernel
@@ -37,7 +38,14 @@ TERMS = 10
 ZEROS = 11  # address of a tile of zeros
 TOGETHER = 12  # rows to derive one after another before the next output
 ANY_FUNCTION = 13  # address of the function for pieces of any differences
-HEAD_COLUMNS = 14
+STRIP = 14  # neighbouring rows that are derived at all places of the axes before them
+STORES = 15  # how pieces store their results
+BUFFER = 16  # rows that are gathered in the cache before they go past it, or 0
+LONG = 17  # differences whose weights are made for a tile at a time
+HEAD_COLUMNS = 18
+
+# Pieces of a row that are found before they are derived.
+MOST_PIECES = 24
 
 # an output; behind these its strides along the outer axes, in bytes
 OUTPUT_ADDRESS = 0
@@ -70,7 +78,10 @@ EDGE_WEIGHTS_STEP = 16
 EDGE_WEIGHTS_VARY = 17
 INSIDE_FROM = 18  # the points whose samples all lie in the field begin
 INSIDE_TO = 19
-TERM_COLUMNS = 20
+WEIGHING = 20  # address of the function that makes its weights, or 0 where they are there
+COORDINATES = 21  # address of the coordinate that the window of the first point begins at
+FACTOR = 22  # address of what the weights are multiplied with
+TERM_COLUMNS = 23
 STRIDE_GROUPS = 5
 
 table_dtype = np.dtype(np.int64)
@@ -173,10 +184,62 @@ def rows_together(terms, term_columns, outer, most):
     return most
 
 
+@internal_njit
+def place_in_strips(row, strip, rows, lengths, outer):
+    """Find the place of a row, and how many rows come after it in its strip."""
+    last = lengths.size - 1
+    before = rows // lengths[last]
+    first = row // (strip * before) * strip
+    width = min(strip, lengths[last] - first)
+    row -= first * before
+    outer[last] = first + row % width
+    left = width - row % width
+    row //= width
+    for d in range(last - 1, -1, -1):
+        outer[d] = row % lengths[d]
+        row //= lengths[d]
+    return left
+
+
+@cache
+def weighing_tiles(precision):
+    """Make the function that makes the weights of long axes for a tile, in place of a table."""
+    width = precision.itemsize
+    real, same = precision.type, precision == weighing.precision
+
+    def weigh(terms, term_columns, low, high, tile, made, kept):
+        row = np.empty(weighing.WEIGHING_COLUMNS, np.int64)
+        row[weighing.STEP] = tile * weighing.WIDTH
+        at = 0
+        for t in range(terms.size // term_columns):
+            term = terms[t * term_columns : (t + 1) * term_columns]
+            if term[WEIGHING] == 0:
+                continue
+            first, last = max(low, term[FIRST]), min(high, term[POINTS] - term[LAST])
+            row[weighing.COORDINATES] = term[COORDINATES]
+            row[weighing.WEIGHTS] = made.ctypes.data + (at * tile + first - low) * weighing.WIDTH
+            if first < last:
+                call_at(term[WEIGHING], row.ctypes.data, first, last)
+            factor = array_at(term[FACTOR], 1, weighing.precision)[0]
+            stop = at + term[SLOTS]
+            if same and factor == 1.0:
+                term[WEIGHTS] = made.ctypes.data + (at * tile - low) * width
+            else:
+                term[WEIGHTS] = kept.ctypes.data + (at * tile - low) * width
+                source, goal = made[at * tile : stop * tile], kept[at * tile : stop * tile]
+                for k in range(goal.size):
+                    goal[k] = real(factor * source[k])
+            at = stop
+
+    return internal_njit(named(weigh, "weigh_tile", precision.char))
+
+
 @cache
 def derivation(samples_dtype, precision):
     """Make the function that derives a range of tiles into all outputs."""
     itemsize, width = samples_dtype.itemsize, precision.itemsize
+    copy_past_cache = pieces.streaming_copy(precision)
+    weigh_tile = weighing_tiles(precision)
 
     def derive_tiles(address, begin, end):
         head = array_at(address, HEAD_COLUMNS, table_dtype)
@@ -186,69 +249,100 @@ def derivation(samples_dtype, precision):
         term_columns = TERM_COLUMNS + STRIDE_GROUPS * count
         outputs = array_at(head[OUTPUT_TABLE], head[OUTPUTS] * output_columns, table_dtype)
         terms = array_at(head[TERM_TABLE], head[TERMS] * term_columns, table_dtype)
-        slots = np.empty(head[MOST_SLOTS] * pieces.SLOT_COLUMNS, np.int64)
-        stops, vary = np.empty(head[TERMS], np.int64), np.empty(head[TERMS], np.int64)
+        slots = np.empty(MOST_PIECES * head[MOST_SLOTS] * pieces.SLOT_COLUMNS, np.int64)
+        sums = np.empty(2 * MOST_PIECES * head[TERMS], np.int64)
+        row_pieces = np.empty(MOST_PIECES * pieces.PIECE_COLUMNS, np.int64)
+        functions = np.empty(MOST_PIECES, np.int64)
         outer = np.empty(count, np.int64)
-        piece = np.empty(pieces.PIECE_COLUMNS, np.int64)
-        piece[pieces.TERM_STOPS], piece[pieces.VARY] = stops.ctypes.data, vary.ctypes.data
-        piece[pieces.FIRSTS] = slots.ctypes.data
+        scratch = np.empty(2 * pieces.COLUMN, precision)
+        group = head[BUFFER]
+        buffer = np.empty(group * length + LINE_BYTES, precision)
+        made = np.zeros(head[LONG] * head[TILE])
+        kept = np.empty(head[LONG] * head[TILE], precision)
+        weighed = -1
+        if head[LONG] > 0:
+            terms = terms.copy()
         number = begin
         while number < end:
+            # here, since Numba frees an array after its last use, whoever has its address
+            room = buffer.ctypes.data
+            room += -room % LINE_BYTES
             tile, row = number // head[ROWS], number % head[ROWS]
-            for d in range(count - 1, -1, -1):
-                outer[d] = row % lengths[d]
-                row //= lengths[d]
-            low = tile * head[TILE]
-            high = min(length, low + head[TILE])
             together = 1
             if count > 0:
-                most = min(end - number, lengths[count - 1] - outer[count - 1])
-                most = min(most, head[TOGETHER])
+                left = place_in_strips(row, head[STRIP], head[ROWS], lengths, outer)
+                most = min(min(end - number, left), head[TOGETHER])
                 together = rows_together(terms, term_columns, outer, most)
+            low = tile * head[TILE]
+            high = min(length, low + head[TILE])
+            if head[LONG] > 0 and weighed != tile:
+                weigh_tile(terms, term_columns, low, high, head[TILE], made, kept)
+                weighed = tile
             for o in range(head[OUTPUTS]):
                 output = outputs[o * output_columns : (o + 1) * output_columns]
-                target = output[OUTPUT_ADDRESS]
+                target, step = output[OUTPUT_ADDRESS], 0
                 for d in range(count):
                     target += outer[d] * output[OUTPUT_COLUMNS + d]
-                piece[pieces.ROWS], piece[pieces.OUTPUT_STEP] = together, 0
                 if count > 0:
-                    piece[pieces.OUTPUT_STEP] = output[OUTPUT_COLUMNS + count - 1]
+                    step = output[OUTPUT_COLUMNS + count - 1]
                 q = low
                 while q < high:
-                    inside = output[ROW_INSIDE_FROM] <= q < output[ROW_INSIDE_TO]
-                    if inside:
-                        stop = min(high, output[ROW_INSIDE_TO])
-                    else:
-                        stop = min(high, (q // unit + 1) * unit)
-                    slot, k = 0, 0
-                    regular = inside
-                    for t in range(output[FIRST_TERM], output[STOP_TERM]):
-                        term = terms[t * term_columns : (t + 1) * term_columns]
-                        place = q // unit
-                        if term[AXIS] >= 0:
-                            place = outer[term[AXIS]]
-                            if place < term[FIRST] or place >= term[POINTS] - term[LAST]:
-                                regular = False
-                        slot, vary[k] = find(
-                            term,
-                            outer,
-                            place,
-                            q,
-                            unit,
-                            itemsize,
-                            width,
-                            head[ZEROS],
-                            slots,
-                            slot,
-                        )
-                        stops[k] = slot
-                        k += 1
-                    piece[pieces.OUTPUT], piece[pieces.COUNT] = target + q * width, stop - q
-                    piece[pieces.TERMS], piece[pieces.SLOTS] = k, slot
-                    function = output[FUNCTION] if regular else head[ANY_FUNCTION]
-                    call_at(function, piece.ctypes.data, 0, 0)
-                    q = stop
+                    # as many pieces of the row as there is room for, all rows of each
+                    found, slot, sum_at, longest, width_of_longest = 0, 0, 0, 0, 0
+                    while q < high and found < MOST_PIECES:
+                        inside = output[ROW_INSIDE_FROM] <= q < output[ROW_INSIDE_TO]
+                        if inside:
+                            stop = min(high, output[ROW_INSIDE_TO])
+                        else:
+                            stop = min(high, (q // unit + 1) * unit)
+                        piece = row_pieces[found * pieces.PIECE_COLUMNS :]
+                        stops, vary = sums[sum_at:], sums[sum_at + head[TERMS] :]
+                        own = slots[slot * pieces.SLOT_COLUMNS :]
+                        k, s, regular = 0, 0, inside
+                        for t in range(output[FIRST_TERM], output[STOP_TERM]):
+                            term = terms[t * term_columns : (t + 1) * term_columns]
+                            place = q // unit
+                            if term[AXIS] >= 0:
+                                place = outer[term[AXIS]]
+                                if place < term[FIRST] or place >= term[POINTS] - term[LAST]:
+                                    regular = False
+                            s, vary[k] = find(
+                                term, outer, place, q, unit, itemsize, width, head[ZEROS], own, s
+                            )  # fmt: skip
+                            stops[k] = s
+                            k += 1
+                        piece[pieces.OUTPUT], piece[pieces.OUTPUT_STEP] = q * width, step
+                        piece[pieces.COUNT], piece[pieces.TERMS] = stop - q, k
+                        piece[pieces.SLOTS], piece[pieces.FIRSTS] = s, own.ctypes.data
+                        piece[pieces.TERM_STOPS] = stops.ctypes.data
+                        piece[pieces.VARY] = vary.ctypes.data
+                        piece[pieces.SCRATCH] = scratch.ctypes.data
+                        piece[pieces.STORES] = head[STORES]
+                        functions[found] = output[FUNCTION] if regular else head[ANY_FUNCTION]
+                        if stop - q > width_of_longest:
+                            longest, width_of_longest = found, stop - q
+                        slot, sum_at = slot + s, sum_at + 2 * head[TERMS]
+                        found, q = found + 1, stop
+                    first = 0
+                    while first < together:
+                        last, results = together, target
+                        if group > 0:
+                            last = min(together, first + group)
+                            results = room + (target + first * step) % LINE_BYTES - first * step
+                        # the longest first, which asks for the samples of the others too
+                        for turn in range(found):
+                            k = longest if turn == 0 else turn - 1 if turn <= longest else turn
+                            piece = row_pieces[k * pieces.PIECE_COLUMNS :]
+                            offset = piece[pieces.OUTPUT]
+                            piece[pieces.OUTPUT] = results + offset
+                            call_at(functions[k], piece.ctypes.data, first, last)
+                            piece[pieces.OUTPUT] = offset
+                        if group > 0:
+                            past = target + first * step
+                            copy_past_cache(results + first * step, past, (last - first) * length)
+                        first = last
             number += together
+        fence()
 
     return named(derive_tiles, "derive_tiles", samples_dtype.char, precision.char)
 

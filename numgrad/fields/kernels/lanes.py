@@ -94,7 +94,8 @@ def _element(context, builder, array_type, array, position, count):
     return builder.gep(array.data, [position])
 
 
-def _store_past_cache(builder, value, pointer, alignment):
+def store_past_cache(builder, value, pointer, alignment):
+    """Store a value past the cache."""
     store = builder.store(value, pointer, align=alignment)
     if HAS_NON_TEMPORAL_STORES:
         one = ir.Constant(ir.IntType(32), 1)
@@ -147,7 +148,7 @@ def stream_lanes(typingctx, results, position, lanes):
         pointer = _element(context, builder, signature.args[0], results, position, lanes.count)
         value = _convert(builder, lanes, value, signature.args[0].dtype)
         pointer = builder.bitcast(pointer, value.type.as_pointer())
-        _store_past_cache(builder, value, pointer, LINE_BYTES)
+        store_past_cache(builder, value, pointer, LINE_BYTES)
         return context.get_dummy_value()
 
     return types.void(results, types.intp, lanes), codegen
@@ -165,7 +166,7 @@ def stream_number(typingctx, results, position, number):
         # as an integer, since only that has a non-temporal store on every x86-64 processor
         word = ir.IntType(array_type.dtype.bitwidth)
         pointer = builder.bitcast(pointer, word.as_pointer())
-        _store_past_cache(builder, builder.bitcast(value, word), pointer, word.width // 8)
+        store_past_cache(builder, builder.bitcast(value, word), pointer, word.width // 8)
         return context.get_dummy_value()
 
     return types.void(results, types.intp, number), codegen
@@ -209,6 +210,14 @@ def fence(typingctx):
     return types.void(), codegen
 
 
+def ask_for(builder, pointer):
+    """Ask for the line of the cache that a pointer leads to."""
+    number = ir.IntType(32)
+    ask_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+    ask = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], ask_type)
+    builder.call(ask, [pointer, number(0), number(3), number(1)])
+
+
 @intrinsic
 def prefetch(typingctx, samples, position):
     """Ask for the line of the cache that holds the sample at a position, which need not exist."""
@@ -216,10 +225,7 @@ def prefetch(typingctx, samples, position):
     def codegen(context, builder, signature, arguments):
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), cgutils.voidptr_t)
-        number = ir.IntType(32)
-        ask_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
-        ask = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], ask_type)
-        builder.call(ask, [pointer, number(0), number(3), number(1)])
+        ask_for(builder, pointer)
         return context.get_dummy_value()
 
     return types.void(samples, types.intp), codegen

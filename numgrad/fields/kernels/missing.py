@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from numgrad.fields.kernels.fornberg import weigh_window
+from numgrad.fields.kernels.weighing import weigh_window
 from numgrad.targets.cache import kernel
 from numgrad.targets.options import internal_njit
 

@@ -2,9 +2,10 @@
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numgrad.fields.kernels.lanes import LINE_BYTES, Lanes
+from numgrad.fields.kernels.lanes import LINE_BYTES, Lanes, ask_for, store_past_cache
 
 SAME_TIME = 2  # lines, which keep the processor busy while it waits for sums
 
@@ -86,37 +87,46 @@ def put(typingctx, address, value):
 
 
 @intrinsic
+def stream(typingctx, address, block):
+    """Store a block at an address where a line of the cache begins, past the cache."""
+
+    def codegen(context, builder, signature, arguments):
+        address, value = arguments
+        pointer = builder.inttoptr(address, value.type.as_pointer())
+        store_past_cache(builder, value, pointer, LINE_BYTES)
+        return context.get_dummy_value()
+
+    return types.void(address, block), codegen
+
+
+@intrinsic
+def prefetch_at(typingctx, address):
+    """Ask for the line of the cache at an address, where nothing need be."""
+
+    def codegen(context, builder, signature, arguments):
+        ask_for(builder, builder.inttoptr(arguments[0], cgutils.voidptr_t))
+        return context.get_dummy_value()
+
+    return types.void(address), codegen
+
+
+@intrinsic
 def put_part(typingctx, address, value, start, stop):
-    """Store the numbers of a block from one place to another, and touch no memory but theirs."""
+    """Store the numbers of a block from one place to another, one by one.
+
+    A masked store would touch the lines of the cache around them, which have gone past the cache or
+    are about to, and wait for memory.
+    """
 
     def codegen(context, builder, signature, arguments):
         address, value, start, stop = arguments
-        lanes, word = value.type.count, ir.IntType(32)
-        places = ir.Constant(ir.VectorType(word, lanes), list(range(lanes)))
-        undefined = ir.Constant(places.type, ir.Undefined)
-        everywhere = ir.Constant(places.type, [0] * lanes)
-
-        def spread(number):
-            number = builder.trunc(number, word)
-            first = builder.insert_element(undefined, number, ir.Constant(word, 0))
-            return builder.shuffle_vector(first, undefined, everywhere)
-
-        mask = builder.and_(
-            builder.icmp_signed(">=", places, spread(start)),
-            builder.icmp_signed("<", places, spread(stop)),
-        )
-        pointer = builder.inttoptr(address, value.type.as_pointer())
-        arguments_type = [value.type, pointer.type, word, mask.type]
-        letter = "f64" if signature.args[1].dtype == types.float64 else "f32"
-        function = builder.module.globals.get(f"llvm.masked.store.v{lanes}{letter}.p0")
-        if function is None:
-            function = ir.Function(
-                builder.module,
-                ir.FunctionType(ir.VoidType(), arguments_type),
-                f"llvm.masked.store.v{lanes}{letter}.p0",
-            )
-        alignment = ir.Constant(word, signature.args[1].dtype.bitwidth // 8)
-        builder.call(function, [value, pointer, alignment, mask])
+        room = cgutils.alloca_once(builder, value.type)
+        builder.store(value, room, align=signature.args[1].dtype.bitwidth // 8)
+        number = value.type.element
+        numbers = builder.bitcast(room, number.as_pointer())
+        target = builder.inttoptr(address, number.as_pointer())
+        with cgutils.for_range_slice(builder, start, stop, start.type(1), start.type) as (place, _):
+            builder.store(builder.load(builder.gep(numbers, [place])), builder.gep(target, [place]))
         return context.get_dummy_value()
 
     return types.void(address, value, types.int64, types.int64), codegen

@@ -94,15 +94,16 @@ def differentiate(
     Notes
     -----
     The derivative at :math:`x_i` is :math:`\sum_j w_j (f_j - f_i)`, so that constants have exactly
-    none. At equal distances the weights are fractions, rounded once; on coordinates they come from
-    Fornberg's recursion [1]_. At equal distances the points lie centrally about :math:`x_i`; on
-    coordinates, of an even number of points one more lies after than before it. Nearer to a
-    one-sided end than this needs, the first or last d + accuracy points are taken.
+    none. At equal distances the weights are fractions, rounded once; on coordinates they are the
+    derivatives of Lagrange's polynomials through the points [1]_. At equal distances the points lie
+    centrally about :math:`x_i`; on coordinates, of an even number of points one more lies after
+    than before it. Nearer to a one-sided end than this needs, the first or last d + accuracy points
+    are taken.
 
     References
     ----------
     .. [1] B. Fornberg, "Calculation of weights in finite difference formulas", SIAM Review 40
-       (1998), 685-691.
+       (1998), 685-691, which gives the same by a recursion, as fractions do here.
 
     Examples
     --------

@@ -179,6 +179,37 @@ def test_large_fields_are_derived_as_small_ones(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "c8", pytest.param("i4", marks=pytest.mark.thorough)])
+def test_what_goes_past_the_cache_is_the_same(monkeypatch, dtype):
+    from numgrad.fields import run_differences
+
+    shapes = [(70, 50, 60), (5, 7, 2000), (4, 40, 41, 43), (300, 700)]
+
+    def all_of_them():
+        for shape in shapes:
+            f = np.random.default_rng(1).normal(0, 100, size=shape).astype(dtype)
+            x = [np.cumsum(np.random.default_rng(n).uniform(0.5, 1.5, n)) for n in shape]
+            yield numgrad.laplacian(f, 0.5, accuracy=4, boundary="symmetric")
+            yield numgrad.laplacian(f[..., 1:-1], *x[:-1], x[-1][1:-1], boundary="reflect")
+            yield numgrad.divergence((f,) * len(shape), *x)
+            yield from numgrad.curl((f, f[::-1]), 0.5, axis=(0, -1), boundary="wrap")
+            yield numgrad.laplacian(np.asfortranarray(f), 0.5)
+            out = np.zeros((*shape[:-1], shape[-1] + 3), np.result_type(dtype, "f4"))
+            if out.dtype == numgrad.laplacian(f[:9, :9], axis=(0, 1)).dtype:
+                yield numgrad.laplacian(f, 0.5, out=out[..., 1:-2])
+                yield out
+
+    with monkeypatch.context() as small:
+        small.setattr(run_differences, "WRITTEN_SIZE", 1 << 60)
+        expected = list(all_of_them())
+    monkeypatch.setattr(run_differences, "WRITTEN_SIZE", 1)
+    monkeypatch.setattr(run_differences, "most_cached_bytes", lambda: 0)
+    monkeypatch.setattr(run_differences, "STRIP_BYTES", 1 << 15)
+    monkeypatch.setattr(run_differences, "BUFFER_BYTES", 1 << 12)
+    for ours, theirs in zip(all_of_them(), expected, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
 def test_long_axes_are_derived_in_parts(monkeypatch):
     from numgrad.fields import lines, run_differences
 
@@ -194,7 +225,7 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
         yield numgrad.operator_matrix(numgrad.differentiate, 300, x) @ f[:, 0]
         for boundary in ("one-sided", "wrap", "reflect", ("edge", "one-sided")):
             period = 500.0 if boundary == "wrap" else None
-            for samples in (f, f[:, 0], f.T):
+            for samples in (f, f[:, 0], f.T.copy(), f.T.astype(np.float32), f.T + 1j):
                 axis = samples.shape.index(300)
                 yield numgrad.differentiate(
                     samples, x, axis=axis, order=2, accuracy=6, boundary=boundary, period=period
@@ -203,6 +234,7 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
     expected = list(all_of_them())
     monkeypatch.setattr(lines, "LONG", 100)
     monkeypatch.setattr(run_differences, "POINTS_AT_ONCE", 64)
+    monkeypatch.setattr(run_differences, "LONG_TILE", 64)
     for ours, theirs in zip(all_of_them(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
