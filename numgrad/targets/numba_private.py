@@ -73,6 +73,7 @@ NAMES = {
     "_dummy_liveness_func": "arrays live until LAPACK is done",
     "_enabled": "whether a cache is in use",
     "_engine": "the symbols that machine code has defined",
+    "_ensure_finalized": "whether the code of a function is complete",
     "_entry_name": "the name of a kernel",
     "_final_module": "the symbols that machine code finds elsewhere",
     "_finalize_dynamic_globals": "machine code is made when it is asked for",
