@@ -30,6 +30,16 @@ CALLS = {
     "Rosenbrock": "numgrad.grad(model.rosenbrock)(point)",
     "20 functions": "numgrad.grad(model.posterior)(point)",
     "with a solution": "numgrad.grad(model.with_solution)(point)",
+    "at a point": "numgrad.derivative(model.pendulum)(0.3)",
+    "Hessian": "numgrad.hessian(model.rosenbrock)(point)",
+}
+OWN = {  # first calls of functions, and of their derivatives
+    "Rosenbrock": (
+        "numba.njit(model.rosenbrock)(point)",
+        "numgrad.grad(model.rosenbrock)(point)",
+    ),
+    "complex": ("numba.njit(model.waves)(point)", "numgrad.grad(model.waves)(point)"),
+    "branches": ("numba.njit(model.pendulum)(0.3)", "numgrad.derivative(model.pendulum)(0.3)"),
 }
 NUMBAS = "numba.njit(lambda x: x.sum() + 1.0)(point)"  # which finds Numba ready, or makes it so
 KINDS = "nothing kept", "second process"
@@ -41,6 +51,8 @@ def seconds(call: str, cache: Path, *, kept: bool) -> float:
         "NUMBA_CACHE_DIR": str(cache),
         "NUMGRAD_CACHE": "1" if kept else "0",
         "PYTHONPATH": str(FOLDER),
+        "PYTHONPYCACHEPREFIX": str(cache.parent / "numgrad-bytecode"),  # as where it is installed
+        "PYTHONDONTWRITEBYTECODE": "",
     }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(call=call)],
@@ -85,6 +97,20 @@ class Inputs:
             return median(seconds(call, Path(folder), kept=False) for _ in range(3))
 
 
+class FirstCall:
+    """The first call of a derivative, in times that of the function: both compile."""
+
+    param_names = ("of",)
+    params = (list(OWN),)
+    unit = "ratio"
+
+    def track_ratio(self, of):
+        with TemporaryDirectory() as folder:
+            found = [[seconds(call, Path(folder), kept=False) for call in OWN[of]] for _ in "123"]
+        own, derivative = map(min, zip(*found, strict=True))
+        return derivative / own
+
+
 class SecondProcess:
     """The first call of a gradient that another process has compiled."""
 
@@ -113,3 +139,5 @@ class NothingKept:
 if __name__ == "__main__":
     for (name, kind), found in table().items():
         print(f"{name:20} {kind:16} {found:7.3f}")
+    for name in OWN:
+        print(f"{name:20} {FirstCall().track_ratio(name):7.2f} times the function's own first call")

@@ -154,4 +154,14 @@ def waves(x):
     return result.real
 
 
+def pendulum(angle):
+    """A period by the arithmetic and geometric mean."""
+    if abs(angle) > 3.0:
+        return math.inf
+    a, b = 1.0, math.cos(0.5 * angle)
+    while abs(a - b) > 1e-15:
+        a, b = 0.5 * (a + b), math.sqrt(a * b)
+    return 2.0 * math.pi / a
+
+
 POINT = np.array([0.9, 0.2, 0.6, 0.7, 0.5, 2.0, 0.6, 5.0])

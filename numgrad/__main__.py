@@ -71,8 +71,21 @@ def check() -> int:
                 failures.append(comparison.work)
     except Exception as error:
         failures.append(f"gradient ({type(error).__name__}: {error})")
-    print(f"\nFAILED: {', '.join(failures)}" if failures else "\nAll checks passed.")
+    print(f"\nFAILED: {', '.join(failures)}" if failures else f"\n{verdict()}")
     return 1 if failures else 0
+
+
+def verdict() -> str:
+    """Return what to say where nothing has failed: whether threads are any use, too."""
+    found = installation.seconds_on_threads()
+    if found is None or found[0] <= found[1]:
+        return "All checks passed."
+    several, one = (f"{seconds * 1e3:.2f} ms" for seconds in found)
+    return (
+        "All checks passed, but calls on several threads are slower than on one now: "
+        f"{several}, {one}.\nOther programs keep the processors busy, or this one may use fewer "
+        "than there are:\nset NUMBA_NUM_THREADS to what it has for itself."
+    )
 
 
 def line_of(finding: Finding) -> str:

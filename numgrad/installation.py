@@ -20,10 +20,11 @@ from numba.core.dispatcher import Dispatcher
 
 import numgrad
 from numgrad.fields.kernels import cpu
-from numgrad.targets import cuda_device
+from numgrad.targets import choose, cuda_device
 
 DISTRIBUTION = "numba-numgrad"
 ENOUGH_FOR_THREADS = 1 << 20  # samples that certainly run on all threads
+ROUNDS = 21  # in which calls on all threads and on one take turns
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,24 @@ CHECKS: dict[str, Callable[[], str]] = {
     "of functions": derivative_of_function,
     "CUDA": device,
 }
+
+
+def seconds_on_threads() -> tuple[float, float] | None:
+    """Return the median seconds of a large gradient on all threads, and on one."""
+    samples = np.random.default_rng(0).random(ENOUGH_FOR_THREADS)
+    threads = numba.get_num_threads()
+    if threads == 1 or choose.thread_count(samples.size) == 1:
+        return None
+    rounds: list[list[float]] = [[], []]
+    try:
+        for _ in range(ROUNDS):
+            for count, times in zip((threads, 1), rounds, strict=True):
+                numba.set_num_threads(count)
+                times.append(_seconds(partial(numgrad.gradient, samples), 1))
+    finally:
+        numba.set_num_threads(threads)
+    several, one = map(median, rounds)
+    return several, one
 
 
 def findings() -> Iterator[Finding]:

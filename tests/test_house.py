@@ -41,7 +41,8 @@ COVERED = {
         numbers/tape/statements numbers/tape/streams numbers/tape/sweeping numbers/tape/threads
         numbers/tape/type numbers/temporaries""",
     "drivers/test_exceptions": "drivers/forward/guarded",
-    "drivers/test_machine_code": "drivers/forward/passes drivers/forward/widths targets/options",
+    "drivers/test_machine_code": """
+        drivers/forward/lanes drivers/forward/passes drivers/forward/widths targets/options""",
     "drivers/test_scratch": "drivers/chunks drivers/sized",
     "drivers/test_state": "drivers/tables drivers/written twin/summaries",
     "drivers/test_transform": "twin/compiling twin/origins",
@@ -95,8 +96,9 @@ COVERED = {
     "tracer/test_worked_examples": "tracer/adapted tracer/rebuilt",
     "transforms/test_checkpoint": """
         drivers/reverse/again drivers/reverse/iterated transforms/iterate""",
-    "transforms/test_derivative": "drivers/positions",
+    "transforms/test_derivative": "drivers/over_arrays drivers/positions",
     "transforms/test_grad": "drivers/forward/inputs drivers/forward/results drivers/overloads",
+    "transforms/test_hessian": "drivers/forward/second",
     "transforms/test_jacobian": "drivers/optionals drivers/structure transforms/tuples",
     "transforms/test_pullback": "drivers/reverse/stated",
     "twin/test_beside": "transforms/made",

@@ -33,7 +33,25 @@ def test_versions_are_printed(printed, name):
 
 def test_accuracy_and_speed_are_printed(printed):
     assert printed.count("bit for bit") == len(list(installation.comparisons()))
-    assert printed.endswith("All checks passed.\n")
+    assert "\nAll checks passed" in printed  # and on a busy machine more
+
+
+@pytest.mark.parametrize(
+    ("seconds", "end"),
+    [
+        (None, "\nAll checks passed.\n"),
+        ((0.001, 0.002), "\nAll checks passed.\n"),
+        ((0.016, 0.003), "set NUMBA_NUM_THREADS to what it has for itself.\n"),
+    ],
+)
+def test_threads_that_are_no_use_are_told(monkeypatch, capsys, seconds, end):
+    monkeypatch.setattr(installation, "CHECKS", {})
+    monkeypatch.setattr(installation, "comparisons", list)
+    monkeypatch.setattr(installation, "seconds_on_threads", lambda: seconds)
+    assert main() == 0
+    out = capsys.readouterr().out
+    assert out.endswith(end)
+    assert ("16.00 ms, 3.00 ms" in out) == (seconds == (0.016, 0.003))
 
 
 def test_wrong_values_fail(monkeypatch, capsys):

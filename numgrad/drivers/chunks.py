@@ -13,8 +13,6 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import extents_may_overlap, get_array_memory_extents
 
-from numgrad.numbers.dual import parts
-from numgrad.numbers.dual.seeds import lane_count
 from numgrad.targets.options import internal_njit
 
 
@@ -146,12 +144,6 @@ def store_values(target, source):
     """Store the values of an array of duals in an array of numbers."""
     for index, number in np.ndenumerate(source):
         target[index] = number.value
-
-
-@internal_njit
-def kept(dual, before, number, lane):
-    """The partial of a lane if there is such a lane, otherwise that of before."""
-    return parts.partial_at(dual, number, lane) if 0 <= lane < lane_count(dual) else before
 
 
 @intrinsic

@@ -13,7 +13,6 @@ from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
 from numgrad.drivers.sized import SizedArray
-from numgrad.numbers.dual import parts
 from numgrad.targets.options import internal_njit
 
 
@@ -139,20 +138,6 @@ def store_at(typingctx, array, position, number):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, array.dtype), codegen
-
-
-@intrinsic
-def set_partial_at(typingctx, array, position, lane, partial):
-    """Set one partial of an element, whose other partials stay as they are."""
-
-    def codegen(context, builder, sig, arguments):
-        array_value, position, lane, partial = arguments
-        pointer = place_of(context, builder, array, array_value, position)
-        number = context.cast(builder, partial, sig.args[3], array.dtype.value)
-        parts.write_partial(context, builder, array.dtype, pointer, lane, number)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, partial), codegen
 
 
 @internal_njit

@@ -23,6 +23,7 @@ from numgrad.caching import stamping
 from numgrad.caching.contents import describe
 from numgrad.caching.kept import DerivativeCache
 from numgrad.drivers import progress
+from numgrad.drivers.collecting import few_collections
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
@@ -278,7 +279,7 @@ class Driver(CPUDispatcher):
 
     def compile(self, sig):
         """Compile the derivative, tell if it takes long, and say what to do if it can't be."""
-        with progress.reported(self.label):
+        with progress.reported(self.label), few_collections():
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:

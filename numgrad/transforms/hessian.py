@@ -5,13 +5,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from numba import types
-
-from numgrad.drivers import chunks
-from numgrad.drivers.forward.results import JacobianPasses
 from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.modes import FORWARD, REVERSE, checked_mode
-from numgrad.drivers.positions import positions_of
 from numgrad.drivers.structure import leaves, structure_of
 from numgrad.drivers.transform import compiled
 from numgrad.targets import cuda_device
@@ -20,15 +15,6 @@ from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
 from numgrad.transforms.made import made, register
 from numgrad.twin.source import Body, function_of
-
-
-class LaterPasses(JacobianPasses):
-    """The passes by the inputs from one on."""
-
-    begin = "begin"
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **{**options, "watched": False})  # the outer passes look
 
 
 class LaterJacobian(Jacobian):
@@ -44,6 +30,8 @@ class LaterJacobian(Jacobian):
         self.parameters = [begin, *self.parameters]
 
     def method(self, kinds):
+        from numgrad.drivers.forward.second import LaterPasses
+
         return LaterPasses, self.function
 
     def written(self, kinds):
@@ -56,29 +44,6 @@ class LaterJacobian(Jacobian):
         passes = self.passes(kinds[1:], out)
         run = internal_njit(function_of("run", "begin, arguments, out", passes.implementation()))
         return Body(["return run(arguments[1], arguments[:1] + arguments[2:], out)"], {"run": run})
-
-
-class HessianPasses(JacobianPasses):
-    """The passes over a Jacobian by the inputs from those of each pass on.
-
-    The Hessian is symmetric: what is left out by one order of derivatives is there by the other.
-    """
-
-    leading = (("start", types.intp),)
-    looks_back = True  # what a pass leaves undefined may be nan until it is mirrored
-    begin = "total - total"  # 0, and no literal, for which the passes within were compiled again
-
-    def complete(self):
-        mirrored = self.name(chunks.mirrored, "mirrored")
-        by = len(self.seeded)
-        for k, result in enumerate(self.results):
-            output, first, second = k // by**2, k // by % by, k % by
-            other = self.results[(output * by + second) * by + first]
-            inner, outer = other.by.name, result.by.name
-            self.add(
-                f"{mirrored}({result.name}_flat, {other.name}_flat, {inner}_offset, "
-                f"{inner}_numbers.size, {outer}_offset, {outer}_numbers.size, {self.dual.count})"
-            )
 
 
 class Hessian(Jacobian):
@@ -108,6 +73,8 @@ class Hessian(Jacobian):
 
     def reverse_method(self, kinds):
         """Rows of the Hessian: forward passes over the call and the sweep of reverse mode."""
+        from numgrad.drivers.forward.results import JacobianPasses
+
         return JacobianPasses, self.backward
 
     @property
@@ -119,10 +86,14 @@ class Hessian(Jacobian):
         return [first + second for first in inputs for second in inputs]
 
     def method(self, kinds):
+        from numgrad.drivers.forward.second import HessianPasses
+
         return (HessianPasses, self.half) if self._has_mirror(kinds) else super().method(kinds)
 
     def _has_mirror(self, kinds):
         """Whether half of the Hessian tells all: all inputs are of one type, in arrays."""
+        from numgrad.drivers.positions import positions_of
+
         positions, _ = positions_of(self.function, self.argnums, len(kinds))
         inputs = [
             leaf for position in positions for leaf in leaves(structure_of("", kinds[position]))

@@ -6,7 +6,6 @@ from typing import Any, cast
 from numba import types
 from numba.extending import overload
 
-from numgrad.drivers.reverse.contraction import positions_with_derivatives, product_function
 from numgrad.drivers.transform import MAKERS, original_of
 from numgrad.targets import cuda_device
 from numgrad.transforms.callables import R
@@ -23,6 +22,11 @@ class Vjp(OfTuples):
     second = "cotangents"
 
     def implementation(self, kinds, out, hint):
+        from numgrad.drivers.reverse.contraction import (
+            positions_with_derivatives,
+            product_function,
+        )
+
         primals, cotangents = kinds
         if cuda_device.in_kernel():
             raise TypeError("vjp goes backward, which kernels can't: use jvp there")

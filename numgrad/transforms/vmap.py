@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
-from numgrad.drivers.mapping import Mapping, item_kind
 from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
 from numgrad.targets.choose import TARGETS, thread_count
@@ -62,10 +61,14 @@ class Vmap(Targeted):
         return False, item_hint
 
     def passed_on(self, kinds):
+        from numgrad.drivers.mapping import item_kind
+
         axes = axes_of(self.in_axes, kinds)
         return tuple(item_kind(*pair) for pair in zip(kinds, axes, strict=True))
 
     def implementation(self, kinds, out, hint):
+        from numgrad.drivers.mapping import Mapping
+
         axes = axes_of(self.in_axes, kinds)
         parallel, item_hint = hint or (False, None)
         function = self.function

@@ -132,7 +132,8 @@ def test_no_folder_to_write_to(small):
     assert run(small, "on", **no_home) == [0, 0]
 
 
-def test_many_processes_at_once(small):
+@pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.thorough)])
+def test_many_processes_at_once(small, count):
     place = small / "cache"
     place.mkdir()
     command = [sys.executable, "-W", "error", "program.py", "on"]
@@ -140,7 +141,7 @@ def test_many_processes_at_once(small):
         subprocess.Popen(
             command, cwd=small, env=environment(small), stdout=subprocess.PIPE, text=True
         )
-        for _ in range(3)
+        for _ in range(count)
     ]
     outputs = [process.communicate()[0] for process in started]
     assert all(process.returncode == 0 for process in started)

@@ -1,5 +1,7 @@
 """Cotangents times Jacobians, against Jacobians of forward mode."""
 
+import gc
+
 import numpy as np
 import pytest
 from numba import njit
@@ -120,6 +122,16 @@ def test_integers_beside_floats_are_refused(jit):
 
 def test_nan_is_looked_at_again():
     """sqrt(x y) at x = 0 with y = 0 next to it has no derivative by x that is not infinite."""
-    _, (product,) = numgrad.vjp(lambda z: z[1] * np.sqrt(z[0]), (np.array([0.0, 0.0]),), 1.0)
-    forward = numgrad.grad(lambda z: z[1] * np.sqrt(z[0]), mode="forward")(np.array([0.0, 0.0]))
-    assert_array_equal(product, forward)
+
+    def f(z):
+        return z[1] * np.sqrt(z[0])
+
+    point = np.array([0.0, 0.0])
+    expected = numgrad.grad(f, mode="forward")(point)
+    before = gc.get_threshold()
+    gc.set_threshold(100, 2, 2)  # what looks again calls what looks with care: it must be there
+    try:
+        _, (product,) = numgrad.vjp(f, (point,), 1.0)
+    finally:
+        gc.set_threshold(*before)
+    assert_array_equal(product, expected)

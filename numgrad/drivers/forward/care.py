@@ -91,6 +91,7 @@ class Late:
     def __init__(self, make):
         self.make = make
         self.kept = {}  # by the types of what it is given: code lives as long as this
+        self.functions = []  # of that code, and with them the late functions that it calls itself
         self.type = LateType(self)
 
     def address(self, *kinds):
@@ -109,6 +110,7 @@ class Late:
     def _compiled(self, kinds):
         load()  # a program that Numba kept on disk has not needed anything yet
         function = self.make()
+        self.functions.append(function)
         function.compile(kinds)
         compiled = function.overloads[kinds]
         return compiled if compiled.signature.return_type == numbers_in(kinds[-1]) else None

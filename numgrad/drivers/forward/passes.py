@@ -11,6 +11,7 @@ from functools import partial
 from numba import types
 
 from numgrad.drivers import chunks, layouts, state
+from numgrad.drivers.forward import lanes
 from numgrad.drivers.forward.inputs import Input, tangent_kind
 from numgrad.drivers.forward.memory import CallersMemory
 from numgrad.drivers.forward.watched import Watched
@@ -332,41 +333,33 @@ class Passes(Watched, CallersMemory):
 
     def _fill(self, each, indent):
         """Write an array of duals anew: constants, or numbers with their tangents."""
-        name, made = each.name, self._made(each)
-        self.add(f"for k in range({name}_numbers.size):", indent=indent)
+        numbers, array, made = f"{each.name}_numbers", self._place_of(each), self._made(each)
+        if made is None:
+            self.add(f"{self.name(lanes.fill, 'fill')}({array}, {numbers})", indent=indent)
+            return
+        self.add(f"for k in range({numbers}.size):", indent=indent)
         if each.in_line:
-            self.add(f"{name}_duals[k] = {made}", indent=indent + 1)
+            self.add(f"{array}[k] = {made}", indent=indent + 1)
         else:
             store_at = self.name(layouts.store_at, "store_at")
-            self.add(f"{store_at}({name}_dual, k, {made})", indent=indent + 1)
+            self.add(f"{store_at}({array}, k, {made})", indent=indent + 1)
 
     def _made(self, each):
-        """The source of the k-th number of an array as it goes in."""
-        given, number = self._dual_name(each), f"{each.name}_numbers[k]"
-        if each.seeded and self.tangents is not None:
-            function, more = seeds.with_tangent, f"{each.name}_tangents[k]"
-        else:
-            function, more = seeds.seeded, "-1"
-        return f"{self.name(function, 'made')}({given}, {number}, {more})"
+        """The source of the k-th number of an array as it goes in, or None for a constant."""
+        if not each.seeded or self.tangents is None:
+            return None
+        function, given = self.name(seeds.with_tangent, "made"), self._dual_name(each)
+        return f"{function}({given}, {each.name}_numbers[k], {each.name}_tangents[k])"
+
+    def _place_of(self, each):
+        """The source of the array that an argument's duals are in."""
+        return f"{each.name}_duals" if each.in_line else f"{each.name}_dual"
 
     def _seed(self, each, indent, *, start, partial):
         """Set the seeds of the chunk from ``start`` on, or clear them."""
-        set_partial, duals = self.name(parts.set_partial, "set_partial"), f"{each.name}_duals"
-        if not each.in_line:
-            set_partial = self.name(layouts.set_partial_at, "set_partial_at")
-            duals = f"{each.name}_dual"
-        self.add(*self.lanes_of(each, start), indent=indent)
-        self.add("for lane in range(low, high):", indent=indent)
-        self.add(f"{set_partial}({duals}, first + lane, lane, {partial})", indent=indent + 1)
-
-    def lanes_of(self, each, start):
-        """The source of the lanes of a chunk that are an array's, and of its first number there."""
-        size, lanes = f"{each.name}_numbers.size", self.dual.count
-        return (
-            f"first = {start} - {each.name}_offset",
-            "low = 0 if first > 0 else -first",
-            f"high = {lanes} if first + {lanes} < {size} else {size} - first",
-        )
+        seed, array = self.name(lanes.seed, "seed"), self._place_of(each)
+        size, first = f"{each.name}_numbers.size", f"{start} - {each.name}_offset"
+        self.add(f"{seed}({array}, {size}, {first}, {partial})", indent=indent)
 
     def outputs(self):
         """The structure of the outputs."""

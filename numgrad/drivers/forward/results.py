@@ -6,7 +6,7 @@ from functools import partial
 from numba import get_num_threads, prange, types
 
 from numgrad.drivers import chunks
-from numgrad.drivers.forward import care
+from numgrad.drivers.forward import care, lanes
 from numgrad.drivers.forward.inputs import Input, check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.forward.widths import FEWEST
@@ -252,15 +252,14 @@ class JacobianPasses(Passes):
 
     def _store_chunk(self, result, indent):
         """Store the partials by the numbers of an array that are in the chunk."""
-        self.add(*self.lanes_of(result.by, "start"), indent=indent)
-        output, place = result.output.expression, "first + lane"
+        output, before = result.output.expression, "0"
+        size, first = f"{result.by.name}_numbers.size", f"start - {result.by.name}_offset"
         if result.output.is_array:
-            size = f"{result.by.name}_numbers.size"
-            output, place = self._loop_over(result, indent), f"row * {size} + {place}"
+            output, before = self._loop_over(result, indent), f"row * {size}"
             indent += 1
-        self.add("for lane in range(low, high):", indent=indent)
-        partial = self._partial(output, "lane")
-        self.add(f"{result.name}_flat[{place}] = {partial}", indent=indent + 1)
+        harvest, dual = self.name(lanes.harvest, "harvest"), self.name(self.dual, "dual")
+        given = f"{dual}, {output}, {result.name}_flat, {before}, {size}, {first}"
+        self.add(f"{harvest}({given})", indent=indent)
 
     def _loop_over(self, result, indent):
         """Begin a loop over the elements of an output; return the source of one."""
@@ -284,7 +283,7 @@ class JacobianPasses(Passes):
         partial = self._partial(output, lane)
         if self._needs_more_passes():
             before = self._partial(output, "0") if first else result.name
-            kept, dual = self.name(chunks.kept, "kept"), self.name(self.dual, "dual")
+            kept, dual = self.name(lanes.kept, "kept"), self.name(self.dual, "dual")
             partial = f"{kept}({dual}, {before}, {output}, {lane})"
         self.add(f"{result.name} = {partial}", indent=indent)
 

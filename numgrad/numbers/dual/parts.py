@@ -35,44 +35,38 @@ def value_at(typingctx, dual, number):
     return number.value(types.TypeRef(dual), number), codegen
 
 
+def kind_of_partial(dual, number):
+    """Return the type of a partial of a number at the depth of a dual type."""
+    return number.value if is_active(number, dual) else floating(number)
+
+
+def reader(context, builder, dual, number, value):
+    """Return what emits code for a partial of a number, given the lane as a word."""
+    if not is_active(number, dual):
+        return lambda lane: context.get_constant_null(kind_of_partial(dual, number))
+    _, partials = open_dual(context, builder, number, value)
+    if number.count == 1:
+        return lambda lane: partials
+    if has_vector(number):
+        return lambda lane: builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
+    if has_vectors_of_halves(number):
+        halves = cgutils.unpack_tuple(builder, partials, 2)
+        return lambda lane: complex_in_lane(builder, halves, builder.trunc(lane, ir.IntType(32)))
+    memory = cgutils.alloca_once_value(builder, partials)
+    return lambda lane: builder.load(cgutils.gep(builder, memory, 0, lane))
+
+
 @intrinsic
 def partial_at(typingctx, dual, number, lane):
     """Return one partial of a number at the depth of a dual type: zero if it has none."""
     dual = dual.instance_type
-    result = number.value if is_active(number, dual) else floating(number)
 
     def codegen(context, builder, sig, arguments):
         _, value, lane = arguments
-        if not is_active(number, dual):
-            return context.get_constant_null(result)
-        _, partials = open_dual(context, builder, number, value)
-        if number.count == 1:
-            return partials
         lane = context.cast(builder, lane, sig.args[2], types.int64)
-        if has_vector(number):
-            return builder.extract_element(partials, builder.trunc(lane, ir.IntType(32)))
-        if has_vectors_of_halves(number):
-            halves = cgutils.unpack_tuple(builder, partials, 2)
-            return complex_in_lane(builder, halves, builder.trunc(lane, ir.IntType(32)))
-        memory = cgutils.alloca_once_value(builder, partials)
-        return builder.load(cgutils.gep(builder, memory, 0, lane))
+        return reader(context, builder, dual, number, value)(lane)
 
-    return result(types.TypeRef(dual), number, lane), codegen
-
-
-@intrinsic
-def set_partial(typingctx, duals, position, lane, partial):
-    """Set one partial of a number in an array, whose other partials stay as they are."""
-    array, dual = duals, duals.dtype
-
-    def codegen(context, builder, sig, arguments):
-        line, position, lane, partial = arguments
-        data = context.make_array(array)(context, builder, line).data
-        number = context.cast(builder, partial, sig.args[3], dual.value)
-        write_partial(context, builder, dual, builder.gep(data, [position]), lane, number)
-        return context.get_dummy_value()
-
-    return types.void(duals, types.intp, types.intp, partial), codegen
+    return kind_of_partial(dual, number)(types.TypeRef(dual), number, lane), codegen
 
 
 def write_partial(context, builder, dual, pointer, lane, number):

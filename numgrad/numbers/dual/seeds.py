@@ -40,6 +40,16 @@ def seeded(typingctx, dual, number, lane):
     return dual(types.TypeRef(dual), number, lane), codegen
 
 
+def without_partials(context, builder, dual, number):
+    """Return a number as a constant while code is emitted: all its partials are zero."""
+    if has_vector(dual):
+        kind = context.get_value_type(dual.value)
+        partials = ir.Constant(ir.VectorType(kind, dual.count), None)
+    else:
+        partials = pack(builder, dual, [context.get_constant_null(dual.value)] * dual.count)
+    return make_dual(context, builder, dual, number, partials)
+
+
 @intrinsic
 def with_tangent(typingctx, dual, number, tangent):
     """Return a number with a tangent as its only partial."""
@@ -52,14 +62,3 @@ def with_tangent(typingctx, dual, number, tangent):
         return make_dual(context, builder, dual, value, partials)
 
     return dual(types.TypeRef(dual), number, tangent), codegen
-
-
-@intrinsic
-def lane_count(typingctx, dual):
-    """The number of partials of a dual type."""
-    count = dual.instance_type.count
-
-    def codegen(context, builder, sig, arguments):
-        return context.get_constant(types.intp, count)
-
-    return types.intp(types.TypeRef(dual.instance_type)), codegen
