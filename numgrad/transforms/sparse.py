@@ -3,23 +3,28 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
+from numba import types
 
-from numgrad.drivers.forward.widths import FEWEST
+from numgrad.drivers.forward.widths import FEWEST, most_partials
+from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, meaning_of
 from numgrad.drivers.sparse.pattern import Pattern
-from numgrad.drivers.sparse.plans import Plan
+from numgrad.drivers.sparse.plans import Plan, backward_pays
 from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
+from numgrad.transforms.callables import Mode
 from numgrad.transforms.grad import backward
 from numgrad.transforms.jacobian import checked_argnums
 from numgrad.transforms.made import made, register
 from numgrad.transforms.sparsity import WithLeading, hessian_at, pattern_at
+from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body
 
 Format = Literal["csr", "csc"]
+BACKWARD = 0  # in the place of a width
 WIDTHS = 1, 4, 8, 16, 32  # partials that a pass carries, of which the least that does is taken
 GROWN = "{}: some derivatives at this point are outside the pattern, which has been found anew"
 OUTSIDE = (
@@ -40,21 +45,15 @@ class Entries(WithLeading):
 
     def implementation(self, kinds, out, hint):
         from numgrad.drivers.positions import positions_of
+        from numgrad.drivers.sparse.backward import CompressedSweeps
         from numgrad.drivers.sparse.compressed import CompressedPasses
 
         argnums, out_argnum, width, checked = self.settings
         plan, *kinds = kinds
         positions, _ = positions_of(self.function, argnums, len(kinds))
-        passes = CompressedPasses(
-            self.function,
-            tuple(kinds),
-            positions,
-            tuple(plan),
-            width,
-            out_argnum=out_argnum,
-            checked=checked,
-        )
-        return self.body_of(passes)
+        passes = partial(CompressedSweeps if width == BACKWARD else CompressedPasses, width=width)
+        given = self.function, tuple(kinds), positions, tuple(plan)
+        return self.body_of(passes(*given, out_argnum=out_argnum, checked=checked))
 
 
 def sparse_entries(f: Any, argnums: Any, out_argnum: int | None, width: int, checked: bool) -> Any:
@@ -77,7 +76,8 @@ class SparseJacobian(Transform):
         self._calls = 0
 
     def split_settings(self):
-        return self.settings
+        *settings, self.mode = self.settings
+        return settings
 
     @property
     def derived(self):
@@ -110,11 +110,19 @@ class SparseJacobian(Transform):
         plan = self._plans.get(key)
         if plan is None:
             found = self.pattern_of(arguments) if self.given is None else self.given
-            plan = self._plans.setdefault(key, Plan(found, self.format))
+            plan = self._plans.setdefault(key, self._plan_of(found))
         return plan
+
+    def _plan_of(self, pattern):
+        mode = meaning_of(self.mode)
+        widest = min(self.widest, most_partials(types.float64))
+        is_backward = mode == REVERSE or (mode == AUTO and backward_pays(pattern, widest))
+        return Plan(pattern, self.format, is_backward=is_backward)
 
     def _entries(self, plan, *, checked):
         """The transform that computes entries, of a width for as many directions as there are."""
+        if plan.is_backward:
+            return sparse_entries(self.derived, self.argnums, self.out_argnum, BACKWARD, checked)
         directions = plan.pattern.colour_count + checked
         width = next((w for w in WIDTHS if w >= directions), WIDTHS[-1])
         width = min(width, self.widest)
@@ -126,13 +134,22 @@ class SparseJacobian(Transform):
         plan = self._plan(arguments)
         self._calls += 1
         checked = bool(self.check) and (self._calls - 1) % int(self.check) == 0
-        entry_point = self._entries(plan, checked=checked).entry_point(None)
-        data, fits = entry_point((*plan.arrays, out), *arguments)
+        data, fits = self._run(plan, arguments, out, checked=checked)
         if not fits:
             plan = self._grown(plan, arguments)
-            entry_point = self._entries(plan, checked=False).entry_point(None)
-            data, _ = entry_point((*plan.arrays, out), *arguments)
+            data, _ = self._run(plan, arguments, out, checked=False)
         return plan.matrix(data) if out is None else out
+
+    def _run(self, plan, arguments, out, *, checked):
+        """Compute entries, and whether they are all that there are."""
+        try:
+            entry_point = self._entries(plan, checked=checked).entry_point(None)
+            return entry_point((*plan.arrays, out), *arguments)
+        except DifferentiationError:
+            if not plan.is_backward or self.mode == REVERSE:
+                raise
+        plan.turn_forward()
+        return self._run(plan, arguments, out, checked=checked)
 
     def _bound(self, arguments, keywords):
         """Return all arguments by their positions."""
@@ -146,13 +163,13 @@ class SparseJacobian(Transform):
         if union.nnz == plan.pattern.nnz:
             return plan
         warnings.warn(GROWN.format(self.label()), RuntimeWarning, stacklevel=3)
-        plan = self._plans[tuple(map(sizes_of, arguments))] = Plan(union, self.format)
+        plan = self._plans[tuple(map(sizes_of, arguments))] = self._plan_of(union)
         return plan
 
     def implementation(self, kinds, out, hint):
         if self.given is None:
             raise TypeError(NEEDS_PATTERN.format(type(self).maker.__name__))
-        plan = Plan(self.given, self.format)
+        plan = self._plan_of(self.given)
         names = {f"plan_{k}": each for k, each in enumerate(plan.arrays)}
         entries = self._entries(plan, checked=bool(self.check)).driver()
         given = "".join(f"arguments[{k + 1}], " for k in range(len(kinds)))
@@ -184,6 +201,7 @@ class SparseHessian(SparseJacobian):
 
     def split_settings(self):
         argnums, pattern, format, check = self.settings
+        self.mode = FORWARD  # over the gradient, which is found backward
         return argnums, None, pattern, format, check
 
     @cached_property
@@ -201,6 +219,7 @@ def sparse_jacobian(
     pattern: Any = None,
     format: Format = "csr",
     check: bool | int = True,
+    mode: Mode = "auto",
 ) -> Callable[..., Any]:
     """Return the function that computes the Jacobian as a sparse array of SciPy's.
 
@@ -223,6 +242,9 @@ def sparse_jacobian(
         outside the pattern are found, and so is the pattern, with a warning. It costs one direction
         more, most of the time one that the last pass has room for. With an integer every so manieth
         call is checked, with False none.
+    mode : {"auto", "forward", "reverse"}, optional
+        Whether to go forward along directions of inputs, or backward from outputs, where rows are
+        coloured. "auto", the default, takes what the numbers of colours let expect to be faster.
 
     Returns
     -------
@@ -279,7 +301,8 @@ def sparse_jacobian(
     >>> jacobian(np.array([5.0, 6.0, 7.0]), out=found.data)
     array([10., -1., 12., -1., 14.])
     """
-    return _made(SparseJacobian, f, argnums, pattern, format, check, out_argnum)
+    mode = checked_mode(mode)
+    return _made(SparseJacobian, f, argnums, pattern, format, check, out_argnum, mode=mode)
 
 
 def sparse_hessian(
@@ -346,7 +369,7 @@ def sparse_hessian(
     return _made(SparseHessian, f, argnums, pattern, format, check)
 
 
-def _made(kind, f, argnums, pattern, format, check, *out_argnum):
+def _made(kind, f, argnums, pattern, format, check, *out_argnum, **mode):
     """Return the transform, if its settings are some that there are."""
     argnums = checked_argnums(argnums)
     if format not in ("csr", "csc"):
@@ -358,7 +381,7 @@ def _made(kind, f, argnums, pattern, format, check, *out_argnum):
     for position in out_argnum:
         if position is not None and not is_integer(position):
             raise TypeError(f"out_argnum must be an int or None, not {position!r}")
-    return made(kind, f, argnums, *out_argnum, pattern, format, int(check))
+    return made(kind, f, argnums, *out_argnum, pattern, format, int(check), *mode.values())
 
 
 register(sparse_jacobian, SparseJacobian)

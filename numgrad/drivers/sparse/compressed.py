@@ -33,7 +33,9 @@ class CompressedPasses(Passes):
 
     others = "plan"
 
-    def __init__(self, function, kinds, argnums, plan, width, *, out_argnum=None, checked, **options):
+    def __init__(
+        self, function, kinds, argnums, plan, *, out_argnum=None, checked, width, **options
+    ):
         self.width = width
         self.plan = plan
         self.checked = checked
@@ -102,8 +104,8 @@ class CompressedPasses(Passes):
         self.take_care([("data", True)])
         self.add("fits = True")
         if self.checked:
-            arrays = f"plan[{STARTS}], plan[{COLUMNS}], data, moved"
-            self.add(f"fits = {self.name(add_up, 'add_up')}({arrays}, {self.tolerance})")
+            arrays = f"plan[{STARTS}], plan[{COLUMNS}], data, moved, {tolerance_of(self.element)}"
+            self.add(f"fits = {self.name(add_up, 'add_up')}({arrays})")
             self.add("if not fits:")
             self.put_back(2)
             self.add("return data, fits", indent=2)
@@ -112,11 +114,6 @@ class CompressedPasses(Passes):
             take = self.name(take_in_order, "take_in_order")
             self.add(f"data = {take}({result}, data, plan[{len(self.plan) - 2}])")
         return self.body("data, fits")
-
-    @property
-    def tolerance(self):
-        """The deviation of a row from a direction that rounding can't explain, by its largest."""
-        return float(np.sqrt(np.finfo(as_dtype(number_of(self.element))).eps))
 
     def _place(self):
         """The source of the array that the entries go to."""
@@ -132,8 +129,8 @@ class CompressedPasses(Passes):
         return self.working_array(size, self.name(self.element, "element"))
 
     def careful(self):
-        settings = self.function, self.kinds, self.argnums, self.plan, self.width, self.settings
-        return partial(careful_function, *settings)
+        settings = {**self.settings, "width": self.width}
+        return partial(careful_function, self.function, self.kinds, self.argnums, self.plan, settings)
 
     def again(self):
         """Return the body of a function of ``arguments``, ``plan`` and ``results``."""
@@ -150,7 +147,7 @@ class CompressedPasses(Passes):
         self.add(f"colours = plan[{COLOURS}]", f"directions = plan[{COUNT}] + {int(self.checked)}")
         self.prepare()
         check = self.name(check_inputs, "check_inputs")
-        self.add(f"{check}(total, colours)")
+        self.add(f"{check}(total, colours.size)")
         if self.checked:
             self.add(f"moved = {self._new('rows')}")
         self.save("True" if self.checked else f"directions > {self.dual.count}")
@@ -161,7 +158,8 @@ class CompressedPasses(Passes):
         self.add("first = 0", indent=2)
         for k, output in enumerate(self.results):
             self._store(f"output{k}", output)
-        self.add(f"{self.name(check_outputs, 'check_outputs')}(first, plan[{STARTS}])", indent=2)
+        check = self.name(check_outputs, "check_outputs")
+        self.add(f"{check}(first, plan[{STARTS}].size - 1)", indent=2)
 
     def _store(self, name, output):
         """Take the entries of one output to their places."""
@@ -200,9 +198,9 @@ class CompressedPasses(Passes):
         )
 
 
-def careful_function(function, kinds, argnums, plan, width, settings):
+def careful_function(function, kinds, argnums, plan, settings):
     """Return the function that makes the same passes with care."""
-    passes = CompressedPasses(function, kinds, argnums, plan, width, careful=True, **settings)
+    passes = CompressedPasses(function, kinds, argnums, plan, careful=True, **settings)
     return internal_njit(function_of("again", "arguments, plan, results", passes.again()))
 
 
@@ -212,6 +210,11 @@ def widest(elements):
     if carriers:
         raise TypeError("a sparse derivative can't be differentiated: take numgrad.jacobian")
     return max(elements, key=lambda each: (is_complex(each), each.bitwidth))
+
+
+def tolerance_of(element):
+    """The deviation of a row from a direction that rounding can't explain, by its largest term."""
+    return float(np.sqrt(np.finfo(as_dtype(number_of(element))).eps))
 
 
 @internal_njit
@@ -280,14 +283,12 @@ def check_entries(out, columns):
 
 
 @internal_njit
-def check_inputs(total, colours):
-    if total != colours.size:
+def check_inputs(inputs, columns):
+    if inputs != columns:
         raise ValueError("the pattern has not as many columns as there are inputs")
 
 
 @internal_njit
-def check_outputs(rows, starts):
-    if rows != starts.size - 1:
+def check_outputs(outputs, rows):
+    if outputs != rows:
         raise ValueError("the pattern has not as many rows as there are outputs")
-
-
