@@ -24,6 +24,7 @@ from numgrad.twin.errors import DifferentiationError
 from numgrad.twin.source import Body
 
 Format = Literal["csr", "csc"]
+MOST_INTEGERS = 1024  # in an array that a pattern is kept for
 BACKWARD = 0  # in the place of a width
 WIDTHS = 1, 4, 8, 16, 32  # partials that a pass carries, of which the least that does is taken
 GROWN = "{}: some derivatives at this point are outside the pattern, which has been found anew"
@@ -183,9 +184,13 @@ class SparseJacobian(Transform):
 
 
 def sizes_of(argument):
-    """What a pattern is kept for: the shapes of arrays, and the values of integers."""
+    """What a pattern is kept for: the shapes of arrays, and the values of integers.
+
+    Those in a large array would take longer to look at than derivatives do to be checked.
+    """
     if isinstance(argument, np.ndarray):
-        return argument.shape
+        is_told = argument.dtype.kind in "iub" and argument.size <= MOST_INTEGERS
+        return argument.shape, argument.tobytes() if is_told else None
     if isinstance(argument, tuple):
         return tuple(map(sizes_of, argument))
     if isinstance(argument, bool | int | np.integer | np.bool_ | str):
@@ -234,7 +239,7 @@ def sparse_jacobian(
         The position of the array that `f` stores its result in, for functions ``f(x, out)``.
     pattern : Pattern, sparse array or array, optional
         Which entries may differ from 0, as `sparsity` finds it at the first call by default, and
-        anew for other sizes of arrays and other values of integers.
+        anew for other sizes of arrays and other values of integers: those of 1,024 in an array too.
     format : {"csr", "csc"}, optional
         The format of the result.
     check : bool or int, optional
@@ -369,19 +374,33 @@ def sparse_hessian(
     return _made(SparseHessian, f, argnums, pattern, format, check)
 
 
-def _made(kind, f, argnums, pattern, format, check, *out_argnum, **mode):
+def _made(
+    kind: Any,
+    f: Any,
+    argnums: Any,
+    pattern: Any,
+    format: str,
+    check: Any,
+    *out_argnum: Any,
+    **mode: str,
+) -> Callable[..., Any]:
     """Return the transform, if its settings are some that there are."""
     argnums = checked_argnums(argnums)
     if format not in ("csr", "csc"):
         raise ValueError(f"format must be 'csr' or 'csc', not {format!r}")
     if not isinstance(check, bool | np.bool_) and not (is_integer(check) and check >= 0):
-        raise TypeError(f"check must be a boolean, or how many calls are one that is checked, not {check!r}")
+        raise TypeError(
+            f"check must be a boolean, or how many calls are one that is checked, not {check!r}"
+        )
     if pattern is not None:
         pattern = Pattern.of(pattern, symmetric=kind is SparseHessian)
     for position in out_argnum:
         if position is not None and not is_integer(position):
             raise TypeError(f"out_argnum must be an int or None, not {position!r}")
-    return made(kind, f, argnums, *out_argnum, pattern, format, int(check), *mode.values())
+    transform: Callable[..., Any] = made(
+        kind, f, argnums, *out_argnum, pattern, format, int(check), *mode.values()
+    )
+    return transform
 
 
 register(sparse_jacobian, SparseJacobian)

@@ -1,16 +1,19 @@
 """``numgrad.sparsity``: which outputs of a function depend on which inputs."""
 
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
+from numgrad.drivers.modes import REVERSE
 from numgrad.drivers.sparse.pattern import Pattern
 from numgrad.drivers.transform import Transform
 from numgrad.numbers.pattern import sets
 from numgrad.numbers.pattern.seeds import inputs_a_pass
 from numgrad.numbers.pattern.type import LISTED
 from numgrad.targets.options import internal_njit
-from numgrad.transforms.grad import backward
+from numgrad.transforms.grad import Backward
 from numgrad.transforms.jacobian import checked_argnums, size_of
 from numgrad.transforms.made import made
 from numgrad.twin.source import Body, function_of
@@ -81,17 +84,23 @@ def pattern_at(f: Any, arguments: Sequence[Any], argnums: Any, out_argnum: int |
     inputs = sum(size_of(arguments[k]) for k in positions if -len(arguments) <= k < len(arguments))
     if inputs <= WORDS_UP_TO:
         words = FEW_WORDS if inputs <= FEW_WORDS_UP_TO else WORDS
-        return of_found(pattern_entries(f, argnums, words, out_argnum), arguments, 0)
+        return of_bits(pattern_entries(f, argnums, words, out_argnum), arguments)
     listed, size = pattern_entries(f, argnums, LISTED, out_argnum), BYTES_AN_INPUT * inputs
     while size <= MOST_BYTES_AN_INPUT * inputs + MOST_BYTES:
         pattern = of_found(listed, arguments, size)
         if isinstance(pattern, Pattern):
             return pattern
         size = 2 * pattern
-    return of_found(pattern_entries(f, argnums, WORDS, out_argnum), arguments, 0)
+    return of_bits(pattern_entries(f, argnums, WORDS, out_argnum), arguments)
 
 
-def of_found(entries: Any, arguments: Sequence[Any], size: int) -> Any:
+def of_bits(entries: Any, arguments: Sequence[Any]) -> Pattern:
+    """Run a function for as many inputs at a time as have bits: its pattern."""
+    starts, columns, total = entries.entry_point(None)(sets.new_block(0), *arguments)
+    return Pattern.of_rows((starts.size - 1, total), starts, columns)
+
+
+def of_found(entries: Any, arguments: Sequence[Any], size: int) -> Pattern | int:
     """Run a function with so much memory for sets: its pattern, or how much would be needed."""
     block = sets.new_block(size)
     starts, columns, total = entries.entry_point(None)(block, *arguments)
@@ -100,9 +109,23 @@ def of_found(entries: Any, arguments: Sequence[Any], size: int) -> Any:
     return Pattern.of_rows((starts.size - 1, total), starts, columns[: starts[-1]].copy())
 
 
+class Unwatched(Backward):
+    """The gradient by reverse mode, left as it is where it is nan: that has a pattern too."""
+
+    def passes(self, *arguments, **options):
+        return super().passes(*arguments, **{**options, "watched": False})
+
+
+def unwatched(f: Any, argnums: Any, mode: Any = REVERSE) -> Any:
+    return made(Unwatched, f, argnums, mode)
+
+
+Unwatched.maker = staticmethod(unwatched)
+
+
 def hessian_at(f: Any, arguments: Sequence[Any], argnums: Any) -> Pattern:
     """Find the pattern of a Hessian at a point: that of the Jacobian of the gradient."""
-    found = pattern_at(backward(f, argnums), arguments, argnums, None)
+    found = pattern_at(unwatched(f, argnums), arguments, argnums, None)
     return Pattern.of(found, symmetric=True)
 
 
@@ -181,14 +204,13 @@ def sparsity(
         raise ValueError(f"order must be 1 or 2, not {order!r}")
     if order == 2 and out_argnum is not None:
         raise TypeError("a Hessian is that of a number that f returns: leave out_argnum out")
-    found = None
-    for arguments in points_of(args, argnums, at):
-        if order == 2:
-            pattern = hessian_at(f, arguments, argnums)
-        else:
-            pattern = pattern_at(f, arguments, argnums, out_argnum)
-        found = pattern if found is None else found | pattern
-    return found
+    patterns = [
+        hessian_at(f, arguments, argnums)
+        if order == 2
+        else pattern_at(f, arguments, argnums, out_argnum)
+        for arguments in points_of(args, argnums, at)
+    ]
+    return reduce(operator.or_, patterns)
 
 
 def points_of(args: tuple[Any, ...], argnums: Any, at: Iterable[Any]) -> Iterator[list[Any]]:

@@ -25,7 +25,7 @@ from numgrad.drivers.sparse.compressed import (
 )
 from numgrad.drivers.structure import Leaf, leaves
 from numgrad.numbers.carrier import REAL, is_carrier
-from numgrad.numbers.tape import lanes, nodes, sweeping
+from numgrad.numbers.tape import lanes, nodes, streams, sweeping
 from numgrad.numbers.tape.lane_records import LANES
 from numgrad.targets.options import internal_njit
 
@@ -54,7 +54,7 @@ class CompressedSweeps(ReversePasses):
         return isinstance(self.plan[-1], types.NoneType)
 
     def implementation(self, *, value=False):
-        """Return the body of a function of ``arguments`` and ``plan``: entries, whether they fit."""
+        """Return the body of a function of ``arguments`` and ``plan``, as `CompressedPasses` does."""
         last = len(self.plan) - 1
         columns = f"plan[{COLUMNS}]"
         element = self.name(self.element, "element")
@@ -130,12 +130,12 @@ def sweep_colours(node, plan, found, base, end, records, data, moved, checked):
         return
     before = sweeping.set_counters(node, end)  # what pullbacks write goes behind all statements
     for colour in range(directions):
-        streams = sweeping.streams_of(node)
+        adjoints = streams.streams_of(node)
         for row in range(found.size):
             if colour == plan[COUNT]:
-                sweeping.begin_with(node, streams, found[row], amount_of(row))
+                sweeping.begin_with(node, adjoints, found[row], amount_of(row))
             elif plan[COLOURS][row] == colour:
-                sweeping.begin_with(node, streams, found[row], 1.0)
+                sweeping.begin_with(node, adjoints, found[row], 1.0)
         sweeping.sweep(node, base + total, end[0], end[1])
         take_adjoints(node, plan, base, colour, data, moved)
         sweeping.clear(node, base, total)
@@ -159,14 +159,12 @@ def take_lanes(plan, places, base, start, data, moved, checked):
 def take_adjoints(node, plan, base, colour, data, moved):
     """Take the entries of one colour to their places."""
     starts, rows, colours = plan[STARTS], plan[COLUMNS], plan[COLOURS]
-    streams = sweeping.streams_of(node)
+    places = streams.streams_of(node)
     for column in range(starts.size - 1):
-        adjoint = sweeping.take_adjoint(node, streams, base + column)
+        adjoint = streams.take_adjoint(node, places, base + column)
         if colour == plan[COUNT]:
             moved[column] = adjoint
             continue
         for entry in range(starts[column], starts[column + 1]):
             if colours[rows[entry]] == colour:
                 data[entry] = adjoint
-
-

@@ -178,7 +178,7 @@ def places_of_entries(starts, columns, colours, count):
 def orders(degrees):
     """The orders in which columns are coloured: as they come, SciPy's, the longest ones first."""
     yield np.arange(degrees.size)
-    yield np.random.RandomState(0).permutation(degrees.size)  # noqa: NPY002 - it is SciPy's
+    yield np.random.RandomState(0).permutation(degrees.size)
     yield np.argsort(-degrees, kind="stable")
 
 

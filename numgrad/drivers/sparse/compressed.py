@@ -130,7 +130,9 @@ class CompressedPasses(Passes):
 
     def careful(self):
         settings = {**self.settings, "width": self.width}
-        return partial(careful_function, self.function, self.kinds, self.argnums, self.plan, settings)
+        return partial(
+            careful_function, self.function, self.kinds, self.argnums, self.plan, settings
+        )
 
     def again(self):
         """Return the body of a function of ``arguments``, ``plan`` and ``results``."""

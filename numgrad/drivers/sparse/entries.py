@@ -57,10 +57,10 @@ def with_listed_rows(pattern, numbers, found):
 
 @internal_njit
 def is_ascending(columns, first, last):
+    ascending = True
     for k in range(first + 1, last):
-        if columns[k] < columns[k - 1]:
-            return False
-    return True
+        ascending &= columns[k - 1] < columns[k]
+    return ascending
 
 
 @internal_njit

@@ -71,7 +71,9 @@ class PatternPasses(Passes):
         self.add(f"if not {self.name(sets.is_full, 'is_full')}(block):", "    pass")
         gather = self.name(entries.with_listed_rows, "with_rows")
         for line in lines:
-            self.add(f"found = {gather}({self.name(self.dual, 'pattern')}, {line}, found)", indent=2)
+            self.add(
+                f"found = {gather}({self.name(self.dual, 'pattern')}, {line}, found)", indent=2
+            )
 
     def _run_bits(self):
         """Add a run for as many inputs as there are bits, and those for all others."""

@@ -60,7 +60,9 @@ class Pattern:
         if rows.ndim != 1 or rows.shape != columns.shape:
             raise ValueError("rows and columns of a pattern must be as many, in one dimension")
         for name, given, size in (("rows", rows, size_r), ("columns", columns, size_c)):
-            if given.size and (given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= size):
+            if given.size and (
+                given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= size
+            ):
                 raise ValueError(f"{name} of a pattern must be integers from 0 to {size - 1}")
         rows, columns = rows.astype(np.int64), columns.astype(np.int64)
         if symmetric:

@@ -15,16 +15,16 @@ def shrunk(pattern: Any, rows: int, columns: int) -> Any:
     height, width = pattern.shape
     scale = max(1.0, height / max(1, rows), width / max(1, columns))
     picture = np.zeros((int(np.ceil(height / scale)), int(np.ceil(width / scale))), bool)
-    picture[
-        (pattern.rows / scale).astype(np.int64), (pattern.columns / scale).astype(np.int64)
-    ] = True
+    picture[(pattern.rows / scale).astype(np.int64), (pattern.columns / scale).astype(np.int64)] = (
+        True
+    )
     return picture
 
 
 def text(pattern: Any) -> str:
     """Draw a pattern with characters: of each eight places in one if it is large."""
     if max(pattern.shape) <= BY_CHARACTER:
-        return "\n".join(" ".join(".x"[place] for place in row) for row in pattern.toarray())
+        return "\n".join(" ".join(".x"[int(place)] for place in row) for row in pattern.toarray())
     picture = shrunk(pattern, 4 * HEIGHT, 2 * WIDTH)
     rows, columns = (-(-n // k) * k for n, k in zip(picture.shape, DOTS.shape, strict=True))
     padded = np.zeros((rows, columns), bool)

@@ -16,7 +16,8 @@ def place(builder, address, position, kind):
 def loading(kind, result):
     def typed(typingctx, address, position):
         def codegen(context, builder, sig, arguments):
-            return builder.load(place(builder, *arguments, kind))
+            address, position = arguments
+            return builder.load(place(builder, address, position, kind))
 
         return result(types.int64, types.int64), codegen
 

@@ -12,6 +12,8 @@ A block has a fixed size. Where it is full, unions go on without what they would
 says how much was wanted: whoever gave it runs the function again, with a larger one.
 """
 
+from typing import Any
+
 import numpy as np
 
 from numgrad.numbers.pattern.raw import (
@@ -42,7 +44,7 @@ def new_block(bytes_in_all):
     return block
 
 
-def wanted(block):
+def wanted(block: Any) -> int:
     """Return the bytes of a block that unions have asked for."""
     return int(block[USED])
 

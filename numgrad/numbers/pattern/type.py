@@ -18,7 +18,7 @@ from functools import reduce
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import make_attribute_wrapper, models, register_model
+from numba.extending import box, make_attribute_wrapper, models, register_model
 
 from numgrad.caching.stamping import FOLLOWS_RULES
 from numgrad.numbers.carrier import (
@@ -28,6 +28,7 @@ from numgrad.numbers.carrier import (
     complex_of_parts,
     complex_parts,
     is_complex,
+    primal_of,
     real_of,
 )
 from numgrad.numbers.dual.layout import PartialsType, int32
@@ -61,6 +62,10 @@ class PatternType(Carrier):
         return (REAL, IMAG) if is_complex(self.number) else (REAL,)
 
     @property
+    def is_any_memory(self):
+        return self.words != LISTED  # whose sets have addresses
+
+    @property
     def set_type(self):
         return types.int64 if self.words == LISTED else PartialsType(types.int64, self.words)
 
@@ -89,7 +94,6 @@ class PatternType(Carrier):
 
     def united(self, context, builder, inputs):
         """Emit the set of all inputs in some sets, of a number that was made."""
-
         none = self.no_inputs()
         if self.words != LISTED:
             return reduce(builder.or_, inputs, none)
@@ -183,6 +187,12 @@ class ComplexPatternModel(HalvesModel, PatternModel):
 @register_model(PatternType)
 def model_of(manager, pattern):
     return (ComplexPatternModel if is_complex(pattern.number) else PatternModel)(manager, pattern)
+
+
+@box(PatternType)
+def box_pattern(number, native, c):
+    """Return a number that goes to Python, in an error's message: without its inputs."""
+    return c.box(number.number, primal_of(c.builder, number, native))
 
 
 make_attribute_wrapper(PatternType, "value", "value")
