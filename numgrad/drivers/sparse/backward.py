@@ -23,6 +23,7 @@ from numgrad.drivers.sparse.compressed import (
     tolerance_of,
     widest,
 )
+from numgrad.drivers.sparse.numbering import AsAsked
 from numgrad.drivers.structure import Leaf, leaves
 from numgrad.numbers.carrier import REAL, is_carrier
 from numgrad.numbers.tape import lanes, nodes, streams, sweeping
@@ -30,7 +31,7 @@ from numgrad.numbers.tape.lane_records import LANES
 from numgrad.targets.options import internal_njit
 
 
-class CompressedSweeps(ReversePasses):
+class CompressedSweeps(AsAsked, ReversePasses):
     """One call of a function, and sweeps for all colours of outputs, some at once.
 
     The plan is that of the transposed pattern: its columns are the outputs.
@@ -54,7 +55,7 @@ class CompressedSweeps(ReversePasses):
         return isinstance(self.plan[-1], types.NoneType)
 
     def implementation(self, *, value=False):
-        """Return the body of a function of ``arguments`` and ``plan``, as `CompressedPasses` does."""
+        """Return the body of a function of ``arguments`` and ``plan``: see `CompressedPasses`."""
         last = len(self.plan) - 1
         columns = f"plan[{COLUMNS}]"
         element = self.name(self.element, "element")

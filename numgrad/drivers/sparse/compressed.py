@@ -16,6 +16,7 @@ from numgrad.drivers import chunks
 from numgrad.drivers.forward.inputs import check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.forward.widths import most_partials
+from numgrad.drivers.sparse.numbering import AsAsked
 from numgrad.drivers.structure import Leaf, leaves
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
 from numgrad.numbers.dual import nans, parts
@@ -28,7 +29,7 @@ COUNT, COLOURS, STARTS, COLUMNS = range(4)
 ROWS, LANES = 4, 5  # of one that has the places of entries by themselves
 
 
-class CompressedPasses(Passes):
+class CompressedPasses(AsAsked, Passes):
     """The passes over all directions of a plan, in chunks, and the entries that they fill."""
 
     others = "plan"

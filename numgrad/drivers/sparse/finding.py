@@ -2,6 +2,7 @@
 
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.sparse import entries
+from numgrad.drivers.sparse.numbering import AsAsked
 from numgrad.drivers.structure import leaves
 from numgrad.numbers.conversions import converted
 from numgrad.numbers.pattern import sets
@@ -9,7 +10,7 @@ from numgrad.numbers.pattern.seeds import inputs_a_pass, seeded
 from numgrad.numbers.pattern.type import LISTED, PatternType
 
 
-class PatternPasses(Passes):
+class PatternPasses(AsAsked, Passes):
     """The runs, and the entries that they find.
 
     The outputs are one column of numbers, those of one after another; so are the inputs.
