@@ -140,14 +140,14 @@ def star_first_fit(starts, columns, order, words):
 
 
 @kernel
-def places_of_entries(starts, columns, colours, count):
+def places_of_entries(starts, columns, colours):
     """Find where the entries of a symmetric matrix are in what is compressed: rows and colours.
 
     An entry is alone of its colour in its row, or it is where the matrix has it once more. Returns
     whether each of them is.
     """
     alone = np.zeros(columns.size, np.bool_)
-    last, times = np.full(count, -1, np.int64), np.zeros(count, np.int64)
+    last, times = np.full(colours.size, -1, np.int64), np.zeros(colours.size, np.int64)
     for row in range(starts.size - 1):
         for k in range(starts[row], starts[row + 1]):
             colour = colours[columns[k]]
@@ -217,4 +217,6 @@ def star_colours(starts, columns):
     def colour(order, words):
         return star_first_fit(starts, columns, order, words)
 
-    return fewest(colour, np.diff(starts), 2, 3 * (starts.size - 1), 1)
+    found = fewest(colour, np.diff(starts), 2, 3 * (starts.size - 1), 1)
+    *_, are_told = places_of_entries(starts, columns, found)
+    return found if are_told else np.arange(found.size, dtype=np.int32)

@@ -9,6 +9,10 @@ import numpy as np
 
 from numgrad.drivers.sparse import pictures
 
+NEED_SCIPY = (
+    "sparse derivatives are arrays of scipy.sparse, which isn't installed: pip install scipy"
+)
+
 
 class Pattern:
     """The sparsity pattern of a matrix: which of its entries may differ from 0.
@@ -186,10 +190,9 @@ class Pattern:
 
     def with_data(self, data: Any) -> Any:
         """Return the sparse array of SciPy's, in format CSR, with some data as its entries."""
-        from scipy.sparse import csr_array
-
-        starts = self.starts.astype(np.int32) if self.nnz < 1 << 31 else self.starts
-        return csr_array((data, self.columns, starts), shape=self.shape)
+        starts = self.starts.astype(np.int32) if self.nnz < 1 << 31 else self.starts.copy()
+        kind = scipy_sparse().csr_array
+        return kind((data, self.columns.copy(), starts), shape=self.shape)
 
     def toarray(self) -> Any:
         """Return the pattern as an array of booleans."""
@@ -291,6 +294,15 @@ class Pattern:
             The axes.
         """
         return pictures.plot(self, ax)
+
+
+def scipy_sparse() -> Any:
+    """Return the module of sparse arrays."""
+    try:
+        import scipy.sparse
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(NEED_SCIPY) from None
+    return scipy.sparse
 
 
 def _restored(shape: Any, starts: Any, columns: Any, symmetric: bool) -> Pattern:

@@ -40,11 +40,7 @@ class Plan:
         pattern = self.pattern
         if not pattern.symmetric:
             return ()
-        given = pattern.starts, pattern.columns, pattern.colours, pattern.colour_count
-        rows, lanes, are_complete = colouring.places_of_entries(*given)
-        if not are_complete:
-            raise AssertionError("the colours of a symmetric pattern don't tell all entries")
-        return rows, lanes
+        return colouring.places_of_entries(pattern.starts, pattern.columns, pattern.colours)[:2]
 
     @cached_property
     def order(self):
@@ -56,14 +52,10 @@ class Plan:
 
     def matrix(self, data):
         """Return the sparse array of SciPy's of some entries, in the order of the format."""
-        from scipy.sparse import csc_array, csr_array
-
-        pattern, kind = self.pattern, csr_array
-        if self.format == "csc":
-            kind = csc_array
-            pattern = pattern if pattern.symmetric else pattern.transposed
-        starts = pattern.starts.astype(np.int32 if pattern.nnz < 1 << 31 else np.int64)
-        return kind((data, pattern.columns.copy(), starts), shape=self.pattern.shape)
+        if self.format == "csr" or self.pattern.symmetric:
+            matrix = self.pattern.with_data(data)
+            return matrix if self.format == "csr" else matrix.T
+        return self.pattern.transposed.with_data(data).T
 
 
 def backward_pays(pattern, width):

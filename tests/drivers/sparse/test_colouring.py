@@ -79,7 +79,8 @@ def test_more_colours_than_bits_of_a_word():
         pattern = random_pattern(rng, 200, 200, 0.5, symmetric=symmetric)
         assert 64 < pattern.colour_count <= 200
         if symmetric:
-            Plan(pattern, "csr").arrays  # noqa: B018 - which raises if entries are not told
+            given = pattern.starts, pattern.columns, pattern.colours
+            assert colouring.places_of_entries(*given)[2]
 
 
 def test_nothing_to_colour():
@@ -96,3 +97,13 @@ def test_beside_scipy_on_a_grid():
     stencil = np.kron(ring, np.eye(n)) + np.kron(np.eye(n), ring)
     matrix = csr_array(np.kron(np.eye(2), stencil) + np.kron(1.0 - np.eye(2), np.eye(n * n)))
     assert Pattern.of(matrix).colour_count <= group_columns(matrix).max() + 1
+
+
+def test_colours_that_do_not_tell_all_entries_are_seen():
+    """A path of four in two colours: the entry in its middle stands nowhere alone."""
+    k = np.arange(4)
+    path = Pattern((4, 4), k[1:], k[:-1], symmetric=True)
+    *_, are_told = colouring.places_of_entries(path.starts, path.columns, np.array([0, 1, 0, 1]))
+    assert not are_told
+    *_, are_told = colouring.places_of_entries(path.starts, path.columns, np.array([0, 1, 2, 0]))
+    assert are_told
