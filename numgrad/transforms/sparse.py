@@ -15,7 +15,7 @@ from numgrad.drivers.sparse.pattern import Pattern
 from numgrad.drivers.sparse.plans import Plan, backward_pays
 from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
-from numgrad.transforms.callables import Mode
+from numgrad.transforms.callables import Mode, Sparse
 from numgrad.transforms.grad import backward
 from numgrad.transforms.jacobian import checked_argnums
 from numgrad.transforms.made import made, register
@@ -225,7 +225,7 @@ def sparse_jacobian(
     format: Format = "csr",
     check: bool | int = True,
     mode: Mode = "auto",
-) -> Callable[..., Any]:
+) -> Sparse:
     """Return the function that computes the Jacobian as a sparse array of SciPy's.
 
     Parameters
@@ -316,7 +316,7 @@ def sparse_hessian(
     pattern: Any = None,
     format: Format = "csr",
     check: bool | int = True,
-) -> Callable[..., Any]:
+) -> Sparse:
     """Return the function that computes the Hessian as a sparse array of SciPy's.
 
     Parameters
@@ -383,7 +383,7 @@ def _made(
     check: Any,
     *out_argnum: Any,
     **mode: str,
-) -> Callable[..., Any]:
+) -> Sparse:
     """Return the transform, if its settings are some that there are."""
     argnums = checked_argnums(argnums)
     if format not in ("csr", "csc"):
@@ -397,7 +397,7 @@ def _made(
     for position in out_argnum:
         if position is not None and not is_integer(position):
             raise TypeError(f"out_argnum must be an int or None, not {position!r}")
-    transform: Callable[..., Any] = made(
+    transform: Sparse = made(
         kind, f, argnums, *out_argnum, pattern, format, int(check), *mode.values()
     )
     return transform

@@ -112,6 +112,7 @@ class Pattern:
 
         Examples
         --------
+        >>> import numgrad
         >>> import numpy as np
         >>> numgrad.Pattern.of(np.eye(4))
         Pattern(4 x 4, 4 entries: 25 %, 1 colour)

@@ -58,7 +58,7 @@ def plot(pattern: Any, ax: Any = None) -> Any:
     picture = shrunk(pattern, 1024, 1024)
     ax.imshow(
         picture,
-        cmap="Blues",
+        cmap="binary",
         interpolation="nearest" if max(pattern.shape) <= 256 else "antialiased",
         extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
         vmin=0,
