@@ -195,6 +195,8 @@ def sizes_of(argument):
         return tuple(map(sizes_of, argument))
     if isinstance(argument, bool | int | np.integer | np.bool_ | str):
         return type(argument), argument
+    if hasattr(argument, "__len__"):
+        return type(argument), len(argument)
     return type(argument)
 
 

@@ -236,6 +236,23 @@ def test_several_arguments_and_results():
     assert_array_equal(found, np.vstack(rows))
 
 
+@njit
+def of_a_matrix(a):
+    return a[:, 1:] * a[:, :-1] + a[:, 2:3]
+
+
+def test_arrays_that_lie_otherwise_in_memory():
+    """Inputs and outputs are in C order wherever they lie."""
+    a = np.arange(1.0, 13.0).reshape(3, 4)
+    expected = numgrad.jacobian(of_a_matrix)(a).reshape(9, 12)
+    for other in (np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
+        assert_array_equal(numgrad.sparse_jacobian(of_a_matrix)(other).toarray(), expected)
+
+
+def test_nothing_to_differentiate_by():
+    assert afresh()(np.zeros(0)).shape == (0, 0)
+
+
 def test_single_precision():
     x = HIGH.astype(np.float32)
     found = afresh()(x)

@@ -40,12 +40,13 @@ def test_arrays(shape, lines):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("line", matrices.LINES)
-def test_linear_algebra(line):
-    """Each by itself, so that one whose result depends on all hides no other."""
+@pytest.mark.parametrize("first", range(0, len(matrices.LINES), arrays.TOGETHER))
+def test_linear_algebra(first):
     names = {"np": np, "up": matrices.up, "A": matrices.point(), "b": np.ones(3)}
     source = "def f(x):\n    y = np.concatenate((x, x[:1] * x[1:2]))\n"
-    source += f"    z = np.ascontiguousarray(y.T)\n    return {line}\n"
+    source += "    z = np.ascontiguousarray(y.T)\n    return (\n"
+    lines = matrices.LINES[first : first + arrays.TOGETHER]
+    source += "".join(f"        {each},\n" for each in lines) + "    )\n"
     exec(source, names)
     check(njit(names["f"]), matrices.point())
 

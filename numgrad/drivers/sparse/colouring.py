@@ -185,6 +185,8 @@ def orders(degrees):
 def fewest(colour, degrees, least, rows, words):
     """Return the best colouring over all orders, of a function of order and words."""
     best, count = np.arange(degrees.size, dtype=np.int32), degrees.size
+    if count == 0:
+        return best
     for order in orders(degrees):
         while 8 * words * rows <= MOST_BYTES:
             colours, found = colour(order, words)

@@ -84,7 +84,7 @@ def test_more_colours_than_bits_of_a_word():
 
 
 def test_nothing_to_colour():
-    for shape in ((3, 4), (0, 4), (3, 0)):
+    for shape in ((3, 4), (0, 4), (3, 0), (0, 0)):
         pattern = Pattern(shape, [], [])
         assert pattern.nnz == 0
         assert pattern.colours.shape == (shape[1],)
