@@ -39,8 +39,15 @@ def dense():
     return numgrad.jacobian(brusselator)(Y, N)
 
 
-@pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize("format", ["csr", "csc"])
+@pytest.mark.parametrize(
+    ("format", "check"),
+    [
+        ("csr", True),
+        ("csc", False),
+        pytest.param("csr", False, marks=pytest.mark.thorough),
+        pytest.param("csc", True, marks=pytest.mark.thorough),
+    ],
+)
 def test_formats(dense, format, check):
     jacobian = numgrad.sparse_jacobian(brusselator, format=format, check=check)
     found = jacobian(Y, N)
@@ -53,7 +60,7 @@ def test_formats(dense, format, check):
     assert_array_equal(found.toarray(), dense)
 
 
-@pytest.mark.parametrize("format", ["csr", "csc"])
+@pytest.mark.parametrize("format", ["csr", pytest.param("csc", marks=pytest.mark.thorough)])
 def test_backward(dense, format):
     jacobian = numgrad.sparse_jacobian(brusselator, format=format, mode="reverse")
     found = jacobian(Y, n=N)
@@ -160,7 +167,7 @@ def test_union_over_points():
         assert_array_equal(jacobian(x).toarray(), numgrad.jacobian(branching)(x))
 
 
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("mode", ["forward", pytest.param("reverse", marks=pytest.mark.thorough)])
 def test_a_users_pattern_that_lacks_entries(mode):
     jacobian = afresh(pattern=np.eye(5), mode=mode)
     with pytest.warns(RuntimeWarning, match="found anew"):
@@ -241,6 +248,7 @@ def of_a_matrix(a):
     return a[:, 1:] * a[:, :-1] + a[:, 2:3]
 
 
+@pytest.mark.thorough
 def test_arrays_that_lie_otherwise_in_memory():
     """Inputs and outputs are in C order wherever they lie."""
     a = np.arange(1.0, 13.0).reshape(3, 4)
@@ -253,6 +261,7 @@ def test_nothing_to_differentiate_by():
     assert afresh()(np.zeros(0)).shape == (0, 0)
 
 
+@pytest.mark.thorough
 def test_single_precision():
     x = HIGH.astype(np.float32)
     found = afresh()(x)
@@ -260,6 +269,7 @@ def test_single_precision():
     assert_array_equal(found.toarray(), numgrad.jacobian(branching)(x))
 
 
+@pytest.mark.thorough
 def test_complex_numbers():
     z = np.array([1.0 + 2.0j, 0.5 - 1.0j, 2.0 + 0.1j])
     squares = njit(lambda z: z * z * z[0])
@@ -339,6 +349,7 @@ def test_hessian(format):
     assert_allclose(found.toarray(), numgrad.hessian(rosenbrock)(2.0 * x), rtol=1e-13)
 
 
+@pytest.mark.thorough
 def test_hessian_from_compiled_code():
     x = np.linspace(0.5, 1.5, 30)
     fill = numgrad.sparse_hessian(rosenbrock, pattern=numgrad.sparsity(rosenbrock, x, order=2))
@@ -351,6 +362,7 @@ def parametric(x, y, p):
     return p * x[0] ** 2 * y[1] + np.sum(y**2) + x[1] * y[0] ** 2
 
 
+@pytest.mark.thorough
 def test_hessian_by_several_arguments():
     """A parameter that is 0 where the pattern is found hides nothing from later calls."""
     x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0])

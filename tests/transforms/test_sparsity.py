@@ -99,7 +99,7 @@ def test_first_order():
     np.testing.assert_array_equal(both.toarray(), np.hstack([scale.toarray(), pattern.toarray()]))
 
 
-@pytest.mark.parametrize("n", [6, 600])
+@pytest.mark.parametrize("n", [pytest.param(6, marks=pytest.mark.thorough), 600])
 def test_second_order(n):
     """By bits and by sets in memory, where a factor is 0 and terms that cancel."""
     pattern = numgrad.sparsity(energy, np.ones(n), 0.0, order=2)

@@ -1,6 +1,7 @@
 """Sparse derivatives of random programs, against dense ones."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -78,6 +79,7 @@ def test_random_programs(program, x):
     assert_allclose(found.toarray(), dense, rtol=1e-13, atol=1e-300)
 
 
+@pytest.mark.thorough
 @given(PROGRAMS, POINTS)
 @settings(max_examples=30, deadline=None)
 def test_random_programs_backward(program, x):
