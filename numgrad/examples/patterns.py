@@ -5,9 +5,9 @@ Run it with ``python -m numgrad.examples.patterns [--grid 32] [--output patterns
 Two substances that react and diffuse on a square have one unknown for each substance and point of
 a grid, and each depends on its neighbours. ``numgrad.sparse_jacobian(rhs)`` finds out which by
 running the right-hand side once, colours the columns, and computes in a dozen directions what a
-full matrix would take thousands for. BDF and Radau of `scipy.integrate.solve_ivp` then factor sparse
-matrices. Beside it SciPy takes differences along the same pattern (``jac_sparsity``), which it is
-given. Both solutions must agree within the error that the tolerances admit.
+full matrix would take thousands for. BDF and Radau of `scipy.integrate.solve_ivp` then factor
+sparse matrices. Beside it SciPy takes differences along the same pattern (``jac_sparsity``), which
+it is given. Both solutions must agree within the error that the tolerances admit.
 
 A soap film in a bent wire frame has the least area of all surfaces in it. Newton's method finds its
 heights on a grid: ``numgrad.sparse_hessian`` has the second derivatives, and a sparse direct solver

@@ -4,7 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numba import types
@@ -399,10 +399,8 @@ def _made(
     for position in out_argnum:
         if position is not None and not is_integer(position):
             raise TypeError(f"out_argnum must be an int or None, not {position!r}")
-    transform: Sparse = made(
-        kind, f, argnums, *out_argnum, pattern, format, int(check), *mode.values()
-    )
-    return transform
+    settings = argnums, *out_argnum, pattern, format, int(check), *mode.values()
+    return cast("Sparse", made(kind, f, *settings))
 
 
 register(sparse_jacobian, SparseJacobian)
