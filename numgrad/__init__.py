@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numgrad.drivers.sparse.pattern import Pattern
     from numgrad.fields.operators.curl import curl
     from numgrad.fields.operators.differentiate import differentiate
     from numgrad.fields.operators.divergence import divergence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.pullback import pullback
+    from numgrad.transforms.sparse import sparse_hessian, sparse_jacobian
+    from numgrad.transforms.sparsity import sparsity
     from numgrad.transforms.vjp import vjp
     from numgrad.transforms.vmap import vmap
     from numgrad.twin.errors import DifferentiationError
@@ -40,6 +43,7 @@ __version__ = "0.1.0"
 
 _NAMES_IN = {
     "numgrad.numbers.dual.number": ["Dual"],
+    "numgrad.drivers.sparse.pattern": ["Pattern"],
     "numgrad.rules.registry": ["rule"],
     "numgrad.fields.operators.curl": ["curl"],
     "numgrad.fields.operators.differentiate": ["differentiate"],
@@ -63,6 +67,8 @@ _NAMES_IN = {
     "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
     "numgrad.transforms.pullback": ["pullback"],
+    "numgrad.transforms.sparse": ["sparse_hessian", "sparse_jacobian"],
+    "numgrad.transforms.sparsity": ["sparsity"],
     "numgrad.transforms.vjp": ["vjp"],
     "numgrad.transforms.vmap": ["vmap"],
 }
@@ -71,6 +77,7 @@ _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in na
 __all__ = [
     "DifferentiationError",
     "Dual",
+    "Pattern",
     "cache",
     "check_grad",
     "checkpoint",
@@ -94,6 +101,9 @@ __all__ = [
     "pullback",
     "release_memory",
     "rule",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "tape_limit",
     "trace",
     "value_and_grad",

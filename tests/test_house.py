@@ -46,6 +46,8 @@ COVERED = {
     "drivers/test_scratch": "drivers/chunks drivers/sized",
     "drivers/test_state": "drivers/tables drivers/written twin/summaries",
     "drivers/test_transform": "twin/compiling twin/origins",
+    "drivers/sparse/test_colouring": "drivers/sparse/plans",
+    "drivers/sparse/test_pattern": "drivers/sparse/pictures",
     "examples/test_assimilation": "examples/_strait",
     "fields/adapters/test_dask": "fields/adapters/chunks",
     "fields/adapters/test_xarray": """
@@ -71,6 +73,9 @@ COVERED = {
     "numbers/dual/test_number": """
         numbers/dual/attributes numbers/dual/layout numbers/dual/lowering numbers/dual/parts
         numbers/dual/python numbers/dual/seeds numbers/dual/type""",
+    "numbers/pattern/test_sets": """
+        drivers/sparse/entries drivers/sparse/finding drivers/sparse/numbering numbers/pattern/raw
+        numbers/pattern/seeds numbers/pattern/type""",
     "numbers/tape/test_lanes": "numbers/tape/lane_records transforms/memory",
     "numbers/tape/test_loops": """
         numbers/tape/loop_layouts numbers/tape/loop_records numbers/tape/loop_sweeps
@@ -108,6 +113,7 @@ COVERED = {
         twin/patterns twin/pipeline twin/plain twin/rewriting twin/source twin/statements twin/sums
         twin/temporaries""",
     "transforms/test_products": "drivers/forward/along",
+    "transforms/test_sparse": "drivers/sparse/backward drivers/sparse/compressed",
 }
 
 pytestmark = pytest.mark.skipif(not DRAWING.exists(), reason="the manual isn't there")

@@ -70,6 +70,15 @@ def item_type(kind):
     return item_type(kind.dtype) if hasattr(kind, "dtype") else types.unliteral(kind)
 
 
+CLEARED = {np.empty: np.zeros, np.empty_like: np.zeros_like}
+
+
+def in_memory(function, elements):
+    """Return the function that makes an array, in memory that holds numbers from the start."""
+    is_any = not is_carrier(elements) or elements.is_any_memory
+    return function if is_any else CLEARED.get(function, function)
+
+
 def define_by_shape(function):
     """Define the stand-in of a function ``(shape, dtype=None)``."""
 
@@ -79,7 +88,8 @@ def define_by_shape(function):
     @overload(stand_in)
     def typed(dual, shape, dtype=None):
         elements = elements_of(dual, dtype, types.float64)
-        return lambda dual, shape, dtype=None: function(shape, elements)
+        make = in_memory(function, elements)
+        return lambda dual, shape, dtype=None: make(shape, elements)
 
     replaces(function)(stand_in)
 
@@ -93,7 +103,8 @@ def define_like(function):
     @overload(stand_in)
     def typed(dual, array, dtype=None):
         elements = elements_of(dual, dtype, item_type(array))
-        return lambda dual, array, dtype=None: function(array, elements)
+        make = in_memory(function, elements)
+        return lambda dual, array, dtype=None: make(array, elements)
 
     replaces(function)(stand_in)
 

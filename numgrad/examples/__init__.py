@@ -13,6 +13,8 @@ newton
     Which root Newton's method finds: fractals from a derivative inside a parallel loop.
 options
     Greeks of an option as surfaces, from first and second derivatives of its price.
+patterns
+    Sparse Jacobians and Hessians: a stiff reaction on a square, a soap film.
 spectrum
     The cosmic microwave background: temperature and limits, from the Hessian of a likelihood.
 stiff

@@ -13,9 +13,8 @@ unknown for each substance and point of the grid. Both solutions must agree with
 that the tolerances admit, or the example fails.
 
 Both Jacobians are full matrices, as they come; most of the Brusselator's time goes into factoring
-them, alike in both. Who works out which entries are zero can tell SciPy (``jac_sparsity``): it
-then needs few calls for its differences and factors sparse matrices, as it does when ``jac``
-returns one of `scipy.sparse`.
+them, alike in both. The example `numgrad.examples.patterns` goes on from here: by
+``numgrad.sparse_jacobian``, which finds out which entries are zero, SciPy gets sparse matrices.
 """
 
 import os

@@ -103,6 +103,14 @@ class Carrier(types.Type):
         return False
 
     @property
+    def is_any_memory(self):
+        """Whether any bits are such a number, as in memory that nobody has written to yet.
+
+        Where they aren't, new memory is cleared.
+        """
+        return True
+
+    @property
     def is_row_of_floats(self):
         """Whether these floats may be scaled and added up by themselves."""
         return False

@@ -18,6 +18,14 @@ class Derived(Protocol[P, Result]):
     def __call__(self, *args: Any, out: Any, **kwargs: Any) -> Result: ...
 
 
+class Sparse(Protocol):
+    """A sparse derivative, called with the arguments of its function, and with ``out``."""
+
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any: ...
+
+    def pattern(self, *args: Any) -> Any: ...
+
+
 class Mapped(Protocol):
     """A function of items, called with arrays of them; types can't tell which dimensions."""
 

@@ -13,7 +13,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_there_are_examples():
-    known = "assimilation digits fit lynx newton options spectrum stiff terrain".split()
+    known = "assimilation digits fit lynx newton options patterns spectrum stiff terrain".split()
     assert set(known) <= set(NAMES)
 
 

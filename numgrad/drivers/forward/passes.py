@@ -268,7 +268,7 @@ class Passes(Watched, CallersMemory):
     def prepare(self):
         """Give every input a number, and allocate the arrays of duals that the twin reads."""
         offset = "0"
-        for each in self.inputs:
+        for each in self.in_order():
             leaf, name = each.leaf, each.name
             if each.in_array:
                 self._prepare_duals(each)
@@ -281,6 +281,10 @@ class Passes(Watched, CallersMemory):
                 offset = f"{name}_offset + {size}"
         if self.tangents is None:
             self.add(f"total = {offset}")
+
+    def in_order(self):
+        """List the inputs in the order in which they are numbered."""
+        return self.inputs
 
     def _duals_like(self, leaf, dual):
         """Return the source of an array of duals of the shape of an argument."""

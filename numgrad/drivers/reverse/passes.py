@@ -88,7 +88,7 @@ class ReversePasses(JacobianPasses):
     def prepare(self):
         """Number the inputs: those of a complex number are two."""
         offset = "0"
-        for each in self.inputs:
+        for each in self.in_order():
             leaf, name = each.leaf, each.name
             if each.in_array:
                 self._prepare_duals(each)

@@ -62,3 +62,55 @@ def with_tangent(typingctx, dual, number, tangent):
         return make_dual(context, builder, dual, value, partials)
 
     return dual(types.TypeRef(dual), number, tangent), codegen
+
+
+@intrinsic
+def lane_count(typingctx, dual):
+    """The number of partials of a dual type."""
+    count = dual.instance_type.count
+
+    def codegen(context, builder, sig, arguments):
+        return context.get_constant(types.intp, count)
+
+    return types.intp(types.TypeRef(dual.instance_type)), codegen
+
+
+@intrinsic
+def seeded_along(typingctx, dual, number, lane, other, amount):
+    """Return a number with 1 as the partial of a lane, and an amount as that of another.
+
+    Each is left out where there is no such lane.
+    """
+    dual = dual.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        _, number, lane, other, amount = arguments
+        value = context.cast(builder, number, sig.args[1], dual.value)
+        amount = context.cast(builder, amount, sig.args[4], dual.value)
+        one, zero = (
+            context.cast(builder, ir.Constant(ir.IntType(64), each), types.int64, dual.value)
+            for each in (1, 0)
+        )
+        lane, other = (
+            context.cast(builder, each, argtype, types.int64)
+            for each, argtype in ((lane, sig.args[2]), (other, sig.args[3]))
+        )
+        if has_vector(dual):
+            lanes = ir.Constant(ir.VectorType(lane.type, dual.count), list(range(dual.count)))
+            zeros = spread(builder, zero, dual.count)
+            partials = zeros
+            for each, tangent in ((lane, one), (other, amount)):
+                hit = builder.icmp_signed("==", lanes, spread(builder, each, dual.count))
+                partials = builder.select(hit, spread(builder, tangent, dual.count), partials)
+        else:
+            tangents = []
+            for k in range(dual.count):
+                tangent = zero
+                for each, wanted in ((lane, one), (other, amount)):
+                    hit = builder.icmp_signed("==", each, each.type(k))
+                    tangent = builder.select(hit, wanted, tangent)
+                tangents.append(tangent)
+            partials = pack(builder, dual, tangents)
+        return make_dual(context, builder, dual, value, partials)
+
+    return dual(types.TypeRef(dual), number, lane, other, amount), codegen

@@ -169,3 +169,16 @@ def lanes_for(node, counters, records):
     if record_count(node) != records:
         return 0, NOWHERE
     return open_lanes(counters[0])
+
+
+@intrinsic
+def add_to_lane(typingctx, lanes, index, lane, amount):
+    """Add an amount to the adjoint of an index in a lane."""
+
+    def codegen(context, builder, sig, arguments):
+        lanes, index, lane, amount = arguments
+        place = builder.gep(lane_place(builder, lanes, index, DOUBLE), [lane], inbounds=True)
+        builder.store(builder.fadd(builder.load(place), amount), place)
+        return context.get_dummy_value()
+
+    return types.void(PLACES, types.int64, types.int64, types.float64), codegen

@@ -118,6 +118,23 @@ def begin_at(typingctx, node, streams, index):
 
 
 @intrinsic
+def begin_with(typingctx, node, streams, index, amount):
+    """Add an amount to the adjoint of an index."""
+    value = partial_type(node.instance_type.value)
+
+    def codegen(context, builder, sig, arguments):
+        place = adjoint_place(context, builder, value, *arguments[1:3])
+        before = context.unpack_value(builder, value, place)
+        term = context.cast(builder, arguments[3], types.float64, value)
+        total = call_as(context, builder, operator.add, (value, value), [before, term], value)
+        context.pack_value(builder, value, total, place)
+        return context.get_dummy_value()
+
+    node_class = types.TypeRef(node.instance_type)
+    return types.void(node_class, STREAMS, types.int64, types.float64), codegen
+
+
+@intrinsic
 def is_nothing(typingctx, node, adjoint):
     """Whether an adjoint is 0, and what it carries too."""
     value = partial_type(node.instance_type.value)

@@ -63,6 +63,10 @@ class TapeNumber(Carrier):
         return True
 
     @property
+    def is_any_memory(self):
+        return False  # which an index is a place in
+
+    @property
     def is_careful(self):
         return getattr(self.value, "is_careful", False)
 

@@ -1,0 +1,1 @@
+"""The number that knows which inputs it depends on."""
