@@ -50,6 +50,7 @@ COVERED = {
     "fields/adapters/test_xarray": """
         fields/adapters/applied fields/adapters/labels fields/adapters/times""",
     "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
+    "fields/compiled/test_followed_gradient": "targets/followed tracer/samples",
     "fields/compiled/test_operators": "fields/compiled/lines",
     "fields/kernels/test_any_stencil": """
         fields/kernels/coefficients fields/kernels/runs fields/kernels/unrolled""",

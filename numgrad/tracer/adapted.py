@@ -39,6 +39,13 @@ from numgrad.tracer.numbers import (
 from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
+from numgrad.tracer.samples import (
+    by_followed_source,
+    following,
+    gradient_of,
+    is_followed,
+    moves_coordinates,
+)
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
@@ -89,6 +96,9 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return _stated(function)
     if is_maker(function):
         return functools.partial(function, jit=False)
+    if is_own(function) and is_followed(function):
+        is_gradient = function.__name__ == "gradient"
+        return gradient_of(function, _gradient) if is_gradient else following(function, in_python)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
     return rebuilt(function, adapted, _builtins, building)
@@ -294,6 +304,15 @@ OF_ARRAYS = """
     nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
     trapezoid unwrap vander var vdot
 """.split()
+
+
+@functools.wraps(np.gradient)
+def _gradient(f: Any, *varargs: Any, **keywords: Any) -> Any:
+    if moves_coordinates((f, *varargs)):
+        return by_followed_source(np.gradient, in_python, (f, *varargs), keywords)
+    return _of_lists(np.gradient)(f, *varargs, **keywords)
+
+
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
     **ALLOCATIONS,
@@ -305,6 +324,7 @@ REPLACED: dict[Any, Any] = {
     sum: _sum,
     **{f: _of_lists(f) for f in (operator.attrgetter(name)(np) for name in OF_ARRAYS)},
     np.pad: _of_keywords(np.pad),
+    np.gradient: _gradient,
 }
 _builtins = {
     **vars(builtins),

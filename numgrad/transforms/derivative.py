@@ -7,6 +7,7 @@ import numpy as np
 from numba import types
 
 from numgrad.drivers import chunks, layouts
+from numgrad.drivers.floats import arrays_of_lists
 from numgrad.drivers.forward import care
 from numgrad.drivers.mapping import Mapping
 from numgrad.drivers.positions import positions_of
@@ -25,7 +26,7 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
-from numgrad.twin.origins import DRIVERS
+from numgrad.twin.origins import DRIVERS, captured_by
 from numgrad.twin.source import Body, function_of
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.
@@ -38,6 +39,11 @@ class Derivative(Targeted, Jacobian):
     summary = "the derivative"
     out_argnum = None
     derives_all = True
+
+    def __call__(self, *arguments, **keywords):
+        if list in map(type, arguments):
+            arguments = arrays_of_lists(arguments, self.taken_as_floats(len(arguments)))
+        return super().__call__(*arguments, **keywords)
 
     def call_on_cuda(self, arguments, out):
         return on_cuda().map_points(self, arguments, out)
@@ -52,10 +58,14 @@ class Derivative(Targeted, Jacobian):
 
     def _whole(self, count):
         """The arguments that stay whole: tables, of which the function takes items."""
+        innermost = self.function
+        while innermost in DRIVERS:
+            innermost = DRIVERS[innermost].function
+        captured = captured_by(innermost.py_func)
         if self.function in DRIVERS:
-            return frozenset()
+            return captured
         by, _ = positions_of(self.function, self.argnums, count)
-        return tables_of(self.function) - set(by)
+        return (tables_of(self.function) | captured) - set(by)
 
     def _arrays(self, kinds):
         """Return the positions of arrays of points."""
@@ -234,7 +244,7 @@ def derivative(
         returns a number or a tuple of them. A plain one is compiled.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats
-        or complex numbers.
+        or complex numbers. Whole numbers are taken as floats, lists as arrays.
     target : {"auto", "cpu", "cuda"}, optional
         Where to take the derivatives at the points of arrays: see `vmap`.
     jit : bool, optional

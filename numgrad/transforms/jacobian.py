@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from numgrad.drivers.floats import arrays_of_lists
 from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays, most_partials
 from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, goes_backward, meaning_of
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
@@ -78,11 +79,17 @@ class Jacobian(Transform):
         try:  # the commonest call of all: one array, of a size that was met before
             driver = self._by_size[arguments[self.settings[0]].size]
         except (KeyError, AttributeError, IndexError, TypeError):
+            if list in map(type, arguments):
+                arguments = arrays_of_lists(arguments, self.taken_as_floats(len(arguments)))
             driver = self.driver_for(arguments)
         try:
             return driver(*arguments, **keywords)
         except MemoryError as error:
             raise self.told(error) from None
+
+    def taken_as_floats(self, count):
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        return [argnum % count for argnum in argnums if -count <= argnum < count]
 
     def told(self, error):
         """Return a MemoryError that tells of which function the tape would have been how large."""

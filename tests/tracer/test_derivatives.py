@@ -302,7 +302,7 @@ def test_errors_name_the_line():
         (lambda: grad(wave, 1.5), TypeError, "argnums must be"),
         (lambda: grad(wave, (0, 0)), ValueError, "names an argument twice"),
         (lambda: grad(wave, 1)(1.0), ValueError, "argnums has 1, but wave was called with 1 argu"),
-        (lambda: grad(wave)(1), TypeError, "argument 0 of wave .* int64, and only floats"),
+        (lambda: grad(wave)(True), TypeError, "argument 0 of wave .* bool, and only floats"),
         (lambda: grad(wave)("x"), TypeError, "argument 0 of wave .* str"),
         (lambda: grad(rotate)(X), TypeError, "rotate returns array.*; take numgrad.jacobian"),
         (lambda: jacobian(lambda x: [x])(1.0), TypeError, "returns list, which has no deriv"),

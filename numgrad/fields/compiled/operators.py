@@ -28,17 +28,22 @@ from numgrad.targets.stamps import PackageStamp, mark
 made_by_numgrad = mark(PackageStamp())
 
 
-def times(dtype):
+def times(dtype, followed=False):
     """Make the function that multiplies a difference of samples with a real weight."""
-    if dtype.kind == "c":
+    if dtype.kind == "c" and not followed:
         return formula(lambda weight, d: complex(weight * d.real, weight * d.imag))
     return formula(lambda weight, d: weight * d)
 
 
+def conversion(dtype, followed):
+    """The function that gives numbers a dtype; those that derivatives follow have it already."""
+    return formula(lambda x: x) if followed else dtype.type
+
+
 @once
-def planes_of(end, dtype, side):
+def planes_of(end, dtype, side, followed):
     """Make the function ``(f, count)`` that gives the samples beyond an end."""
-    name, mirror, number = end.name, end.mirror, dtype.type
+    name, mirror, number = end.name, end.mirror, conversion(dtype, followed)
     value = dtype.type(end.value)
 
     def planes(f, count):
@@ -65,15 +70,21 @@ def planes_of(end, dtype, side):
         return result
 
     code = name.replace("-", "_"), dtype.char, "before" if side < 0 else "after"
-    return internal_njit(named(planes, "planes", *code))
+    return internal_njit(named(planes, "planes", *code, *marks(followed)))
+
+
+def marks(followed):
+    """What tells the names of functions that derivatives follow from those of others."""
+    return ["followed"] if followed else []
 
 
 @once
-def adding(dtype, sign):
+def adding(dtype, sign, followed):
     """Make the function that adds the derivatives along an axis to an output."""
-    multiply, number = times(dtype), dtype.type
-    real = np.dtype(dtype.char.lower()).type
-    factor = real(sign)
+    multiply, number = times(dtype, followed), conversion(dtype, followed)
+    real_dtype = np.dtype(dtype.char.lower())
+    real = conversion(real_dtype, followed and real_dtype == np.float64)
+    factor = real_dtype.type(sign)
 
     def sample(f, before, after, o, v, q):
         if v < 0:
@@ -82,8 +93,8 @@ def adding(dtype, sign):
             return after[o, v - f.shape[1], q]
         return number(f[o, v, q])
 
-    at = internal_njit(named(sample, "sample", dtype.char))
-    zero = number(0)
+    at = internal_njit(named(sample, "sample", dtype.char, *marks(followed)))
+    zero = dtype.type(0)
 
     def add(f, line, before, after, output):
         outer, points, inner = f.shape
@@ -120,7 +131,8 @@ def adding(dtype, sign):
                 for q in range(inner):
                     output[o, i, q] += part[q]
 
-    return internal_njit(named(add, "add", dtype.char, "minus" if sign < 0 else "plus"))
+    name = "add", dtype.char, "minus" if sign < 0 else "plus", *marks(followed)
+    return internal_njit(named(add, *name))
 
 
 @once
@@ -139,16 +151,18 @@ def slabs(axis, ndim):
 
 
 @once
-def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
+def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign, followed):
     """Make the function ``(f, spacing, period, output)`` that adds a derivative to an output."""
-    see, add = slabs(axis, ndim), adding(results_dtype, sign)
+    see, add = slabs(axis, ndim), adding(results_dtype, sign, followed)
+    distance = conversion(np.dtype(np.float64), followed)
     before_planes, after_planes = (
-        planes_of(end, results_dtype, side) for end, side in zip(ends, (-1, 1), strict=True)
+        planes_of(end, results_dtype, side, followed)
+        for end, side in zip(ends, (-1, 1), strict=True)
     )
     one_sided = any(end.name == ONE_SIDED for end in ends)
     fewest = points_needed(order, accuracy) if one_sided else (1 if kind == "scalar" else 2)
     if kind == "coordinates":
-        from_coordinates = coordinates_stencils(order, accuracy, ends)
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed)
 
         def stencils(spacing, period, points):
             x = np.empty(points)
@@ -161,12 +175,12 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
             return from_coordinates(x, period)
 
     elif kind == "stretched":  # a spacing, and a period that leaves another distance at the seam
-        from_coordinates = coordinates_stencils(order, accuracy, ends)
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed)
         from_spacing = uniform_stencils(order, accuracy, ends)
 
         def stencils(spacing, period, points):
-            h = np.float64(spacing)
-            if period == abs(h) * points:
+            h = distance(spacing)
+            if period == abs(h) * points and not followed:
                 return from_spacing(h)
             return from_coordinates(np.arange(points) * h, period)
 
@@ -174,10 +188,10 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
         from_spacing = uniform_stencils(order, accuracy, ends)
 
         def stencils(spacing, period, points):
-            return from_spacing(np.float64(spacing))
+            return from_spacing(distance(spacing))
 
     names = "_".join(end.name.replace("-", "_") for end in ends)
-    code = order, accuracy, names, kind
+    code = order, accuracy, names, kind, *marks(followed)
     make = internal_njit(named(stencils, "stencils", *code))
 
     def derive(f, spacing, period, output):
@@ -188,7 +202,7 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
             )
         if f.size == 0:
             return
-        samples = see(f)
+        samples = see(f.astype(results_dtype)) if followed else see(f)
         line = make(spacing, period, f.shape[axis])
         before = before_planes(samples, line.before)
         after = after_planes(samples, line.after)
@@ -200,7 +214,8 @@ def term(dtype, results_dtype, ndim, axis, kind, order, accuracy, ends, sign):
 class Call:
     """What the types of a call tell: its constants, and its spacings."""
 
-    def __init__(self, f, spacings, axis, accuracy, boundary, period, order=1):
+    def __init__(self, f, spacings, axis, accuracy, boundary, period, followed, order=1):
+        self.followed = followed  # whether derivatives are to go through
         self.dtype = samples_dtype_of(f)
         self.results_dtype = result_dtype(self.dtype)
         self.ndim = f.ndim
@@ -242,9 +257,11 @@ class Call:
             self.accuracy,
             self.ends[k],
             sign,
+            self.followed,
         )
         slot, has_period = self.slots[k], self.has_period
-        name = "term_of", self.axes[k], component, slot, has_period
+        distance = conversion(np.dtype(np.float64), self.followed)
+        name = "term_of", self.axes[k], component, slot, has_period, *marks(self.followed)
 
         def add(components, spacings, period, output):
             if slot is None:
@@ -254,7 +271,7 @@ class Call:
             derive(
                 np.ascontiguousarray(components[component]),
                 spacing,
-                np.float64(period) if has_period else 0.0,
+                distance(period) if has_period else 0.0,
                 output,
             )
 
@@ -281,32 +298,32 @@ def _in_turn(first, second):
     return formula(both)
 
 
-def differentiation(f, spacings, axis, order, accuracy, boundary, period):
+def differentiation(f, spacings, axis, order, accuracy, boundary, period, followed):
     """Make the function that gives one derivative."""
     axis = -1 if is_none(axis) else axis
-    call = Call(f, spacings, axis, accuracy, boundary, period, order)
+    call = Call(f, spacings, axis, accuracy, boundary, period, followed, order)
     if len(call.axes) != 1:
         raise NumbaTypeError("axis must be one integer")
     return [call.output([call.term(0, 0)])], call
 
 
-def laplacian(f, spacings, axis, accuracy, boundary, period):
+def laplacian(f, spacings, axis, accuracy, boundary, period, followed):
     """Make the function that gives the sum of the second derivatives."""
-    call = Call(f, spacings, axis, accuracy, boundary, period, 2)
+    call = Call(f, spacings, axis, accuracy, boundary, period, followed, 2)
     return [call.output([call.term(k, 0) for k in range(len(call.axes))])], call
 
 
-def divergence(components, spacings, axis, accuracy, boundary, period):
+def divergence(components, spacings, axis, accuracy, boundary, period, followed):
     """Make the function that gives the sum of each component's own derivative."""
-    call = Call(components[0], spacings, axis, accuracy, boundary, period)
+    call = Call(components[0], spacings, axis, accuracy, boundary, period, followed)
     if len(components) != len(call.axes):
         raise NumbaTypeError("a divergence needs one component an axis")
     return [call.output([call.term(k, k) for k in range(len(components))])], call
 
 
-def curl(components, spacings, axis, accuracy, boundary, period):
+def curl(components, spacings, axis, accuracy, boundary, period, followed):
     """Make the functions that give the components of a curl."""
-    call = Call(components[0], spacings, axis, accuracy, boundary, period)
+    call = Call(components[0], spacings, axis, accuracy, boundary, period, followed)
     count = len(components)
     if count not in (2, 3) or count != len(call.axes):
         raise NumbaTypeError("a curl needs two components along two axes or three along three")

@@ -52,10 +52,10 @@ def weigh_window(x, start, size, at, order, points, weights):
     The weights stand in the last column. Distances are measured in a power of two as large as the
     window, so that products of many of them neither overflow nor vanish, and no digit is lost.
     """
-    here = np.float64(x[at])
+    here = x[at]
     span = 0.0
     for j in range(size):
-        points[j] = np.float64(x[start + j]) - here
+        points[j] = x[start + j] - here
         span = max(span, abs(points[j]))
     exponent = 0
     if 0.0 < span < np.inf:
