@@ -46,6 +46,7 @@ COVERED = {
     "drivers/test_state": "drivers/tables drivers/written twin/summaries",
     "drivers/test_transform": "twin/compiling twin/origins",
     "examples/test_assimilation": "examples/_strait",
+    "examples/test_examples": "examples/__main__",
     "fields/adapters/test_dask": "fields/adapters/chunks",
     "fields/adapters/test_xarray": """
         fields/adapters/applied fields/adapters/labels fields/adapters/times""",

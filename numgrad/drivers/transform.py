@@ -27,6 +27,7 @@ from numgrad.drivers.floats import Conversion
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
+from numgrad.twin.errors import DifferentiationError, explained, shown
 from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 
@@ -156,7 +157,11 @@ class Transform:
         return
 
     def __call__(self, *arguments, **keywords):
-        return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+        try:
+            return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+        except DifferentiationError as found:
+            told, cause = shown(found)
+            raise told from cause
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
@@ -296,8 +301,6 @@ class Driver(CPUDispatcher):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:
-                from numgrad.twin.errors import explained
-
                 function = self._compiler.transform.function.py_func
                 filename = function.__code__.co_filename
                 raise explained(error, function.__name__, filename) from error
