@@ -101,6 +101,7 @@ COVERED = {
     "transforms/test_grad": "drivers/forward/inputs drivers/forward/results drivers/overloads",
     "transforms/test_jacobian": "drivers/optionals drivers/structure transforms/tuples",
     "transforms/test_pullback": "drivers/reverse/stated",
+    "twin/test_aliases": "twin/object_mode",
     "twin/test_beside": "transforms/made",
     "twin/test_effects": "twin/calls",
     "twin/test_twin": """

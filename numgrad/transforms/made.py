@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import lru_cache, partial
+from types import FunctionType
 from typing import Any
 
 from numba import types
@@ -13,6 +14,7 @@ from numgrad.caching.alike import representative
 from numgrad.drivers.transform import MAKERS, TRACED, Transform, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
+from numgrad.transforms.wrapped import as_function
 from numgrad.twin.beside import Beside
 from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
@@ -24,6 +26,8 @@ def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable
         tracer()
         plain: Callable[..., Any] = traced(kind, function, settings)
         return plain
+    if not isinstance(function, FunctionType | Dispatcher | Transform):
+        function = as_function(function)
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:

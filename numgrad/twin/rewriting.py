@@ -12,7 +12,7 @@ from numba.core.ir_utils import get_definition, guard
 from numgrad.arrays import activation, creation
 from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
-from numgrad.twin import classes, effects
+from numgrad.twin import classes, effects, object_mode
 from numgrad.twin.aliases import Container, Place
 from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
@@ -23,8 +23,6 @@ from numgrad.twin.statements import Statements
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
-
-OBJECT_MODE = "A block of object mode uses numbers with derivatives, which it can't hand on."
 
 
 class Rewriting(Statements):
@@ -290,19 +288,26 @@ class Rewriting(Statements):
     # Calls
 
     def _replaced_call(self, statement):
-        self._check_mode(statement.value)
-        for replace in (self._given, self._evened_extremes, self._allocated, self._own_method):
+        for replace in (
+            self._given_by_value,
+            self._given,
+            self._evened_extremes,
+            self._allocated,
+            self._own_method,
+        ):
             before = replace(statement)
             if before:
                 return before
         return []
 
-    def _check_mode(self, call):
-        """Raise if derivatives would go into a block of object mode."""
-        kind, is_active = self.activity.type_of(call.func.name), self.activity.is_active
-        if isinstance(kind, types.ObjModeDispatcher) and any(is_active(v.name) for v in call.args):
-            name = self.state.func_id.func_name
-            raise located(name, self.loc.filename, self.loc.line, OBJECT_MODE, WITHOUT_COMPILING)
+    def _given_by_value(self, statement):
+        """Give a block of object mode values, of which only whole numbers come back."""
+        call = statement.value
+        if not object_mode.takes_values(self.activity, call, self.state.func_id.func_name):
+            return []
+        arguments, before = self._all_shown(call.args, object_mode.value_of)
+        self._set_call(statement, call.func, arguments)
+        return before
 
     def _given(self, statement):
         """Let an item given to a container by a method be a carrier like the rest."""

@@ -50,19 +50,19 @@ class Statements:
         statement.exc_args = tuple(shown)
         return [*before, statement]
 
-    def _all_shown(self, values):
+    def _all_shown(self, values, by=activation.shown):
         shown, before = [], []
         for value in values:
-            result, added = self._shown(value)
+            result, added = self._shown(value, by)
             shown.append(result)
             before += added
         return shown, before
 
-    def _shown(self, var):
+    def _shown(self, var, by):
         """Return a variable for a value without derivatives, and the statements before it."""
         if not isinstance(var, self.nodes.Var) or not self.activity.is_active(var.name):
             return var, []
-        func, named = self._constant("shown", activation.shown)
+        func, named = self._constant("shown", by)
         call = self.nodes.Expr.call(func, [var], (), self.loc)
         result = self._defined("$shown.result", call)
         return result, [named, self.nodes.Assign(call, result, self.loc)]
