@@ -103,6 +103,7 @@ COVERED = {
     "transforms/test_pullback": "drivers/reverse/stated",
     "twin/test_aliases": "twin/object_mode",
     "twin/test_beside": "transforms/made",
+    "twin/test_kinds_of_code": "tracer/complex_functions tracer/typed_containers",
     "twin/test_effects": "twin/calls",
     "twin/test_twin": """
         arrays/containers numbers/conversions targets/front_end twin/callees twin/inference

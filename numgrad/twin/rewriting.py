@@ -16,7 +16,6 @@ from numgrad.twin import classes, effects, object_mode
 from numgrad.twin.aliases import Container, Place
 from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
-from numgrad.twin.errors import WITHOUT_COMPILING, located
 from numgrad.twin.origins import hashable
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of, shadow_type
 from numgrad.twin.statements import Statements
@@ -228,6 +227,8 @@ class Rewriting(Statements):
         They have the type of their first item.
         """
         pattern = self._item_pattern(owner)
+        if self.activity.replaces_slice(owner, statement.value):
+            pattern = None  # its items are alike already
         if self.activity.is_comprehension(owner) and self.activity.is_active(owner.name):
             pattern = True
         statement.value, before = self._item_made_active(statement.value, pattern)

@@ -1,8 +1,16 @@
 """The statements that a function is made of, and new ones among them."""
 
+from typing import Any
+
 from numba.core import ir
 
 from numgrad.arrays import activation
+from numgrad.twin.errors import located
+
+IN_A_SET = (
+    "A set keeps one of numbers that are equal, whatever their derivatives.",
+    "Use a list, or np.unique.",
+)
 
 
 class Statements:
@@ -10,6 +18,7 @@ class Statements:
 
     block: ir.Block  # where the rewriting is
     loc: ir.Loc
+    state: Any  # Numba's, of the compilation
 
     def __init__(self, activity):
         self.activity = activity
@@ -36,6 +45,13 @@ class Statements:
         definitions = self.activity.ir._definitions[statement.target.name]
         definitions[:] = [value if item is statement.value else item for item in definitions]
         statement.value = value
+
+    def _replaced_build_set(self, statement):
+        """Raise where numbers with derivatives are put into a set."""
+        if self.activity.is_active(statement.target.name):
+            name, line = self.state.func_id.func_name, self.loc.line
+            raise located(name, self.loc.filename, line, *IN_A_SET)
+        return []
 
     # Text has no derivatives
 
