@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numgrad.transforms.implicit import implicit_root
     from numgrad.transforms.iterate import iterate
     from numgrad.transforms.jacobian import jacobian
+    from numgrad.transforms.jacobian_matrix import jacobian_matrix
     from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.pullback import pullback
@@ -60,6 +61,7 @@ _NAMES_IN = {
     "numgrad.transforms.implicit": ["implicit_root"],
     "numgrad.transforms.iterate": ["iterate"],
     "numgrad.transforms.jacobian": ["jacobian"],
+    "numgrad.transforms.jacobian_matrix": ["jacobian_matrix"],
     "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
     "numgrad.transforms.pullback": ["pullback"],
@@ -86,6 +88,7 @@ __all__ = [
     "implicit_root",
     "iterate",
     "jacobian",
+    "jacobian_matrix",
     "jvp",
     "laplacian",
     "operator_matrix",

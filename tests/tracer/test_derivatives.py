@@ -305,7 +305,7 @@ def test_errors_name_the_line():
         (lambda: grad(wave)(True), TypeError, "argument 0 of wave .* bool, and only floats"),
         (lambda: grad(wave)("x"), TypeError, "argument 0 of wave .* str"),
         (lambda: grad(rotate)(X), TypeError, "rotate returns array.*; take numgrad.jacobian"),
-        (lambda: jacobian(lambda x: [x])(1.0), TypeError, "returns list, which has no deriv"),
+        (lambda: jacobian(lambda x: {0: x})(1.0), TypeError, "returns dict, which has no deriv"),
         (lambda: jacobian(rotate, 0, 3)(X), ValueError, "out_argnum is 3"),
         (lambda: jacobian(product, 0, 1)(1.0, 2.0), TypeError, "array of floats to hold"),
         (lambda: jacobian(rotate)(X, out=X), TypeError, "out must be an array of float64 with 2"),
