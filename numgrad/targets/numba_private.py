@@ -7,7 +7,6 @@ Numba; a test finds whatever is used and isn't listed here.
 # Beyond numba, numba.extending, numba.typed, and types, errors, ir, cgutils, registry and typing of
 # numba.core, which its manual describes.
 MODULES = {
-    "numba.stencils.stencil": "functions of stencil, which are refused",
     "numba.core.analysis": "loops, where numbers of one round must not meet those of the next",
     "numba.core.bytecode": "a function's bytecode, to infer its types without compiling it",
     "numba.core.caching": "the cache on disk: files, stamps, what is being loaded and saved",
@@ -49,6 +48,7 @@ MODULES = {
     "numba.np.ufunc.gufunc": "functions of guvectorize",
     "numba.np.ufunc.wrappers": "their loops on disk",
     "numba.np.unsafe.ndarray": "arrays of a type that is inferred",
+    "numba.stencils.stencil": "functions of stencil, which are refused",
 }
 
 NAMES = {

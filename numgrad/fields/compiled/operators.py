@@ -41,7 +41,7 @@ def conversion(dtype, followed):
 
 
 @once
-def planes_of(end, dtype, side, followed):
+def planes_of(end, dtype, side, followed=False):
     """Make the function ``(f, count)`` that gives the samples beyond an end."""
     name, mirror, number = end.name, end.mirror, conversion(dtype, followed)
     value = dtype.type(end.value)
