@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numba
 from numba.core import ir
-from numba.core.ir_utils import get_definition, guard
+from numba.core.ir_utils import GuardException, get_definition, guard
 from numba.core.rewrites import Rewrite, register_rewrite
 
 from numgrad.twin.origins import CAPTURED
@@ -132,7 +132,7 @@ class Lifting:
         given = [*call.args[1:2], *(var for name, var in call.kws if name == "argnums")]
         for var in given:
             positions = guard(positions_in, self.ir, var)
-            if positions is None or any(k < 0 for k in positions):
+            if positions is None or not all(isinstance(k, int) and k >= 0 for k in positions):
                 raise CantBeLiftedError  # positions from the last count what is captured
 
     def run(self) -> None:
@@ -186,6 +186,8 @@ def positions_in(func_ir: Any, var: Any) -> list[int]:
     definition = get_definition(func_ir, var)
     if isinstance(definition, ir.Expr) and definition.op == "build_tuple":
         return [k for item in definition.items for k in positions_in(func_ir, item)]
+    if not isinstance(definition, CONSTANT):
+        raise GuardException
     value = definition.value
     return list(value) if isinstance(value, tuple) else [value]
 

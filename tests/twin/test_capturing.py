@@ -139,6 +139,9 @@ def test_others_are_left_to_numba():
     def from_the_last(x):
         return numgrad.grad(lambda a, b: a * b * x, argnums=-1)(x, x)
 
-    for function in (assigned, passed, from_the_last):
+    def by_a_variable(x):
+        return numgrad.grad(lambda a, b: a * b * x, argnums=int(x))(x, x)
+
+    for function in (assigned, passed, from_the_last, by_a_variable):
         with pytest.raises(TypingError, match="Cannot capture the non-constant value"):
             njit(function)(2.0)
