@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numgrad.transforms.implicit import implicit_root
     from numgrad.transforms.iterate import iterate
     from numgrad.transforms.jacobian import jacobian
+    from numgrad.transforms.jacobian_matrix import jacobian_matrix
     from numgrad.transforms.memory import release_memory, tape_limit
     from numgrad.transforms.products import hvp, jvp
     from numgrad.transforms.pullback import pullback
@@ -64,6 +65,7 @@ _NAMES_IN = {
     "numgrad.transforms.implicit": ["implicit_root"],
     "numgrad.transforms.iterate": ["iterate"],
     "numgrad.transforms.jacobian": ["jacobian"],
+    "numgrad.transforms.jacobian_matrix": ["jacobian_matrix"],
     "numgrad.transforms.memory": ["release_memory", "tape_limit"],
     "numgrad.transforms.products": ["hvp", "jvp"],
     "numgrad.transforms.pullback": ["pullback"],
@@ -93,6 +95,7 @@ __all__ = [
     "implicit_root",
     "iterate",
     "jacobian",
+    "jacobian_matrix",
     "jvp",
     "laplacian",
     "operator_matrix",
@@ -125,4 +128,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

@@ -7,6 +7,8 @@ from numgrad.targets import cuda_compiler
 
 def register() -> None:
     """Teach Numba the gradient of samples, and the dual number."""
+    from numgrad.twin import capturing  # noqa: F401 - which tells Numba of itself
+
     fields.register()
     loading.register()
 

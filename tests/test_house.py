@@ -49,10 +49,12 @@ COVERED = {
     "drivers/sparse/test_colouring": "drivers/sparse/plans",
     "drivers/sparse/test_pattern": "drivers/sparse/pictures",
     "examples/test_assimilation": "examples/_strait",
+    "examples/test_examples": "examples/__main__",
     "fields/adapters/test_dask": "fields/adapters/chunks",
     "fields/adapters/test_xarray": """
         fields/adapters/applied fields/adapters/labels fields/adapters/times""",
     "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
+    "fields/compiled/test_followed_gradient": "targets/followed tracer/samples",
     "fields/compiled/test_operators": "fields/compiled/lines",
     "fields/kernels/test_any_stencil": """
         fields/kernels/coefficients fields/kernels/runs fields/kernels/unrolled""",
@@ -106,7 +108,9 @@ COVERED = {
     "transforms/test_hessian": "drivers/forward/second",
     "transforms/test_jacobian": "drivers/optionals drivers/structure transforms/tuples",
     "transforms/test_pullback": "drivers/reverse/stated",
+    "twin/test_aliases": "twin/object_mode",
     "twin/test_beside": "transforms/made",
+    "twin/test_kinds_of_code": "tracer/complex_functions tracer/typed_containers",
     "twin/test_effects": "twin/calls",
     "twin/test_twin": """
         arrays/containers numbers/conversions targets/front_end twin/callees twin/inference

@@ -41,7 +41,7 @@ def test_only_a_call_loads_numba():
 
 
 def test_public_names_are_listed_and_there():
-    assert set(numgrad.__all__) <= set(dir(numgrad))
+    assert {*dir(numgrad)} == {*numgrad.__all__, "__version__"}
     for name in numgrad.__all__:
         assert getattr(numgrad, name).__name__ == name
 

@@ -24,9 +24,11 @@ from numgrad.caching.contents import describe
 from numgrad.caching.kept import DerivativeCache
 from numgrad.drivers import progress
 from numgrad.drivers.collecting import few_collections
+from numgrad.drivers.floats import Conversion
 from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
+from numgrad.twin.errors import DifferentiationError, explained, shown
 from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
 
@@ -156,7 +158,11 @@ class Transform:
         return
 
     def __call__(self, *arguments, **keywords):
-        return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+        try:
+            return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+        except DifferentiationError as found:
+            told, cause = shown(found)
+            raise told from cause
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
@@ -170,7 +176,19 @@ class Transform:
 
     def inputs(self, kinds):
         """Return the types of the user's arguments among those of a driver's parameters."""
-        return Header(self).split(kinds)[0]
+        return self.conversion(Header(self).split(kinds)[0]).kinds
+
+    def taken_as_floats(self, count):
+        """The positions of arguments of which whole numbers are taken as floats."""
+        return ()
+
+    def conversion(self, kinds):
+        """How arguments are taken: whole numbers as floats, where that loses nothing."""
+        found = Conversion(kinds, self.taken_as_floats(len(kinds)))
+        if not any(isinstance(kinds[k], types.Array | types.BaseTuple) for k in found.sources):
+            return found
+        written = self.written(found.kinds)
+        return Conversion(kinds, [k for k in found.sources if k not in written])
 
     def draws(self, kinds):
         """Whether a call may draw random numbers."""
@@ -201,6 +219,7 @@ class Transform:
         if kinds is None:
             return range(len(named)), out
         given, place = header.split(kinds)
+        given = self.conversion(given).kinds
         rest = len(named) - 1  # where the remaining arguments are together
         written = {min(k, rest) for k in self.written(given)}
         return {k + 1 if out and k >= out[0] else k for k in written}, out if place else []
@@ -283,8 +302,6 @@ class Driver(CPUDispatcher):
             try:
                 return super().compile(sig)
             except UnsupportedBytecodeError as error:
-                from numgrad.twin.errors import explained
-
                 function = self._compiler.transform.function.py_func
                 filename = function.__code__.co_filename
                 raise explained(error, function.__name__, filename) from error
@@ -310,7 +327,10 @@ class DriverCompiler(InternalCompiler):
 
     def _get_implementation(self, args, kws):
         kinds, out = self.header.split(args)
-        source = self.header.function_of(self.transform.implementation(kinds, out, self.hint))
+        conversion = self.transform.conversion(kinds)
+        body = self.transform.implementation(conversion.kinds, out, self.hint)
+        lines, names = [*conversion.lines(), *body.lines], body.names | conversion.names
+        source = self.header.function_of(Body(lines, names))
         self.sources.append(source)
         return source
 

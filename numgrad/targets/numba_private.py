@@ -25,6 +25,7 @@ MODULES = {
     "numba.core.ir_utils": "definitions of variables",
     "numba.core.itanium_mangler": "how names of machine code begin",
     "numba.core.lowering": "what a function of numbers keeps in registers",
+    "numba.core.rewrites": "closures, before Numba refuses them",
     "numba.core.runtime": "what machine code needs of Numba while it runs",
     "numba.core.runtime.nrtdynmod": "the reference count of memory",
     "numba.core.serialize": "whether a function can be pickled",
@@ -47,6 +48,7 @@ MODULES = {
     "numba.np.ufunc.gufunc": "functions of guvectorize",
     "numba.np.ufunc.wrappers": "their loops on disk",
     "numba.np.unsafe.ndarray": "arrays of a type that is inferred",
+    "numba.stencils.stencil": "functions of stencil, which are refused",
 }
 
 NAMES = {

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.rules.registry import PULLBACKS, TABLE
+from numgrad.tracer import complex_functions
 from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
@@ -39,6 +40,14 @@ from numgrad.tracer.numbers import (
 from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
+from numgrad.tracer.samples import (
+    by_followed_source,
+    following,
+    gradient_of,
+    is_followed,
+    moves_coordinates,
+)
+from numgrad.tracer.typed_containers import in_place_of
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
 
@@ -55,7 +64,7 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     except TypeError:  # it can't be hashed
         return thing
     if isinstance(thing, type):
-        return thing
+        return in_place_of(thing) or thing
     if isinstance(thing, types.FunctionType):
         return _function(thing, {} if building is None else building)
     if isinstance(thing, types.MethodType):
@@ -78,7 +87,7 @@ def _compiled(thing: Any) -> Any:
     if thing in PULLBACKS:
         return _stated(thing)
     if isinstance(thing, Dispatcher):
-        return _ruled(thing) if thing in TABLE else rebuilt(thing.py_func, adapted, _builtins, {})
+        return _ruled(thing) if thing in TABLE else in_python(thing)
     return thing
 
 
@@ -89,9 +98,12 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return _stated(function)
     if is_maker(function):
         return functools.partial(function, jit=False)
+    if is_own(function) and is_followed(function):
+        is_gradient = function.__name__ == "gradient"
+        return gradient_of(function, _gradient) if is_gradient else following(function, in_python)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
-    return rebuilt(function, adapted, _builtins, building)
+    return rebuilt(function, adapted, builtins_of(function), building)
 
 
 def is_maker(function: types.FunctionType) -> bool:
@@ -210,7 +222,8 @@ def _ruled(function: Any) -> Any:
 
 def in_python(function: Any) -> Any:
     """Return a function run from its own code, whatever is known of its derivatives."""
-    return rebuilt(getattr(function, "py_func", function), adapted, _builtins, {})
+    function = getattr(function, "py_func", function)
+    return rebuilt(function, adapted, builtins_of(function), {})
 
 
 def _stated(function: Any) -> Any:
@@ -294,8 +307,18 @@ OF_ARRAYS = """
     nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
     trapezoid unwrap vander var vdot
 """.split()
+
+
+@functools.wraps(np.gradient)
+def _gradient(f: Any, *varargs: Any, **keywords: Any) -> Any:
+    if moves_coordinates((f, *varargs)):
+        return by_followed_source(np.gradient, in_python, (f, *varargs), keywords)
+    return _of_lists(np.gradient)(f, *varargs, **keywords)
+
+
 REPLACED: dict[Any, Any] = {
     **{f: _of_math(f) for f in vars(math).values() if callable(f) and not isinstance(f, type)},
+    **complex_functions.FUNCTIONS,
     **ALLOCATIONS,
     np.lib.stride_tricks.as_strided: _as_strided,
     np.nditer: _iterated,
@@ -305,15 +328,24 @@ REPLACED: dict[Any, Any] = {
     sum: _sum,
     **{f: _of_lists(f) for f in (operator.attrgetter(name)(np) for name in OF_ARRAYS)},
     np.pad: _of_keywords(np.pad),
+    np.gradient: _gradient,
 }
 _builtins = {
     **vars(builtins),
+    "complex": complex_functions.make_complex,
     "isinstance": is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
     "sum": _sum,
     "__import__": _import,
 }
+
+
+def builtins_of(function: Any) -> dict[str, Any]:
+    """Return the builtins that a function finds."""
+    if complex_functions.calls_alone(function.__code__):
+        return _builtins
+    return {**_builtins, "complex": complex}
 
 
 class Module:
@@ -332,7 +364,16 @@ class Module:
 MODULES = {
     name: Module(name)
     for name in (
-        *("math", "numgrad", "numpy", "numpy.fft", "numpy.lib", "numpy.lib.stride_tricks"),
+        *(
+            "cmath",
+            "math",
+            "numba.typed",
+            "numgrad",
+            "numpy",
+            "numpy.fft",
+            "numpy.lib",
+            "numpy.lib.stride_tricks",
+        ),
         "numpy.linalg",
     )
 }

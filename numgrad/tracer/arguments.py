@@ -9,7 +9,7 @@ import numpy as np
 from numgrad.numbers.dual.number import Dual
 from numgrad.rules.registry import primal
 from numgrad.tracer import live
-from numgrad.tracer.arrays import TracedArray
+from numgrad.tracer.arrays import TracedArray, fresh
 from numgrad.tracer.elements import NUMBERS, Elements, depth_of, dtype_of, is_array, objects
 from numgrad.tracer.numbers import Traced, TracedNumber, has_traced, held_by
 from numgrad.tracer.operators import is_python
@@ -91,6 +91,32 @@ def replaced(x: Any, function: Callable[[Any], Any]) -> Any:
         items = [replaced(item, function) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
     return function(x)
+
+
+def as_floats(x: Any) -> Any:
+    """Return an argument whose whole numbers are floats, and lists arrays; or itself."""
+    taken = replaced(array_of_list(x), _as_float)
+    pairs = zip(values_of_parts(taken), values_of_parts(x), strict=True)
+    return x if all(a is b for a, b in pairs) else taken
+
+
+def array_of_list(x: Any) -> Any:
+    """Return an array of what is in a list; any other thing is what it is."""
+    if not isinstance(x, list):
+        return x
+    return fresh(x) if has_traced(x) else np.array(x)
+
+
+def values_of_parts(x: Any) -> list[Any]:
+    """Return what is in nested tuples, in order."""
+    return [each for item in x for each in values_of_parts(item)] if isinstance(x, tuple) else [x]
+
+
+def _as_float(x: Any) -> Any:
+    if isinstance(x, int | np.integer) and not isinstance(x, bool):
+        return float(x)
+    is_whole = isinstance(x, np.ndarray) and x.dtype.kind in "iu"
+    return x.astype(np.float64) if is_whole else x
 
 
 def in_place_of_leaves(x: Any, others: list[Any]) -> Any:

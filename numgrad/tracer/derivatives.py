@@ -20,6 +20,7 @@ from numgrad.tracer import again, stated  # noqa: F401 - whose functions may be 
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
+    array_of_list,
     kind_of,
     leaves,
     mapped,
@@ -250,6 +251,9 @@ class TracedDerivative(TracedJacobian):
         arguments, keywords, out = self.bound(arguments, dict(keywords))
         by, _ = positions_of(self.original, self.settings["argnums"], len(arguments))
         whole = tables_of(self.function) - set(by)
+        arguments = tuple(
+            array_of_list(each) if k in by else each for k, each in enumerate(arguments)
+        )
         arrays = [
             k
             for k, argument in enumerate(arguments)

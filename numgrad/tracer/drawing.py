@@ -169,6 +169,7 @@ def _positions(graph: "Graph") -> tuple[dict[str, tuple[float, float]], list[tup
 
 def _drawn(graph: "Graph", kind: str) -> bytes:
     """Return the picture that Matplotlib draws of the layout of fast-sugiyama."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyBboxPatch
 
@@ -209,7 +210,8 @@ def _drawn(graph: "Graph", kind: str) -> bytes:
         )
         _write(axes, labels[name], x, y, width, height)
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=144, bbox_inches="tight", pad_inches=0.05)
+    with rc_context({"svg.fonttype": "none"}):  # text that can be searched, copied, read aloud
+        figure.savefig(file, format=kind, dpi=144, bbox_inches="tight", pad_inches=0.05)
     return file.getvalue()
 
 

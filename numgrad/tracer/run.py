@@ -11,6 +11,7 @@ from numgrad.tracer import live
 from numgrad.tracer.adapted import adapted
 from numgrad.tracer.arguments import (
     Leaf,
+    as_floats,
     check_leaves,
     in_place_of_leaves,
     kind_of,
@@ -42,11 +43,23 @@ class Run:
         self.entered: set[int] = set()  # the positions of the arguments that were replaced
         self.entrance = Entrance(function)
         self.total = 0  # of the numbers that are differentiated by
+        self.whole: dict[int, str] = {}  # the types of arguments with whole numbers, by position
+
+    def take_as_floats(self, position: int) -> None:
+        """Let the whole numbers of an argument be floats."""
+        given = self.arguments[position]
+        taken = as_floats(given)
+        if taken is not given:
+            before, after = self.arguments[:position], self.arguments[position + 1 :]
+            self.arguments = (*before, taken, *after)
+            if not isinstance(given, list):  # a list is never the array that is made of it
+                self.whole[position] = kind_of(given)
 
     def seed(self, positions: tuple[int, ...]) -> None:
         """Let the numbers of some arguments be the inputs, one partial each."""
         total = 0
         for position in positions:
+            self.take_as_floats(position)
             structure = structure_of(self.arguments[position])
             self._check(position, structure)
             for leaf in leaves(structure):
@@ -64,6 +77,8 @@ class Run:
         for position, tangent in enumerate(tangents):
             if tangent is None:
                 continue
+            self.take_as_floats(position)
+            tangent = as_floats(tangent)
             structure = structure_of(self.arguments[position])
             self._check(position, structure)
             directions = leaves(structure_of(tangent))
@@ -83,11 +98,22 @@ class Run:
         check_leaves(structure)
         members = leaves(structure)
         if not members or not all(leaf.is_floating for leaf in members):
-            raise TypeError(
-                f"argument {position} of {self.name} can't be differentiated by: it is of type "
-                f"{kind_of(self.arguments[position])}, and only floats, complex numbers, arrays "
-                "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
-            )
+            raise self._refusal(position, kind_of(self.arguments[position]))
+
+    def _check_whole(self) -> None:
+        """Raise if the function wrote to the copy of an array of whole numbers."""
+        for position, kind in self.whole.items():
+            copies = [leaf.given for leaf in leaves(self.inputs[position])]
+            for entered in self.entrance.arrays:
+                if entered.is_written and any(entered.given is copy for copy in copies):
+                    raise self._refusal(position, kind)
+
+    def _refusal(self, position: int, kind: str) -> TypeError:
+        return TypeError(
+            f"argument {position} of {self.name} can't be differentiated by: it is of type "
+            f"{kind}, and only floats, complex numbers, arrays "
+            "and tuples of them have derivatives; pass one of these, or leave it out of argnums"
+        )
 
     def carried_by(self, number: int, element: Any) -> tuple[Any, ...]:  # noqa: ARG002
         """What an input carries beside its value."""
@@ -144,6 +170,7 @@ class Run:
             try:
                 result = function(*map(adapted, self.given), **keywords)
                 check_leaves(structure_of(result), self.function)
+                self._check_whole()
                 self.entrance.check(self.name, (self.arguments, keywords))
             except BaseException as error:
                 clean(error, self.entrance, self.value)

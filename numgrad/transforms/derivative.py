@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numba import types
 
+from numgrad.drivers.floats import arrays_of_lists
 from numgrad.targets import cuda_device
 from numgrad.transforms.callables import Mapped
 from numgrad.transforms.jacobian import Jacobian, checked_argnums
@@ -17,7 +18,7 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
-from numgrad.twin.origins import DRIVERS
+from numgrad.twin.origins import DRIVERS, captured_by
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.
 AT_POINT, CAREFUL = "at a point", "at a point, with care"
@@ -29,6 +30,11 @@ class Derivative(Targeted, Jacobian):
     summary = "the derivative"
     out_argnum = None
     derives_all = True
+
+    def __call__(self, *arguments, **keywords):
+        if list in map(type, arguments):
+            arguments = arrays_of_lists(arguments, self.taken_as_floats(len(arguments)))
+        return super().__call__(*arguments, **keywords)
 
     def call_on_cuda(self, arguments, out):
         return on_cuda().map_points(self, arguments, out)
@@ -43,13 +49,17 @@ class Derivative(Targeted, Jacobian):
 
     def _whole(self, count):
         """The arguments that stay whole: tables, of which the function takes items."""
+        innermost = self.function
+        while innermost in DRIVERS:
+            innermost = DRIVERS[innermost].function
+        captured = captured_by(innermost.py_func)
         if self.function in DRIVERS:
-            return frozenset()
+            return captured
         from numgrad.drivers.positions import positions_of
         from numgrad.drivers.tables import tables_of
 
         by, _ = positions_of(self.function, self.argnums, count)
-        return tables_of(self.function) - set(by)
+        return (tables_of(self.function) | captured) - set(by)
 
     def _arrays(self, kinds):
         """Return the positions of arrays of points."""
@@ -102,7 +112,7 @@ def derivative(
         returns a number or a tuple of them. A plain one is compiled.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats
-        or complex numbers.
+        or complex numbers. Whole numbers are taken as floats, lists as arrays.
     target : {"auto", "cpu", "cuda"}, optional
         Where to take the derivatives at the points of arrays: see `vmap`.
     jit : bool, optional

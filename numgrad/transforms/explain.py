@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba import typeof, types
 from numba.core import ir
 from numba.core.errors import NumbaError
@@ -237,7 +238,18 @@ def section_of(function: Any, title: str, reading: Reading) -> Section:
         for number, text in source_lines(function, reading)
     ]
     code = function.__code__
-    return Section(title, f"{code.co_filename}, line {code.co_firstlineno}", lines)
+    place = f"{code.co_filename}, line {code.co_firstlineno}"
+    frozen = captured_arrays(function)
+    if frozen:
+        place += f"; frozen when it was compiled: {', '.join(frozen)}"
+    return Section(title, place, lines)
+
+
+def captured_arrays(function: Any) -> list[str]:
+    """Return the names of arrays from outside, which are constants of the compiled function."""
+    found = inspect.getclosurevars(function)
+    outside = {**found.globals, **found.nonlocals}
+    return sorted(name for name, thing in outside.items() if isinstance(thing, np.ndarray))
 
 
 def source_lines(function: Any, reading: Reading) -> list[tuple[int, str]]:

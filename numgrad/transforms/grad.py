@@ -44,7 +44,8 @@ def grad(
         is compiled.
     argnums : int or tuple of ints, optional
         The positions of the arguments to differentiate by, from the last if negative: floats,
-        complex numbers, arrays of them of any rank, and tuples of all these.
+        complex numbers, arrays of them of any rank, and tuples of all these. Whole numbers are
+        taken as floats, lists as arrays.
     mode : {"auto", "forward", "reverse"}, optional
         Forward mode makes passes that carry some inputs each; reverse mode calls `f` once, writes
         down the partial derivatives of all operations, and sweeps back over them: the derivatives

@@ -40,6 +40,9 @@ class LaterJacobian(Jacobian):
     def passed_on(self, kinds):
         return kinds[1:]
 
+    def taken_as_floats(self, count):
+        return ()  # the Hessian has taken them so
+
     def implementation(self, kinds, out, hint):
         passes = self.passes(kinds[1:], out)
         run = internal_njit(function_of("run", "begin, arguments, out", passes.implementation()))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from numgrad.drivers.floats import arrays_of_lists
 from numgrad.drivers.forward.widths import FEWEST, counts_for_arrays, most_partials
 from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, goes_backward, meaning_of
 from numgrad.drivers.structure import argument, is_integer, leaves, structure_of
@@ -22,6 +23,7 @@ from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Derived, Mode, P
 from numgrad.transforms.made import made, register
 from numgrad.transforms.outputs import INPUTS_AN_OUTPUT, are_few
+from numgrad.twin.errors import DifferentiationError, shown
 from numgrad.twin.source import Body, function_of
 
 # What one forward pass takes, it takes in less time: `benchmarks/modes.py` measures where reverse
@@ -78,11 +80,20 @@ class Jacobian(Transform):
         try:  # the commonest call of all: one array, of a size that was met before
             driver = self._by_size[arguments[self.settings[0]].size]
         except (KeyError, AttributeError, IndexError, TypeError):
+            if list in map(type, arguments):
+                arguments = arrays_of_lists(arguments, self.taken_as_floats(len(arguments)))
             driver = self.driver_for(arguments)
         try:
             return driver(*arguments, **keywords)
         except MemoryError as error:
             raise self.told(error) from None
+        except DifferentiationError as found:
+            told, cause = shown(found)
+            raise told from cause
+
+    def taken_as_floats(self, count):
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        return [argnum % count for argnum in argnums if -count <= argnum < count]
 
     def told(self, error):
         """Return a MemoryError that tells of which function the tape would have been how large."""
@@ -180,8 +191,6 @@ class Jacobian(Transform):
 
     def chosen_passes(self, kinds, out, hint):
         """Return the passes for arguments of some types, and of which a hint is known."""
-        from numgrad.twin.errors import DifferentiationError
-
         if self.mode == REVERSE:
             return self.passes(kinds, out, is_reverse=True)
         if hint in (REVERSE, ROWS):
@@ -202,8 +211,6 @@ class Jacobian(Transform):
         There are sweeps for each four outputs, so there must be few, as far as is known or types
         tell. What can't be written on a tape is differentiated forward.
         """
-        from numgrad.twin.errors import DifferentiationError
-
         if not (are_few or self.must_be_real or has_few_outputs(self.primal, kinds)):
             return None
         try:

@@ -13,6 +13,7 @@ from numgrad.caching.alike import representative
 from numgrad.drivers.transform import MAKERS, TRACED, Transform, constant_of, traced
 from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
+from numgrad.transforms.wrapped import as_function, with_array
 from numgrad.twin.beside import Beside
 from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
@@ -21,9 +22,11 @@ from numgrad.twin.source import Body, function_of
 def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
     if not jit or is_traced(function):
+        function = with_array(function)
         tracer()
         plain: Callable[..., Any] = traced(kind, function, settings)
         return plain
+    function = as_function(function)
     if not all(map(hashable, (function, *settings))):  # no function: the transform complains
         transform: Callable[..., Any] = kind(function, *settings)
     else:

@@ -7,9 +7,11 @@ from typing import Any, cast
 from numba import types
 from numba.extending import overload
 
+from numgrad.drivers.floats import Conversion, arrays_of_lists
 from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.modes import checked_mode, goes_backward, meaning_of
 from numgrad.drivers.transform import MAKERS, constant_of, original_of
+from numgrad.numbers.carrier import is_none
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Mode, R
@@ -38,15 +40,21 @@ class Jvp(OfTuples):
                 )
         if len(primals) != len(tangents):
             raise TypeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents")
-        passes = JvpPasses(
-            self.function, tuple(primals), tuple(tangents), out, with_value=self.with_value
-        )
+        moving = [k for k, kind in enumerate(tangents) if not is_none(kind)]
+        written = super(OfTuples, self).written((primals,)) if moving else ()
+        at = Conversion(primals, [k for k in moving if k not in written])
+        along = Conversion(tangents, moving)
+        passes = JvpPasses(self.function, at.kinds, along.kinds, out, with_value=self.with_value)
         run = internal_njit(function_of("jvp", "arguments, tangents, out", passes.implementation()))
         lines = [
             "_, primals, tangents = arguments",
-            "return run((None,) + primals, (None,) + tangents, out)",
+            "arguments = (None,) + primals",
+            *at.lines(),
+            "primals, arguments = arguments, (None,) + tangents",
+            *along.lines(),
+            "return run(primals, arguments, out)",
         ]
-        return Body(lines, {"run": run})
+        return Body(lines, {"run": run} | at.names | along.names)
 
 
 class Tangent(Jvp):
@@ -151,7 +159,7 @@ def with_constants(primals, tangents, constants):
 def called(transform, primals, tangents, out):
     """The result of a call of a transform from Python."""
     given = {} if out is None else {"out": out}
-    return transform(as_tuple(primals), as_tuple(tangents), **given)
+    return transform(of_arrays(primals), of_arrays(tangents), **given)
 
 
 def have_no_direction(*tangents):
@@ -161,6 +169,14 @@ def have_no_direction(*tangents):
 
 def as_tuple(items):
     return tuple(items) if isinstance(items, list) else items
+
+
+def of_arrays(items):
+    """Return a tuple with arrays in the place of lists."""
+    items = as_tuple(items)
+    if isinstance(items, tuple) and list in map(type, items):
+        return arrays_of_lists(items, range(len(items)))
+    return items
 
 
 def hvp(

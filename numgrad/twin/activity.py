@@ -173,7 +173,12 @@ class Activity:
 
     def store(self, owner, value, key=None):
         """Let a value be stored in an array or in a container."""
+        replaces_slice = self.replaces_slice(owner, value)
         owner, value = self._of(owner), self._of(value)
+        if replaces_slice:
+            owner.place.write()
+            unify(owner.items, value.items)
+            return
         key = None if key is None else self._of(key)
         if isinstance(owner, Container):
             give_item(None, owner, key, value)
@@ -182,6 +187,12 @@ class Activity:
         write_all(owner)
         if not isinstance(owner, Place) or owner.find().is_opaque:
             confuse(owner, value, key)
+
+    def replaces_slice(self, owner, value):
+        """Whether a list is stored in another one in the place of a slice, not as an item."""
+        owner, value = self._of(owner), self._of(value)
+        are_lists = isinstance(owner, Container) and isinstance(value, Container)
+        return are_lists and owner.keys is None and not isinstance(owner.items, Container)
 
     # Expressions. Each tells whether the result is new memory, or None: it is that of an operand.
 

@@ -24,6 +24,7 @@ from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.emitting import call, return_type, signature_of
 from numgrad.numbers.layouts import layout_of_elementwise
 from numgrad.rules.registry import TABLE
+from numgrad.targets.followed import FOLLOWED
 from numgrad.targets.options import ELEMENT, OF_UFUNCS, taken_over
 
 _elementwise: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -100,12 +101,15 @@ def _elementwise_of(ufunc, active_version_of):
 
 def overloaded(typingctx, function, twin_of):
     """The active version of a function with overloads of another package's: they are twins."""
-    if isinstance(function, type | np.ufunc | types.Type) or is_ours(function):
+    if isinstance(function, type | np.ufunc | types.Type):
+        return function
+    if is_ours(function) and function not in FOLLOWED:
         return function
     try:
-        if function not in _overloaded:
-            _overloaded.setdefault(function, _overloaded_of(typingctx, function, twin_of))
-        return _overloaded[function]
+        key = FOLLOWED.get(function, function)  # NumPy's own can't be referred to weakly
+        if key not in _overloaded:
+            _overloaded.setdefault(key, _overloaded_of(typingctx, function, twin_of))
+        return _overloaded[key]
     except TypeError:  # it can't be referred to weakly
         return function
 
@@ -135,7 +139,11 @@ def _overloaded_of(typingctx, function, twin_of):
         raise NotImplementedError("compiled code only")
 
     stand_in.__name__ = function.__name__
-    templates = [twin_template(each, stand_in, twin_of) for each in kind.templates]
+    own = FOLLOWED.get(function)
+    templates = [
+        twin_template(each, own or each._overload_func, stand_in, twin_of)
+        for each in (kind.templates if own is None else kind.templates[:1])
+    ]
     for template in templates:
         builtin_registry.register(template)
     builtin_registry.register_global(stand_in, types.Function(tuple(templates)))
@@ -143,11 +151,14 @@ def _overloaded_of(typingctx, function, twin_of):
 
 
 def twin_template(
-    template: Any, stand_in: Callable[..., Any], twin_of: Callable[[Any], Any]
+    template: Any,
+    choose: Callable[..., Any],
+    stand_in: Callable[..., Any],
+    twin_of: Callable[[Any], Any],
 ) -> type[Any]:
     """Return an overload whose implementations are twins.
 
-    It chooses among them by the types it was written for: those without derivatives.
+    They are chosen among by the types they were written for: those without derivatives.
     """
 
     class Template(template):
@@ -156,7 +167,7 @@ def twin_template(
         _compiled_overloads: ClassVar[dict[Any, Any]] = {}
         _inline_overloads: ClassVar[dict[Any, Any]] = {}
         _inline = staticmethod(InlineOptions("never"))
-        _overload_func = staticmethod(choosing_by_numbers(template._overload_func))
+        _overload_func = staticmethod(choosing_by_numbers(choose))
 
         def _get_jit_decorator(self):
             return lambda **options: lambda function: twin_of(numba.jit(function, **options))

@@ -149,9 +149,10 @@ METHODS = {
 }
 
 
+OPERATORS_ON_SAMPLES = "gradient differentiate laplacian divergence curl".split()
 # Functions of numgrad's own for compiled code, whose results are new: an output is given by name
 FRESH_HERE = {
-    ("numgrad.fields.operators.gradient", "gradient"),
+    *((f"numgrad.fields.operators.{name}", name) for name in OPERATORS_ON_SAMPLES),
     ("numgrad.numbers.dual.number", "Dual"),
     ("numgrad.arrays.activation", "shown"),
 }

@@ -1,6 +1,7 @@
 """The error of a function that can't be differentiated, with the user's line."""
 
 import linecache
+import os
 import re
 from typing import Any
 
@@ -13,8 +14,23 @@ class DifferentiationError(TypeError):
     """A function can't be differentiated: the message names the line, the reason, the way out."""
 
 
+def shown(error: DifferentiationError) -> tuple[DifferentiationError, BaseException | None]:
+    """Return the error that a call from Python raises, and the cause to show with it.
+
+    What Numba went through and said fills pages, in which the user's own lines are lost. It stays
+    the error's context, and is shown where the environment variable asks for it.
+    """
+    if os.environ.get(FULL, "") not in ("", "0"):
+        return error, error.__cause__
+    error.__context__ = error.__cause__ or error.__context__
+    return error.with_traceback(None), None
+
+
+FULL = "NUMGRAD_FULL_TRACEBACK"
+
+
 def explained(error: Any, name: str, filename: str) -> DifferentiationError:
-    """The error to raise for one of Numba's, which stays its cause.
+    """The error to raise for one of Numba's, which stays its context.
 
     Parameters
     ----------

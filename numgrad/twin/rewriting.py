@@ -12,19 +12,16 @@ from numba.core.ir_utils import get_definition, guard
 from numgrad.arrays import activation, creation
 from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
-from numgrad.twin import classes, effects
+from numgrad.twin import classes, effects, object_mode
 from numgrad.twin.aliases import Container, Place
 from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
-from numgrad.twin.errors import WITHOUT_COMPILING, located
 from numgrad.twin.origins import hashable
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of, shadow_type
 from numgrad.twin.statements import Statements
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
-
-OBJECT_MODE = "A block of object mode uses numbers with derivatives, which it can't hand on."
 
 
 class Rewriting(Statements):
@@ -230,6 +227,8 @@ class Rewriting(Statements):
         They have the type of their first item.
         """
         pattern = self._item_pattern(owner)
+        if self.activity.replaces_slice(owner, statement.value):
+            pattern = None  # its items are alike already
         if self.activity.is_comprehension(owner) and self.activity.is_active(owner.name):
             pattern = True
         statement.value, before = self._item_made_active(statement.value, pattern)
@@ -290,19 +289,26 @@ class Rewriting(Statements):
     # Calls
 
     def _replaced_call(self, statement):
-        self._check_mode(statement.value)
-        for replace in (self._given, self._evened_extremes, self._allocated, self._own_method):
+        for replace in (
+            self._given_by_value,
+            self._given,
+            self._evened_extremes,
+            self._allocated,
+            self._own_method,
+        ):
             before = replace(statement)
             if before:
                 return before
         return []
 
-    def _check_mode(self, call):
-        """Raise if derivatives would go into a block of object mode."""
-        kind, is_active = self.activity.type_of(call.func.name), self.activity.is_active
-        if isinstance(kind, types.ObjModeDispatcher) and any(is_active(v.name) for v in call.args):
-            name = self.state.func_id.func_name
-            raise located(name, self.loc.filename, self.loc.line, OBJECT_MODE, WITHOUT_COMPILING)
+    def _given_by_value(self, statement):
+        """Give a block of object mode values, of which only whole numbers come back."""
+        call = statement.value
+        if not object_mode.takes_values(self.activity, call, self.state.func_id.func_name):
+            return []
+        arguments, before = self._all_shown(call.args, object_mode.value_of)
+        self._set_call(statement, call.func, arguments)
+        return before
 
     def _given(self, statement):
         """Let an item given to a container by a method be a carrier like the rest."""

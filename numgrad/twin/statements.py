@@ -1,8 +1,16 @@
 """The statements that a function is made of, and new ones among them."""
 
+from typing import Any
+
 from numba.core import ir
 
 from numgrad.arrays import activation
+from numgrad.twin.errors import located
+
+IN_A_SET = (
+    "A set keeps one of numbers that are equal, whatever their derivatives.",
+    "Use a list, or np.unique.",
+)
 
 
 class Statements:
@@ -10,6 +18,7 @@ class Statements:
 
     block: ir.Block  # where the rewriting is
     loc: ir.Loc
+    state: Any  # Numba's, of the compilation
 
     def __init__(self, activity):
         self.activity = activity
@@ -37,6 +46,13 @@ class Statements:
         definitions[:] = [value if item is statement.value else item for item in definitions]
         statement.value = value
 
+    def _replaced_build_set(self, statement):
+        """Raise where numbers with derivatives are put into a set."""
+        if self.activity.is_active(statement.target.name):
+            name, line = self.state.func_id.func_name, self.loc.line
+            raise located(name, self.loc.filename, line, *IN_A_SET)
+        return []
+
     # Text has no derivatives
 
     def _printed(self, statement):
@@ -50,19 +66,19 @@ class Statements:
         statement.exc_args = tuple(shown)
         return [*before, statement]
 
-    def _all_shown(self, values):
+    def _all_shown(self, values, by=activation.shown):
         shown, before = [], []
         for value in values:
-            result, added = self._shown(value)
+            result, added = self._shown(value, by)
             shown.append(result)
             before += added
         return shown, before
 
-    def _shown(self, var):
+    def _shown(self, var, by):
         """Return a variable for a value without derivatives, and the statements before it."""
         if not isinstance(var, self.nodes.Var) or not self.activity.is_active(var.name):
             return var, []
-        func, named = self._constant("shown", activation.shown)
+        func, named = self._constant("shown", by)
         call = self.nodes.Expr.call(func, [var], (), self.loc)
         result = self._defined("$shown.result", call)
         return result, [named, self.nodes.Assign(call, result, self.loc)]

@@ -17,6 +17,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
+from numba.stencils.stencil import StencilFunc
 
 from numgrad.arrays import activation
 from numgrad.caching.stamping import warn_late
@@ -145,6 +146,11 @@ def active_version(typingctx, function):
         return gufuncs.loop_of(function, twin_of)
     if isinstance(function, CFunc):
         return cfuncs.active_version_of(function, twin_of(plain(function.__wrapped__)))
+    if isinstance(function, StencilFunc):
+        raise DifferentiationError(
+            f"{function.kernel_ir.func_id.func_name} is a function of @stencil, which has no "
+            "derivative: write the loop over its points, which compiles to the same"
+        )
     if function in activation.REPLACED:
         return activation.REPLACED[function]
     if callees.is_plain(typingctx, function):

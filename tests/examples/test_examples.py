@@ -1,6 +1,7 @@
 """What all examples share."""
 
 import importlib
+import runpy
 import sys
 from pathlib import Path
 
@@ -55,3 +56,10 @@ def test_an_example_says_what_to_install(name, missing, monkeypatch):
     package = missing.partition(".")[0]
     with pytest.raises(SystemExit, match=rf"needs {package}: pip install 'numba-numgrad\[plot\]'"):
         main([])
+
+
+def test_the_list(capsys):
+    runpy.run_module("numgrad.examples", run_name="__main__")
+    printed = capsys.readouterr().out
+    for path in Path(examples.__file__).parent.glob("[a-z]*.py"):
+        assert f"\n{path.stem}\n" in printed

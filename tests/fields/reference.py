@@ -125,3 +125,15 @@ class Failure:
 
     def __repr__(self):
         return f"{self.kind.__name__}: {self.message}"
+
+
+def by_differences(function, x, h=1e-6):
+    """Return the derivative of a result by each number of an argument, by central differences."""
+    x = np.asarray(x, float)
+    columns = []
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = h
+        columns.append((np.asarray(function(x + step)) - function(x - step)) / (2 * h))
+    shape = np.shape(columns[0])
+    return np.moveaxis(np.array(columns).reshape(x.shape + shape), range(x.ndim), range(-x.ndim, 0))

@@ -217,7 +217,9 @@ def test_what_cannot_run_again():
 
     @njit
     def listed(u):
-        return [u[0]]
+        results = [u[0]]
+        results.append(u[1])
+        return results
 
     @njit
     def random(u):

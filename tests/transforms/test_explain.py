@@ -162,6 +162,16 @@ def test_what_stops_the_derivative_is_an_error():
         numgrad.explain(lossy, 2.0)
 
 
+WEIGHTS = np.array([1.0, 2.0])
+
+
+def test_frozen_arrays_are_named():
+    def weighted(x):
+        return np.sum(WEIGHTS * x)
+
+    assert "; frozen when it was compiled: WEIGHTS" in str(numgrad.explain(weighted, np.ones(2)))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -239,6 +239,31 @@ def test_derivatives_cannot_enter_object_mode(f):
     assert "# lost" in str(raised.value)
 
 
+def object_mode_that_counts(x):
+    with objmode(n="int64"):
+        n = int(x[0] > 1.0) + 2
+    return x[0] ** n * x[1]
+
+
+def object_mode_that_writes(x):
+    y = x * 2
+    with objmode(n="int64"):
+        y[0] = 3.0
+        n = 2
+    return y[0] * n
+
+
+def test_values_enter_object_mode_where_whole_numbers_come_back():
+    for mode in ("forward", "reverse"):
+        found = numgrad.grad(njit(object_mode_that_counts), mode=mode)(np.array([1.5, 2.0]))
+        assert_allclose(found, [3 * 1.5**2 * 2.0, 1.5**3])
+
+
+def test_what_object_mode_writes_is_not_lost_in_silence():
+    with pytest.raises(ValueError, match="read-only"):
+        numgrad.grad(njit(object_mode_that_writes))(np.array([1.5, 2.0]))
+
+
 def object_mode_beside(x):
     n = x.size
     with objmode(z="float64"):

@@ -1,6 +1,7 @@
 """A derivative is never lost in silence: the error names the line."""
 
 import linecache
+import traceback
 
 import numpy as np
 import pytest
@@ -58,7 +59,21 @@ def test_error_names_the_line(function):
     assert line in message
     number = int(message.split(f"{__file__}, line ")[1].split(":")[0])
     assert linecache.getline(__file__, number).strip() == line
-    assert raised.value.__cause__ is not None
+    assert raised.value.__context__ is not None
+
+
+def test_traceback_is_short(monkeypatch):
+    """The user's frame, numgrad's and the message, unless all is asked for."""
+
+    def told():
+        with pytest.raises(numgrad.DifferentiationError) as raised:
+            numgrad.derivative(into_integers)(2.0)
+        return "".join(traceback.format_exception(raised.value))
+
+    assert "numba/core" not in told()
+    assert len(told().splitlines()) < 20
+    monkeypatch.setenv("NUMGRAD_FULL_TRACEBACK", "1")
+    assert "numba/core" in told()
 
 
 def test_error_is_short():

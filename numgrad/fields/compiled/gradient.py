@@ -51,7 +51,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
     given = [spacing for spacing in spacings if not is_none(spacing)]
     kinds = spacing_kinds(given, len(axes), samples_dtype)
     results_dtype = result_dtype(samples_dtype)
-    outputs = _outputs(out, f, results_dtype, len(axes))
+    outputs = outputs_of(out, f, results_dtype, len(axes))
     order = common_order(f, out)
     passes: dict[Any, list[int]] = {}
     for k, kind in enumerate(kinds):
@@ -69,7 +69,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
         for members in passes.values()
     ]
     derive_all = reduce(_in_turn, steps)
-    check = _shape_check(axes, scheme.fewest)
+    check = shape_check(axes, scheme.fewest)
     single = len(axes) == 1
 
     def gradient(f, spacings, out):
@@ -86,7 +86,7 @@ def implementation(f, spacings, axis, edge_order, out, target):
     return formula(gradient_of_one_axis) if single else gradient_of_all
 
 
-def _shape_check(axes, fewest):
+def shape_check(axes, fewest):
     def check(f):
         for axis in axes:
             if f.shape[axis] < fewest:
@@ -98,7 +98,7 @@ def _shape_check(axes, fewest):
     return formula(named(check, "check", *axes, fewest))
 
 
-def _outputs(out, f, dtype, count):
+def outputs_of(out, f, dtype, count):
     """Make the function ``(f, out)`` that gives the results' arrays as a tuple."""
     if is_none(out):
         name = dtype.char

@@ -10,7 +10,7 @@ from numgrad.fields.boundaries import CONSTANT, ONE_SIDED, WRAP
 from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.kernels.weighing import weigh_window
 from numgrad.fields.weights import central, central_reach, one_sided, points_needed
-from numgrad.targets.options import internal_njit
+from numgrad.targets.options import formula, internal_njit
 
 
 class Stencils(NamedTuple):
@@ -135,15 +135,20 @@ def _code(end):
 
 
 @once
-def varying_stencils(order, accuracy, ends):
-    """Make the function ``(x, period)`` that gives the stencils at any coordinates."""
+def varying_stencils(order, accuracy, ends, reach=None):
+    """Make the function ``(x, period)`` that gives the stencils at any coordinates.
+
+    Off the ends they have some points on either side, or as many as are needed in all.
+    """
     size, order = np.int64(points_needed(order, accuracy)), np.int64(order)
-    left, right = (size - 1) // 2, size // 2
+    left, right = ((size - 1) // 2, size // 2) if reach is None else (np.int64(reach),) * 2
+    width = left + right + 1
+    most = max(size, width)
     before, after = (end.name == ONE_SIDED for end in ends)
     first_way, last_way = (np.int64(EDGE if end.name == CONSTANT else way_of(end)) for end in ends)
     to_first, to_last = np.int64(-1), np.int64(1)
     ghosts_before, ghosts_after = left * (not before), right * (not after)
-    slots = np.array([(k, 0) for k in _filled_window(size, left)], np.int64)
+    slots = np.array([(k, 0) for k in _filled_window(width, left)], np.int64)
 
     def stencils(x, period):
         points = len(x)
@@ -157,44 +162,53 @@ def varying_stencils(order, accuracy, ends):
             wider[ghosts_before + points + k] = beyond(x, last_way, k + 1, period, to_last)
         first = left if before else 0
         last = right if after else 0
-        weights = np.empty((size - 1, points))
+        weights = np.zeros((width - 1, points))
         edge_slots = np.zeros((first + last, size - 1, 2), np.int64)
         edge_weights = np.empty((size - 1, first + last))
-        distances, table = np.empty(size), np.empty((size, order + 1))
+        distances, table = np.empty(most), np.empty((most, order + 1))
         for i in range(points):
             at = i + ghosts_before
-            start = min(max(at - left, 0), total - size)
-            weigh_window(wider, start, size, at, order, distances, table)
             edge = -1
             if i < first:
                 edge = i
             elif i >= points - last:
                 edge = first + i - (points - last)
+            count = size if edge >= 0 else width
+            start = min(max(at - left, 0), total - count)
+            weigh_window(wider, start, count, at, order, distances, table)
             s = 0
-            for j in range(size):
+            for j in range(count):
                 if start + j != at:
-                    weights[s, i] = table[j, order]
                     if edge >= 0:
                         edge_slots[edge, s, 0] = start + j - at
                         edge_weights[s, edge] = table[j, order]
+                    else:
+                        weights[s, i] = table[j, order]
                     s += 1
         return Stencils(
             slots.copy(), weights, edge_slots, edge_weights, first, last, ghosts_before,
             ghosts_after,
         )  # fmt: skip
 
-    return internal_njit(named(stencils, "varying_stencils", order, accuracy, *map(_code, ends)))
+    name = "varying_stencils", order, accuracy, *map(_code, ends)
+    return internal_njit(named(stencils, *name, *([] if reach is None else ["central"])))
 
 
 @once
-def coordinates_stencils(order, accuracy, ends):
-    """Make the function ``(x, period)`` for coordinates that may be at equal distances."""
+def coordinates_stencils(order, accuracy, ends, followed=False):
+    """Make the function ``(x, period)`` for coordinates that may be at equal distances.
+
+    Where derivatives are followed, the weights at equal distances come from the coordinates as
+    elsewhere: each of them moves them.
+    """
     varying = varying_stencils(order, accuracy, ends)
     wraps = ends[0].name == WRAP
-    if accuracy % 2:
-        uniform = None
-    else:
+    if followed:
+        central = varying_stencils(order, accuracy, ends, central_reach(order, accuracy))
+        at_equal_distances = formula(lambda x, step, period: central(x, period))
+    elif accuracy % 2 == 0:
         uniform = uniform_stencils(order, accuracy, ends)
+        at_equal_distances = formula(lambda x, step, period: uniform(step))
 
     def checked_period(x, period):
         if not wraps:
@@ -218,8 +232,8 @@ def coordinates_stencils(order, accuracy, ends):
         even = not wraps or x[0] + period - x[-1] == step
         for i in range(1, len(x) - 1):
             even = even and x[i + 1] - x[i] == step
-        return uniform(step) if even else varying(x, period)
+        return at_equal_distances(x, step, period) if even else varying(x, period)
 
-    chosen = always if uniform is None else stencils
-    name = "coordinates_stencils", order, accuracy, *map(_code, ends)
+    chosen = always if accuracy % 2 else stencils
+    name = "followed" if followed else "coordinates_stencils", order, accuracy, *map(_code, ends)
     return internal_njit(named(chosen, *name))

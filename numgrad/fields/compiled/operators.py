@@ -32,20 +32,30 @@ made_by_numgrad = mark(PackageStamp())
 
 
 @once
-def times(dtype):
+def times(dtype, followed):
     """Make the function that multiplies a difference of samples with a real weight."""
-    if dtype.kind == "c":
+    if dtype.kind == "c" and not followed:
         return formula(lambda weight, d: complex(weight * d.real, weight * d.imag))
     return formula(lambda weight, d: weight * d)
 
 
+def conversion(dtype, followed):
+    """The function that gives numbers a dtype; those that derivatives follow have it already."""
+    return formula(lambda x: x) if followed else dtype.type
+
+
+def marks(followed):
+    """What tells the names of functions that derivatives follow from those of others."""
+    return ["followed"] if followed else []
+
+
 @once
-def planes_of(dtype):
+def planes_of(dtype, followed):
     """Make the function that gives ``count`` samples beyond an end, in the order of their places.
 
     ``way`` says what they are, ``odd`` whether their sign is changed.
     """
-    number = dtype.type
+    number = conversion(dtype, followed)
 
     def planes(f, count, way, odd, value, side):
         outer, points, inner = f.shape
@@ -67,14 +77,16 @@ def planes_of(dtype):
                         result[o, k, q] = number(f[o, place, q])
         return result
 
-    return internal_njit(named(planes, "planes", dtype.char))
+    return internal_njit(named(planes, "planes", dtype.char, *marks(followed)))
 
 
 @once
-def adding(dtype):
+def adding(dtype, followed):
     """Make the function that adds the derivatives along an axis, times a sign, to an output."""
-    multiply, number = times(dtype), dtype.type
-    real = np.dtype(dtype.char.lower()).type
+    multiply, number = times(dtype, followed), conversion(dtype, followed)
+    real_dtype = np.dtype(dtype.char.lower())
+    real = conversion(real_dtype, followed and real_dtype == np.float64)
+    plain = real_dtype.type
 
     def sample(f, before, after, o, v, q):
         if v < 0:
@@ -83,11 +95,11 @@ def adding(dtype):
             return after[o, v - f.shape[1], q]
         return number(f[o, v, q])
 
-    at = internal_njit(named(sample, "sample", dtype.char))
-    zero = number(0)
+    at = internal_njit(named(sample, "sample", dtype.char, *marks(followed)))
+    zero = dtype.type(0)
 
     def add(f, line, before, after, output, sign):
-        factor = real(sign)
+        factor = plain(sign)
         outer, points, inner = f.shape
         varies = line.weights.shape[1] > 1
         part = np.empty(inner, dtype)
@@ -122,7 +134,7 @@ def adding(dtype):
                 for q in range(inner):
                     output[o, i, q] += part[q]
 
-    return internal_njit(named(add, "add", dtype.char))
+    return internal_njit(named(add, "add", dtype.char, *marks(followed)))
 
 
 @internal_njit
@@ -137,13 +149,14 @@ def slabs(array, axis):
 
 
 @once
-def term(dtype, results_dtype, kind, order, accuracy, ends):
+def term(dtype, results_dtype, kind, order, accuracy, ends, followed):
     """Make the function ``(f, spacing, period, output, sign)`` that adds a derivative to an output.
 
     Both are seen as what is before, along and after the axis.
     """
-    add = adding(results_dtype)
-    planes = planes_of(results_dtype)
+    add = adding(results_dtype, followed)
+    planes = planes_of(results_dtype, followed)
+    distance = conversion(np.dtype(np.float64), followed)
     # NumPy's integers: by those of Python a function is compiled for each
     first_way, last_way = (np.int64(way_of(end)) for end in ends)
     first_is_odd, last_is_odd = (np.int64(end.sign < 0) for end in ends)
@@ -152,7 +165,7 @@ def term(dtype, results_dtype, kind, order, accuracy, ends):
     one_sided = any(end.name == ONE_SIDED for end in ends)
     fewest = points_needed(order, accuracy) if one_sided else (1 if kind == "scalar" else 2)
     if kind == "coordinates":
-        from_coordinates = coordinates_stencils(order, accuracy, ends)
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed)
 
         def stencils(spacing, period, points):
             x = np.empty(points)
@@ -165,12 +178,12 @@ def term(dtype, results_dtype, kind, order, accuracy, ends):
             return from_coordinates(x, period)
 
     elif kind == "stretched":  # a spacing, and a period that leaves another distance at the seam
-        from_coordinates = coordinates_stencils(order, accuracy, ends)
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed)
         from_spacing = uniform_stencils(order, accuracy, ends)
 
         def stencils(spacing, period, points):
-            h = np.float64(spacing)
-            if period == abs(h) * points:
+            h = distance(spacing)
+            if period == abs(h) * points and not followed:
                 return from_spacing(h)
             return from_coordinates(np.arange(points) * h, period)
 
@@ -178,10 +191,10 @@ def term(dtype, results_dtype, kind, order, accuracy, ends):
         from_spacing = uniform_stencils(order, accuracy, ends)
 
         def stencils(spacing, period, points):
-            return from_spacing(np.float64(spacing))
+            return from_spacing(distance(spacing))
 
     names = "_".join(end.name.replace("-", "_") for end in ends)
-    such = order, accuracy, names, kind
+    such = order, accuracy, names, kind, *marks(followed)
     make = internal_njit(named(stencils, "stencils", *such))
 
     def derive(samples, spacing, period, output, sign):
@@ -203,7 +216,8 @@ def term(dtype, results_dtype, kind, order, accuracy, ends):
 class Call:
     """What the types of a call tell: its constants, and its spacings."""
 
-    def __init__(self, f, spacings, axis, accuracy, boundary, period, order=1):
+    def __init__(self, f, spacings, axis, accuracy, boundary, period, followed, order=1):
+        self.followed = followed  # whether derivatives are to go through
         self.dtype = samples_dtype_of(f)
         self.results_dtype = result_dtype(self.dtype)
         self.ndim = f.ndim
@@ -242,9 +256,13 @@ class Call:
             self.order,
             self.accuracy,
             self.ends[k],
+            self.followed,
         )
         slot, has_period, axis = self.slots[k], self.has_period, np.int64(self.axes[k])
-        name = "term_of", self.axes[k], component, slot, has_period, sign < 0
+        name = "term_of", self.axes[k], component, slot, has_period, sign < 0, *marks(self.followed)
+        distance = conversion(np.dtype(np.float64), self.followed)
+        dtype = self.results_dtype
+        lifted = formula((lambda f: f.astype(dtype)) if self.followed else (lambda f: f))
 
         def add(components, spacings, period, output):
             if slot is None:
@@ -252,9 +270,9 @@ class Call:
             else:
                 spacing = spacings[slot]
             derive(
-                slabs(np.ascontiguousarray(components[component]), axis),
+                slabs(np.ascontiguousarray(lifted(components[component])), axis),
                 spacing,
-                np.float64(period) if has_period else 0.0,
+                distance(period) if has_period else 0.0,
                 slabs(output, axis),
                 sign,
             )
@@ -282,32 +300,32 @@ def _in_turn(first, second):
     return formula(both)
 
 
-def differentiation(f, spacings, axis, order, accuracy, boundary, period):
+def differentiation(f, spacings, axis, order, accuracy, boundary, period, followed):
     """Make the function that gives one derivative."""
     axis = -1 if is_none(axis) else axis
-    call = Call(f, spacings, axis, accuracy, boundary, period, order)
+    call = Call(f, spacings, axis, accuracy, boundary, period, followed, order)
     if len(call.axes) != 1:
         raise NumbaTypeError("axis must be one integer")
     return [call.output([call.term(0, 0)])], call
 
 
-def laplacian(f, spacings, axis, accuracy, boundary, period):
+def laplacian(f, spacings, axis, accuracy, boundary, period, followed):
     """Make the function that gives the sum of the second derivatives."""
-    call = Call(f, spacings, axis, accuracy, boundary, period, 2)
+    call = Call(f, spacings, axis, accuracy, boundary, period, followed, 2)
     return [call.output([call.term(k, 0) for k in range(len(call.axes))])], call
 
 
-def divergence(components, spacings, axis, accuracy, boundary, period):
+def divergence(components, spacings, axis, accuracy, boundary, period, followed):
     """Make the function that gives the sum of each component's own derivative."""
-    call = Call(components[0], spacings, axis, accuracy, boundary, period)
+    call = Call(components[0], spacings, axis, accuracy, boundary, period, followed)
     if len(components) != len(call.axes):
         raise NumbaTypeError("a divergence needs one component an axis")
     return [call.output([call.term(k, k) for k in range(len(components))])], call
 
 
-def curl(components, spacings, axis, accuracy, boundary, period):
+def curl(components, spacings, axis, accuracy, boundary, period, followed):
     """Make the functions that give the components of a curl."""
-    call = Call(components[0], spacings, axis, accuracy, boundary, period)
+    call = Call(components[0], spacings, axis, accuracy, boundary, period, followed)
     count = len(components)
     if count not in (2, 3) or count != len(call.axes):
         raise NumbaTypeError("a curl needs two components along two axes or three along three")

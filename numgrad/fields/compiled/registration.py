@@ -7,6 +7,8 @@ this file imports as little as it can: the rest is loaded when a gradient is com
 from collections.abc import Callable
 from typing import Any
 
+from numgrad.targets.followed import FOLLOWED
+
 _registered = False
 
 
@@ -25,36 +27,20 @@ def register() -> None:
     _teach_operators()
 
 
-def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
-    """Teach Numba one function, which knows ``out`` and ``target`` or doesn't."""
+def _overload(function: Callable[..., Any], choosing: Callable[[bool], Any]) -> None:
+    """Teach Numba a function: the one that runs, and the source that derivatives follow."""
     from numba.extending import overload
 
-    # Numba can't compile *varargs beside keywords, so each spacing has a name of its own.
-    @overload(function, prefer_literal=True)
-    def typed(
-        f,
-        v0=None,
-        v1=None,
-        v2=None,
-        v3=None,
-        v4=None,
-        v5=None,
-        v6=None,
-        v7=None,
-        axis=None,
-        edge_order=1,
-        out=None,
-        target="auto",
-    ):
-        from numgrad.fields.compiled.gradient import implementation, made_by_numgrad
-        from numgrad.fields.compiled.plan import check_numpys_own
+    overload(function, prefer_literal=True)(choosing(False))
+    FOLLOWED[function] = choosing(True)
 
-        if not with_out:
-            check_numpys_own(out, target)
-        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
-        derive = implementation(f, spacings, axis, edge_order, out, target)
 
-        def compiled(
+def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
+    """Teach Numba one function, which knows ``out`` and ``target`` or doesn't."""
+
+    def choosing(followed):
+        # Numba can't compile *varargs beside keywords, so each spacing has a name of its own.
+        def typed(
             f,
             v0=None,
             v1=None,
@@ -69,43 +55,50 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
             out=None,
             target="auto",
         ):
-            made_by_numgrad()
-            return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), out)
+            from numgrad.fields.compiled import followed_gradient
+            from numgrad.fields.compiled.gradient import implementation, made_by_numgrad
+            from numgrad.fields.compiled.plan import check_numpys_own
 
-        return compiled
+            if not with_out:
+                check_numpys_own(out, target)
+            spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+            make = followed_gradient.implementation if followed else implementation
+            derive = make(f, spacings, axis, edge_order, out, target)
+
+            def compiled(
+                f,
+                v0=None,
+                v1=None,
+                v2=None,
+                v3=None,
+                v4=None,
+                v5=None,
+                v6=None,
+                v7=None,
+                axis=None,
+                edge_order=1,
+                out=None,
+                target="auto",
+            ):
+                made_by_numgrad()
+                return derive(f, (v0, v1, v2, v3, v4, v5, v6, v7), out)
+
+            return compiled
+
+        return typed
+
+    _overload(function, choosing)
 
 
 def _teach_operators() -> None:
     """Teach Numba the operators."""
-    from numba.extending import overload
-
     from numgrad.fields.operators.curl import curl
     from numgrad.fields.operators.differentiate import differentiate
     from numgrad.fields.operators.divergence import divergence
     from numgrad.fields.operators.laplacian import laplacian
 
-    @overload(differentiate, prefer_literal=True)
-    def typed(
-        f,
-        x=None,
-        axis=None,
-        order=1,
-        accuracy=2,
-        boundary="one-sided",
-        period=None,
-        nan="propagate",
-        datetime_unit=None,
-        out=None,
-        target="auto",
-    ):
-        from numgrad.fields.compiled import operators
-
-        operators.refuse_others(nan, None, datetime_unit, target)
-        made_by_numgrad = operators.made_by_numgrad
-        outputs, call = operators.differentiation(f, (x,), axis, order, accuracy, boundary, period)
-        derive = operators.results_of(outputs, call, out)
-
-        def compiled(
+    def choosing(followed):
+        def typed(
             f,
             x=None,
             axis=None,
@@ -118,11 +111,35 @@ def _teach_operators() -> None:
             out=None,
             target="auto",
         ):
-            made_by_numgrad()
-            return derive((f,), (x,), period, out)
+            from numgrad.fields.compiled import operators
 
-        return compiled
+            operators.refuse_others(nan, None, datetime_unit, target)
+            made_by_numgrad = operators.made_by_numgrad
+            settings = axis, order, accuracy, boundary, period, followed
+            outputs, call = operators.differentiation(f, (x,), *settings)
+            derive = operators.results_of(outputs, call, out)
 
+            def compiled(
+                f,
+                x=None,
+                axis=None,
+                order=1,
+                accuracy=2,
+                boundary="one-sided",
+                period=None,
+                nan="propagate",
+                datetime_unit=None,
+                out=None,
+                target="auto",
+            ):
+                made_by_numgrad()
+                return derive((f,), (x,), period, out)
+
+            return compiled
+
+        return typed
+
+    _overload(differentiate, choosing)
     _teach_operator(laplacian, "laplacian", several=False)
     _teach_operator(divergence, "divergence", several=True)
     _teach_operator(curl, "curl", several=True)
@@ -130,46 +147,9 @@ def _teach_operators() -> None:
 
 def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -> None:
     """Teach Numba an operator of several axes."""
-    from numba.extending import overload
 
-    @overload(function, prefer_literal=True)
-    def typed(
-        components,
-        v0=None,
-        v1=None,
-        v2=None,
-        v3=None,
-        v4=None,
-        v5=None,
-        v6=None,
-        v7=None,
-        axis=None,
-        accuracy=2,
-        boundary="one-sided",
-        period=None,
-        nan="propagate",
-        scale_factors=None,
-        datetime_unit=None,
-        out=None,
-        target="auto",
-    ):
-        from numgrad.fields.compiled import operators
-        from numgrad.targets.options import formula
-
-        operators.refuse_others(nan, scale_factors, datetime_unit, target)
-        made_by_numgrad = operators.made_by_numgrad
-        spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
-        if several:
-            given, as_tuple = operators.components_of(components)
-            check = operators.check_shapes(len(given))
-        else:
-            given, as_tuple = components, formula(lambda components: (components,))
-            check = operators.check_shapes(1)
-        make = getattr(operators, name)
-        outputs, call = make(given, spacings, axis, accuracy, boundary, period)
-        derive = operators.results_of(outputs, call, out)
-
-        def compiled(
+    def choosing(followed):
+        def typed(
             components,
             v0=None,
             v1=None,
@@ -189,9 +169,49 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
             out=None,
             target="auto",
         ):
-            made_by_numgrad()
-            fields = as_tuple(components)
-            check(fields)
-            return derive(fields, (v0, v1, v2, v3, v4, v5, v6, v7), period, out)
+            from numgrad.fields.compiled import operators
+            from numgrad.targets.options import formula
 
-        return compiled
+            operators.refuse_others(nan, scale_factors, datetime_unit, target)
+            made_by_numgrad = operators.made_by_numgrad
+            spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+            if several:
+                given, as_tuple = operators.components_of(components)
+                check = operators.check_shapes(len(given))
+            else:
+                given, as_tuple = components, formula(lambda components: (components,))
+                check = operators.check_shapes(1)
+            make = getattr(operators, name)
+            outputs, call = make(given, spacings, axis, accuracy, boundary, period, followed)
+            derive = operators.results_of(outputs, call, out)
+
+            def compiled(
+                components,
+                v0=None,
+                v1=None,
+                v2=None,
+                v3=None,
+                v4=None,
+                v5=None,
+                v6=None,
+                v7=None,
+                axis=None,
+                accuracy=2,
+                boundary="one-sided",
+                period=None,
+                nan="propagate",
+                scale_factors=None,
+                datetime_unit=None,
+                out=None,
+                target="auto",
+            ):
+                made_by_numgrad()
+                fields = as_tuple(components)
+                check(fields)
+                return derive(fields, (v0, v1, v2, v3, v4, v5, v6, v7), period, out)
+
+            return compiled
+
+        return typed
+
+    _overload(function, choosing)

@@ -47,10 +47,10 @@ def weigh_window(x, start, size, at, order, points, weights):
     measured in a power of two as large as the window, so that products of many of them neither
     overflow nor vanish, and no digit is lost.
     """
-    here, center, last = np.float64(x[at]), at - start, size - 1
+    here, center, last = x[at], at - start, size - 1
     span, factorial = 0.0, 1.0
     for j in range(size):
-        points[j] = np.float64(x[start + j]) - here
+        points[j] = x[start + j] - here
         span = max(span, abs(points[j]))
     for k in range(2, order + 1):
         factorial *= np.float64(k)
@@ -77,9 +77,9 @@ def weigh_window(x, start, size, at, order, points, weights):
                 has_any = True
         product = 1.0
         for k in range(j - 1, -1, -1):
-            product *= np.float64(x[start + j]) * unit - np.float64(x[start + k]) * unit
+            product *= x[start + j] * unit - x[start + k] * unit
         for k in range(j + 1, size):
-            product *= np.float64(x[start + j]) * unit - np.float64(x[start + k]) * unit
+            product *= x[start + j] * unit - x[start + k] * unit
         weight = 0.0
         if j != center:
             weight = coefficient * factorial / product
@@ -192,7 +192,7 @@ def weighing(size, order, center):
             if unit > 0.0:
                 blocks(x, weights, row[STEP], count, unit, scale)
                 continue
-            coordinates = array_at(x, count + size - 1, precision)
+            coordinates = array_at(x, count + size - 1, precision).astype(np.float64)
             for p in range(count):
                 weigh_window(coordinates, p, size, p + center, order, points, table)
                 s = 0

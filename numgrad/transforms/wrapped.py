@@ -1,0 +1,96 @@
+"""Callables as functions that can be differentiated.
+
+Partial functions, bound methods and callable objects hold some of the arguments. Functions that
+return lists, as right-hand sides for SciPy do, return arrays.
+"""
+
+import dis
+import functools
+import inspect
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+from numba import typeof
+from numba.core.errors import NumbaError
+
+from numgrad.drivers.transform import Transform
+from numgrad.rules.registry import PULLBACKS, TABLE
+
+KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def as_function(thing: Any) -> Any:
+    """Return a function of Python's for a callable that holds some arguments, or itself.
+
+    What it holds becomes constants of the function, as what a closure captures does.
+    """
+    if isinstance(thing, Transform):
+        return thing
+    if isinstance(thing, functools.partial):
+        given = inspect.signature(thing.func).bind_partial(*thing.args, **thing.keywords)
+        return _with(thing.func, thing, given.arguments)
+    if isinstance(thing, MethodType):
+        return _of_object(thing.__func__, thing.__self__)
+    call = inspect.getattr_static(type(thing), "__call__", None)
+    if isinstance(getattr(thing, "py_func", thing), FunctionType):
+        return with_array(thing)
+    is_ours = type(thing).__module__.split(".")[0] in ("numba", "numgrad", "numpy")
+    if isinstance(call, FunctionType) and not is_ours:
+        return _of_object(call, thing)
+    return thing
+
+
+@functools.cache
+def returns_lists(function: Any) -> bool:
+    """Tell whether a function returns a list that it writes down, wherever it returns."""
+    before, found = None, []
+    for each in dis.get_instructions(function):
+        if each.opname.startswith("RETURN_"):
+            found.append(before in ("BUILD_LIST", "LIST_EXTEND"))
+        before = each.opname
+    return bool(found) and all(found)
+
+
+def with_array(function: Any) -> Any:
+    """Return a function that makes an array of the list that another one returns, or itself."""
+    source = getattr(function, "py_func", function)
+    if not isinstance(source, FunctionType) or function in TABLE or function in PULLBACKS:
+        return function
+    if not returns_lists(source):
+        return function
+    return _with(function, function, {}, "array({})")
+
+
+def _of_object(function: Any, owner: Any) -> Any:
+    """Return a method as a function, with its object as a constant."""
+    try:
+        typeof(owner)
+    except (ValueError, NumbaError) as error:
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(
+            f"{name} is called on a {type(owner).__name__}, which Numba can't compile: write a "
+            "function that takes the fields it needs as arguments, or pass jit=False"
+        ) from error
+    parameters = list(inspect.signature(function).parameters)
+    return _with(function, function.__get__(owner), {parameters[0]: owner})
+
+
+def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form: str = "{}") -> Any:
+    """Return a function of the arguments that are still missing."""
+    parameters = inspect.signature(function).parameters
+    left = {name: p for name, p in parameters.items() if name not in given}
+    if any(p.kind not in KINDS for p in (*left.values(), *(parameters[name] for name in given))):
+        return bound  # which is refused, since its arguments can't be told one by one
+    names = {f"given_{name}": value for name, value in given.items()}
+    call = ", ".join(f"given_{name}" if name in given else name for name in parameters)
+    lines = [f"def factory(function, {', '.join(names)}):"]
+    lines += [f"    return lambda {', '.join(left)}: {form.format(f'function({call})')}"]
+    namespace: dict[str, Any] = {"array": np.array}
+    exec("\n".join(lines), namespace)
+    made = namespace["factory"](function if form != "{}" else as_function(function), **names)
+    made.__defaults__ = tuple(p.default for p in left.values() if p.default is not p.empty) or None
+    made.__name__ = made.__qualname__ = getattr(function, "__name__", repr(function))
+    made.__module__ = getattr(function, "__module__", None)
+    return made
