@@ -74,7 +74,8 @@ def _add(part: Part, wider: Array, places: tuple[Array, ...], results: Array) ->
 def _coordinates(part: Part, reach: int, places: tuple[Array, ...], along: Array) -> Array:
     """Give the coordinates around some points; beyond a one-sided end they go on somehow."""
     axis, spacing = part.axis.axis, part.axis.coordinates
-    x = extended(spacing, Ghosts(part.axis.ends, reach, reach), part.axis.period)
+    ghosts = Ghosts(part.axis.ends, reach, reach)
+    x = extended(spacing, ghosts, part.axis.period).astype(np.float64, copy=False)
     if x.ndim == 1:
         return x[along]
     return _at(np.moveaxis(x, -1, axis), axis, places, along)

@@ -9,7 +9,8 @@ from numba import types
 from numba.core.errors import NumbaValueError
 
 from numgrad.fields.compiled.gradient import outputs_of, shape_check
-from numgrad.fields.compiled.operators import conversion, slabs
+from numgrad.fields.compiled.lines import conversion
+from numgrad.fields.compiled.operators import slabs
 from numgrad.fields.compiled.plan import (
     constant,
     constant_axes,

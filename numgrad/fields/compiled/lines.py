@@ -43,6 +43,16 @@ def once(make):
     return known
 
 
+def conversion(dtype, followed):
+    """The function that gives numbers a dtype; those that derivatives follow have it already."""
+    return formula(lambda x: x) if followed else dtype.type
+
+
+def marks(followed):
+    """What tells the names of functions that derivatives follow from those of others."""
+    return ["followed"] if followed else []
+
+
 # What lies beyond an end, as numbers: compiled code takes long to compare names.
 EDGE, REFLECTED, SYMMETRIC, WRAPPED, CONSTANT_WAY, NOTHING = range(6)
 WAYS = ("edge", "reflect", "symmetric", WRAP, CONSTANT, ONE_SIDED)

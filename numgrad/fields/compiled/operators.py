@@ -15,7 +15,9 @@ from numgrad.fields.boundaries import ONE_SIDED, WRAP, boundaries_of_axes
 from numgrad.fields.compiled.lines import (
     CONSTANT_WAY,
     WRAPPED,
+    conversion,
     coordinates_stencils,
+    marks,
     mirrored_place,
     once,
     uniform_stencils,
@@ -37,16 +39,6 @@ def times(dtype, followed):
     if dtype.kind == "c" and not followed:
         return formula(lambda weight, d: complex(weight * d.real, weight * d.imag))
     return formula(lambda weight, d: weight * d)
-
-
-def conversion(dtype, followed):
-    """The function that gives numbers a dtype; those that derivatives follow have it already."""
-    return formula(lambda x: x) if followed else dtype.type
-
-
-def marks(followed):
-    """What tells the names of functions that derivatives follow from those of others."""
-    return ["followed"] if followed else []
 
 
 @once
