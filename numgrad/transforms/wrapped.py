@@ -8,7 +8,7 @@ import dis
 import functools
 import inspect
 from collections.abc import Callable
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -42,11 +42,11 @@ def as_function(thing: Any) -> Any:
     return thing
 
 
-@functools.cache
-def returns_lists(function: Any) -> bool:
+@functools.lru_cache(maxsize=512)
+def returns_lists(code: CodeType) -> bool:
     """Tell whether a function returns a list that it writes down, wherever it returns."""
     before, found = None, []
-    for each in dis.get_instructions(function):
+    for each in dis.get_instructions(code):
         if each.opname.startswith("RETURN_"):
             found.append(before in ("BUILD_LIST", "LIST_EXTEND"))
         before = each.opname
@@ -58,7 +58,7 @@ def with_array(function: Any) -> Any:
     source = getattr(function, "py_func", function)
     if not isinstance(source, FunctionType) or function in TABLE or function in PULLBACKS:
         return function
-    if not returns_lists(source):
+    if not returns_lists(source.__code__):
         return function
     return _with(function, function, {}, "array({})")
 

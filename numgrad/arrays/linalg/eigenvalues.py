@@ -70,35 +70,33 @@ def _eigh(a):
         w0, v0 = np.linalg.eigh(values(a))
         v0 = np.ascontiguousarray(v0)
         whole, f = hermitian(a, number), clear_values(lifted(v0, number))
-        w = lifted(w0, real)
-        v = step_of_eigenvectors(w, clear_values(whole.copy()), f, w0, v0)
+        w, v = step_of_eigenvectors(clear_values(whole.copy()), f, w0, v0, real)
         set_values(v, v0)
-        improve(count, v, w, whole, w0, v0, number)
+        improve(count, v, w, whole, w0, v0, real)
         return w, np.asfortranarray(v)
 
     return eigh
 
 
-def step_of_eigenvectors(w, e, f, w0, v0):
+def step_of_eigenvectors(e, f, w0, v0, real):
     raise NotImplementedError("compiled code only")
 
 
 @overload_outlined(step_of_eigenvectors)
-def _step_of_eigenvectors(w, e, f, w0, v0):
-    """Return V' and store the eigenvalues, from what A = E says in the place of V0^H E V0 = G."""
+def _step_of_eigenvectors(e, f, w0, v0, real):
+    """Return the eigenvalues and V' that follow from G = V0^H E V0."""
     linear = linear_record(e.dtype)
     if linear is None:
-        return lambda w, e, f, w0, v0: eigenvectors_by_rule(w, e, f, w0, v0)
+        return lambda e, f, w0, v0, real: eigenvectors_by_rule(lifted(w0, real), e, f, w0, v0)
     recorded = linear(eigenvectors_in_place, eigenvectors_transposed)
 
-    def step(w, e, f, w0, v0):
-        n = w0.size
+    def step(e, f, w0, v0, real):
+        w, n = lifted(w0, real), w0.size
         both = one_above_another(e, f)
         recorded(one_above_another(v0, w0.reshape((1, n))), np.zeros(2 * n, np.intp), both)
         for i in range(n):
             w[i] = both[n, i]
-        set_values(w, w0)
-        return both[:n].copy()
+        return set_values(w, w0), both[:n].copy()
 
     return step
 
@@ -114,7 +112,7 @@ def eigenvectors_by_rule(w, e, f, w0, v0):
     divide(g, gaps(w0), tolerance_of(w0))
     for i in range(n):
         g[i, i] = f[i, i] * 0.5
-    return dot(v0, g)
+    return w, dot(v0, g)
 
 
 @outlined
@@ -122,8 +120,7 @@ def eigenvectors_in_place(factors, order, both):
     """Replace E and F by V' and a row of w', for real matrices."""
     n = both.shape[1]
     v0, w0 = factors[:n].copy(), factors[n].copy()
-    w = both[0].copy()
-    v = eigenvectors_by_rule(w, both[:n].copy(), both[n:].copy(), w0, v0)
+    w, v = eigenvectors_by_rule(both[0].copy(), both[:n].copy(), both[n:].copy(), w0, v0)
     put(both[:n], v)
     for i in range(n):
         both[n, i] = w[i] - w0[i]
@@ -150,12 +147,14 @@ def eigenvectors_transposed(factors, order, both):
 
 
 @outlined
-def steps_to_eigenvectors(count, v, w, whole, w0, v0, number):
+def steps_to_eigenvectors(count, v, w, whole, w0, v0, real):
     for _ in range(count):
         g = clear_values(product_of_three(conjugate_transpose(v), whole, v))
         e = product_of_three(v0, g, conjugate_transpose(v0))
         f = less_than_one(dot(conjugate_transpose(v), v))
-        add(v, step_of_eigenvectors(w, e, f, w0, v0))
+        values, vectors = step_of_eigenvectors(e, f, w0, v0, real)
+        w[:] = values
+        add(v, vectors)
 
 
 @define_outlined(np.linalg.eigvalsh)

@@ -228,7 +228,7 @@ def _inv(a):
         x0 = inverse_of(values(a))
         x = lifted(a, number)
         if a.size > 0:
-            set_values(step_of_inverse(x0, clear_values(x)), x0)
+            x = set_values(step_of_inverse(x0, clear_values(x)), x0)
             improve(count, a, x, x0)
         return np.asfortranarray(x)
 
@@ -241,10 +241,10 @@ def step_of_inverse(x0, rest):
 
 @overload_outlined(step_of_inverse)
 def _step_of_inverse(x0, rest):
-    """Replace what carries derivatives in a matrix by that in its inverse."""
+    """Return what carries derivatives in the inverse; the matrix may be overwritten."""
     linear = linear_record(rest.dtype)
     if linear is None:
-        return lambda x0, rest: put(rest, step_by_inverse(x0, rest))
+        return lambda x0, rest: step_by_inverse(x0, rest)
     recorded = linear(step_in_place, step_transposed)
 
     def step(x0, rest):

@@ -75,19 +75,18 @@ def _singular_vectors(a, u0, s0, v0):
     improve = steps_to_singular_vectors if count else no_step
 
     def vectors(a, u0, s0, v0):
-        s, zero = lifted(s0, real), clear_values(lifted(v0, number))
-        e = clear_values(lifted(a, number))
-        u, v = step_of_singular_vectors(s, e, zero, zero, u0, s0, v0)
+        zero, e = clear_values(lifted(v0, number)), clear_values(lifted(a, number))
+        u, s, v = step_of_singular_vectors(e, zero, zero, u0, s0, v0, real)
         set_values(u, u0)
         set_values(v, v0)
-        improve(count, u, s, v, a, u0, s0, v0, number)
+        improve(count, u, s, v, a, u0, s0, v0, real)
         return u, s, v
 
     return vectors
 
 
 @outlined
-def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, number):
+def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, real):
     for _ in range(count):
         b = dot(a, v)
         g = clear_values(dot(conjugate_transpose(u), b))
@@ -97,32 +96,34 @@ def steps_to_singular_vectors(count, u, s, v, a, u0, s0, v0, number):
             for j in range(b.shape[1]):
                 b[i, j] -= u[i, j] * s[j]
         e = dot(add(outside_of(u0, clear_values(b)), dot(u0, g)), conjugate_transpose(v0))
-        du, dv = step_of_singular_vectors(s, e, f, k, u0, s0, v0)
+        du, sizes, dv = step_of_singular_vectors(e, f, k, u0, s0, v0, real)
+        s[:] = sizes
         add(u, du)
         add(v, dv)
 
 
-def step_of_singular_vectors(s, e, f, k, u0, s0, v0):
+def step_of_singular_vectors(e, f, k, u0, s0, v0, real):
     raise NotImplementedError("compiled code only")
 
 
 @overload_outlined(step_of_singular_vectors)
-def _step_of_singular_vectors(s, e, f, k, u0, s0, v0):
-    """Return U' and V' and store the singular values, from what A = E says: G = U0^H E V0."""
+def _step_of_singular_vectors(e, f, k, u0, s0, v0, real):
+    """Return U', the singular values and V' that follow from G = U0^H E V0."""
     linear = linear_record(e.dtype)
     if linear is None:
-        return lambda s, e, f, k, u0, s0, v0: singular_vectors_by_rule(s, e, f, k, u0, s0, v0)
+        return lambda e, f, k, u0, s0, v0, real: singular_vectors_by_rule(
+            lifted(s0, real), e, f, k, u0, s0, v0
+        )
     recorded = linear(singular_vectors_in_place, singular_vectors_transposed)
 
-    def step(s, e, f, k, u0, s0, v0):
-        m, n = u0.shape
+    def step(e, f, k, u0, s0, v0, real):
+        s, (m, n) = lifted(s0, real), u0.shape
         factors = one_above_another(one_above_another(v0, s0.reshape((1, n))), u0)
         all_three = one_above_another(one_above_another(f, k), e)
         recorded(factors, np.zeros(m + 2 * n, np.intp), all_three)
         for i in range(n):
             s[i] = all_three[n, i]
-        set_values(s, s0)
-        return all_three[2 * n :].copy(), all_three[:n].copy()
+        return all_three[2 * n :].copy(), set_values(s, s0), all_three[:n].copy()
 
     return step
 
@@ -171,7 +172,7 @@ def singular_vectors_by_rule(s, e, f, k, u0, s0, v0):
     u = dot(u0, apart)
     if u0.shape[0] > n:
         add(u, divide(outside_of(u0, b), in_every_row(s0, b.shape[0]), tolerance))
-    return u, dot(v0, subtract(together, apart))
+    return u, s, dot(v0, subtract(together, apart))
 
 
 @internal_njit
@@ -188,7 +189,7 @@ def singular_vectors_in_place(factors, order, all_three):
     n = s0.size
     s = scaled(all_three[:1].copy(), 0.0)[0] + s0
     f, k, e = all_three[:n].copy(), all_three[n : 2 * n].copy(), all_three[2 * n :].copy()
-    u, v = singular_vectors_by_rule(s, e, f, k, u0, s0, v0)
+    u, s, v = singular_vectors_by_rule(s, e, f, k, u0, s0, v0)
     put(all_three[2 * n :], u)
     put(all_three[:n], v)
     for i in range(n):
