@@ -8,13 +8,16 @@ import argparse
 import math
 import resource
 import time
+from importlib.util import find_spec
 
 import numpy as np
 from numba import njit
 from scipy.integrate import solve_ivp
 from scipy.optimize._numdiff import group_columns
+from scipy.sparse import coo_array
 
 import numgrad
+from benchmarks.problems import jax_rosenbrock, loaded_jax
 from benchmarks.timing import Call, seconds_of
 from numgrad.drivers.sparse import colouring
 
@@ -181,18 +184,37 @@ def of_hessians():
     for n in (2_000, 100_000):
         x = np.random.default_rng(0).normal(size=n)
         hessian = numgrad.sparse_hessian(rosenbrock)
-        data = hessian(x).data
-        times = turn_about(
-            {
-                "f": lambda: rosenbrock(x),  # noqa: B023
-                "hessian": lambda: hessian(x, out=data),  # noqa: B023
-                "pattern": lambda: numgrad.sparsity(rosenbrock, x, order=2),  # noqa: B023
-            },
-            ROUNDS,
-        )
+        matrix = hessian(x)
+        data = matrix.data
+        calls = {
+            "f": lambda: rosenbrock(x),  # noqa: B023
+            "hessian": lambda: hessian(x, out=data),  # noqa: B023
+            "pattern": lambda: numgrad.sparsity(rosenbrock, x, order=2),  # noqa: B023
+        }
+        if find_spec("sparsejac") and loaded_jax():
+            calls["JAX"] = by_sparsejac(x, matrix)
+        times = turn_about(calls, ROUNDS)
         ratios = times["hessian"] / times["f"], times["pattern"] / times["f"]
         found = f"{ratios[0]:.0f} calls of f"
         told(f"Hessian of Rosenbrock, n = {n:,} (pattern: {ratios[1]:.0f})", found, "60 calls")
+        if "JAX" in times:
+            found = f"{times['JAX'] / times['hessian']:.1f} times, {times['JAX'] * 1e3:.2f} ms"
+            told("by JAX with sparsejac, which is given the pattern", found, "1")
+
+
+def by_sparsejac(x, expected):
+    """Return a call of the Hessian by JAX, compiled, of which the pattern is known."""
+    import sparsejac
+
+    jax = loaded_jax()
+    pattern = jax.experimental.sparse.BCOO.from_scipy_sparse(expected.tocoo())
+    derive = jax.jit(sparsejac.jacfwd(jax.grad(jax_rosenbrock), pattern))
+    given = jax.numpy.asarray(x)
+    found = derive(given)
+    entries = np.asarray(found.data), tuple(np.asarray(found.indices).T)
+    by_jax = coo_array(entries, shape=expected.shape).tocsr()
+    assert abs(by_jax - expected).max() <= 1e-10 * abs(expected).max()
+    return lambda: jax.block_until_ready(derive(given).data)
 
 
 def of_a_million(n=1_000_000):

@@ -117,7 +117,7 @@ COVERED = {
         twin/patterns twin/pipeline twin/plain twin/rewriting twin/source twin/statements twin/sums
         twin/temporaries""",
     "transforms/test_products": "drivers/forward/along",
-    "transforms/test_sparse": "drivers/sparse/backward drivers/sparse/compressed",
+    "transforms/test_sparse": "drivers/sparse/compressed",
 }
 
 pytestmark = pytest.mark.skipif(not DRAWING.exists(), reason="the manual isn't there")

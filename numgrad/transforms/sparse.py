@@ -252,6 +252,7 @@ def sparse_jacobian(
     mode : {"auto", "forward", "reverse"}, optional
         Whether to go forward along directions of inputs, or backward from outputs, where rows are
         coloured. "auto", the default, takes what the numbers of colours let expect to be faster.
+        Complex numbers go forward alone.
 
     Returns
     -------
@@ -272,7 +273,8 @@ def sparse_jacobian(
         When called, if the pattern or ``out`` doesn't fit in size; in compiled code, if derivatives
         are outside the pattern.
     DifferentiationError
-        When called, if something in `f` can't be differentiated: the message names the line.
+        When called, if something in `f` can't be differentiated: the message names the line; or if
+        complex numbers shall go backward.
 
     See Also
     --------

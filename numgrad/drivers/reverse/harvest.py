@@ -6,8 +6,26 @@ from functools import cache
 from numba import types
 from numba.extending import intrinsic
 
-from numgrad.numbers.carrier import IMAG, complex_of_parts, complex_parts, number_of, real_of
+from numgrad.numbers.carrier import (
+    IMAG,
+    carriers_in,
+    complex_of_parts,
+    complex_parts,
+    number_of,
+    primal_of,
+    real_of,
+)
 from numgrad.numbers.emitting import call_as
+
+
+def derivative(context, builder, kind, adjoint, element):
+    """Emit a derivative of an adjoint.
+
+    One of a result that is no node is 0, and carries nothing of what other numbers do.
+    """
+    if not carriers_in(kind).keys() <= carriers_in(element).keys():
+        kind, adjoint = number_of(kind), primal_of(builder, kind, adjoint)
+    return context.cast(builder, adjoint, kind, element)
 
 
 @cache
@@ -21,8 +39,8 @@ def store_half(element, half):
     def store(typingctx, before, adjoint):
         def codegen(context, builder, sig, arguments):
             if not isinstance(number_of(element), types.Complex):
-                return context.cast(builder, arguments[1], sig.args[1], element)
-            part = context.cast(builder, arguments[1], sig.args[1], real_of(element))
+                return derivative(context, builder, sig.args[1], arguments[1], element)
+            part = derivative(context, builder, sig.args[1], arguments[1], real_of(element))
             none = context.get_constant_null(real_of(element))
             pair = [part, none]
             if half == IMAG:
@@ -48,7 +66,7 @@ def store_conjugate(element):
 
         def codegen(context, builder, sig, arguments):
             pair = [
-                context.cast(builder, each, kind, real)
+                derivative(context, builder, kind, each, real)
                 for each, kind in zip(arguments, sig.args, strict=True)
             ]
             pair[1] = call_as(context, builder, operator.neg, (real,), pair[1:], real)

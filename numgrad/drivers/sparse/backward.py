@@ -4,17 +4,23 @@ The adjoints of all outputs of one colour begin at 1: no two of them depend on t
 so each input ends with the entry of one of them.
 """
 
+from functools import partial
+
+import numpy as np
 from numba import types
 
 from numgrad.drivers import chunks
 from numgrad.drivers.forward.inputs import check_place
+from numgrad.drivers.forward.widths import FEWEST
 from numgrad.drivers.reverse.passes import ReversePasses, indices_of
+from numgrad.drivers.sparse.colouring import MOST_BYTES, first_fit
 from numgrad.drivers.sparse.compressed import (
     COLOURS,
     COLUMNS,
     COUNT,
     STARTS,
     add_up,
+    again_function,
     amount_of,
     check_entries,
     check_inputs,
@@ -26,9 +32,13 @@ from numgrad.drivers.sparse.compressed import (
 from numgrad.drivers.sparse.numbering import AsAsked
 from numgrad.drivers.structure import Leaf, leaves
 from numgrad.numbers.carrier import REAL, is_carrier
+from numgrad.numbers.dual import nans
 from numgrad.numbers.tape import lanes, nodes, streams, sweeping
 from numgrad.numbers.tape.lane_records import LANES
 from numgrad.targets.options import internal_njit
+from numgrad.twin.errors import DifferentiationError
+
+COMPLEX = "sparse derivatives of complex numbers are found forward alone: pass mode='forward'"
 
 
 class CompressedSweeps(AsAsked, ReversePasses):
@@ -39,13 +49,12 @@ class CompressedSweeps(AsAsked, ReversePasses):
 
     def __init__(self, function, kinds, argnums, plan, *, out_argnum=None, checked, width):
         self.plan, self.checked = plan, checked
-        super().__init__(
-            function, kinds, argnums, None, single=True, out_argnum=out_argnum, watched=False
-        )
+        super().__init__(function, kinds, argnums, None, single=True, out_argnum=out_argnum)
         self.outputs_found = [each for each in leaves(self.outputs()) if each.is_floating]
         elements = [each.leaf.element for each in self.seeded]
         elements += [each.element.value for each in self.outputs_found if is_carrier(each.element)]
-        self.is_real = all(indices_of(element) == 1 for element in elements)
+        if any(indices_of(element) != 1 for element in elements):
+            raise DifferentiationError(COMPLEX)
         self.element = widest(elements)
         if not isinstance(plan[-1], types.NoneType):
             check_place(Leaf("out", plan[-1]), self.element, 1)
@@ -75,11 +84,16 @@ class CompressedSweeps(AsAsked, ReversePasses):
         self.evaluate(1, first=True)
         self.add(f"end = {self.tape_function('close_tape')}, counters)", "start = base + total")
         self.add(f"found = {self.working_array(rows, self.name(types.int64, 'index'))}", "row = 0")
+        self.add(f"settled = {self.working_array(rows, self.name(types.boolean, 'flag'))}")
         self._find_indices()
         self.add(f"moved = {self.working_array('(total,)', element)}")
         node, checked = self.name(self.dual, "node"), self.name(self.checked, "checked")
         given = f"{node}, plan, found, base, end, records, data, moved, {checked}"
         self.add(f"{self.name(sweep_colours, 'sweep_colours')}({given})", "fits = True")
+        if self.is_watched:
+            self.add(f"lacking = {self.name(nans.any_nan, 'any_nan')}(data)")
+            self.others = f"{self.name(plan_forward, 'plan_forward')}(plan, data, settled)"
+        self.take_care([("data", True)])
         if self.checked:
             arrays = f"plan[{STARTS}], {columns}, data, moved, {tolerance_of(self.element)}"
             self.add(f"fits = {self.name(add_up, 'add_up')}({arrays})", "if not fits:")
@@ -97,17 +111,58 @@ class CompressedSweeps(AsAsked, ReversePasses):
         for output in self.outputs_found:
             line = output.expression
             line = self.flat(output.kind, line) if output.is_array else f"({line},)"
-            self.add(f"row = {find}({self.name(self.dual, 'node')}, {line}, found, row)")
+            self.add(f"row = {find}({self.name(self.dual, 'node')}, {line}, found, settled, row)")
         check = self.name(check_outputs, "check_outputs")
         self.add(f"{check}(row, found.size)")
 
+    def careful(self):
+        """Entries that are nan are computed again forward, with care if need be."""
+        rows, none = self.plan[COLUMNS], types.none
+        places = types.Array(types.int32, 1, "C")
+        plan = types.int64, places, self.plan[STARTS], rows, rows, places, none, none
+        settings = {"out_argnum": self.out_argnum, "checked": False, "width": FEWEST}
+        given = self.function, self.kinds, self.argnums, plan, settings
+        return partial(again_function, *given, careful=False)
+
 
 @internal_njit
-def find_indices(node, numbers, found, row):
-    """Store the indices of some outputs; return the next row."""
+def find_indices(node, numbers, found, settled, row):
+    """Store the indices of some outputs, and which are nan themselves; return the next row."""
     for k in range(min(len(numbers), found.size - row)):
         found[row + k] = nodes.index_of(node, numbers[k], REAL)
+        settled[row + k] = nans.is_nan(numbers[k])
     return row + len(numbers)
+
+
+@internal_njit
+def plan_forward(plan, data, settled):
+    """Return the plan of passes along inputs for the entries that are nan.
+
+    Where an output is nan itself its derivatives are too, and are not looked for.
+    """
+    starts, rows = plan[STARTS], plan[COLUMNS]
+    lacking, count = np.empty(starts.size - 1, np.int64), 0
+    for column in range(starts.size - 1):
+        for entry in range(starts[column], starts[column + 1]):
+            if np.isnan(data[entry]) and not settled[rows[entry]]:
+                lacking[count] = column
+                count += 1
+                break
+    own, directions, words = np.zeros(starts.size - 1, np.int32), 0, 1
+    while count > 0 and directions == 0 and 8 * words * settled.size <= MOST_BYTES:
+        own, directions = first_fit(starts, rows, settled.size, lacking[:count], words)
+        words *= 2
+    if directions == 0:
+        own[lacking[:count]] = np.arange(count)
+        directions = count
+    colours, lanes = np.full(own.size, -1, np.int32), np.full(rows.size, -1, np.int32)
+    for column in lacking[:count]:
+        colours[column] = own[column]
+        for entry in range(starts[column], starts[column + 1]):
+            if np.isnan(data[entry]) and not settled[rows[entry]]:
+                lanes[entry] = own[column]
+    ends = np.zeros(settled.size + 1, starts.dtype)
+    return directions, colours, ends, rows, rows, lanes, None, None
 
 
 @internal_njit

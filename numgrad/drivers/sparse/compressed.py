@@ -131,14 +131,14 @@ class CompressedPasses(AsAsked, Passes):
 
     def careful(self):
         settings = {**self.settings, "width": self.width}
-        return partial(
-            careful_function, self.function, self.kinds, self.argnums, self.plan, settings
-        )
+        return partial(again_function, self.function, self.kinds, self.argnums, self.plan, settings)
 
     def again(self):
         """Return the body of a function of ``arguments``, ``plan`` and ``results``."""
-        self.add(f"data = {self._new('columns')}")
+        self.add(f"data = {self._new('columns')}", "data[:] = results[0]")  # a plan may leave some
         self._compute()
+        self._look_back()
+        self.take_care([("data", True)])
         return self.filling([("data", True)])
 
     def _look_back(self):
@@ -201,9 +201,9 @@ class CompressedPasses(AsAsked, Passes):
         )
 
 
-def careful_function(function, kinds, argnums, plan, settings):
-    """Return the function that makes the same passes with care."""
-    passes = CompressedPasses(function, kinds, argnums, plan, careful=True, **settings)
+def again_function(function, kinds, argnums, plan, settings, *, careful=True):
+    """Return the function that makes the same passes again: with care, or when it has to be."""
+    passes = CompressedPasses(function, kinds, argnums, plan, careful=careful, **settings)
     return internal_njit(function_of("again", "arguments, plan, results", passes.again()))
 
 

@@ -412,3 +412,27 @@ def along_ones(x):
 def test_backward_over_complex_arrays_that_carry_tangents():
     found, expected = both(numgrad.grad, along_ones, np.array([0.7, 1.3]))
     assert_allclose(found, expected, rtol=1e-13)
+
+
+@njit
+def some_constant(x, y):
+    return 2.0, x * x * y, 3.0 * y, 2.0j * y
+
+
+def test_second_derivatives_of_results_that_are_constant():
+    """They are no nodes, though all that is swept carries the outer derivative."""
+    inner = numgrad.jacobian(some_constant, mode="reverse")
+    x, y = np.array([1.5, -2.0]), 3.0
+    by_x = numgrad.jacobian(inner)(x, y)
+    by_y = numgrad.jacobian(inner, argnums=1)(x, y)
+    squares = np.zeros((2, 2, 2))
+    squares[[0, 1], [0, 1], [0, 1]] = 2.0 * y
+    for found, zeros, expected in (
+        (by_x, np.zeros((2, 2)), squares),
+        (by_y, np.zeros(2), np.diag(2.0 * x)),
+    ):
+        assert_allclose(found[1], expected)
+        for constant in (0, 2, 3):
+            assert_array_equal(found[constant], zeros)
+    assert_array_equal(numgrad.hessian(lambda x: 2.0, mode="reverse")(x), np.zeros((2, 2)))
+    assert numgrad.sparse_hessian(lambda x: 2.0)(x).nnz == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 from numpy.testing import assert_allclose
@@ -90,10 +90,12 @@ def test_random_programs_backward(program, x):
 
 
 @given(PROGRAMS, POINTS)
+@example(np.array([(0, 0, 0, 0), (6, 0, 1, 6)]), np.zeros(SIZE))
 @settings(max_examples=40, deadline=None)
 def test_random_programs_at_second_order(program, x):
     dense = dense_hessian(x, program)
     pattern = numgrad.sparsity(of_one_number, x, program, order=2)
     assert not np.any(dense[~pattern.toarray()])
-    found = numgrad.sparse_hessian(of_one_number, pattern=pattern)(x, program)
-    assert_allclose(found.toarray(), dense, rtol=1e-9, atol=1e-9)
+    found = numgrad.sparse_hessian(of_one_number, pattern=pattern)(x, program).toarray()
+    known = ~np.isnan(dense)  # there is none where the arguments of max are equal
+    assert_allclose(found[known], dense[known], rtol=1e-9, atol=1e-9)
