@@ -48,7 +48,8 @@ class DeferredLibrary(JITCodeLibrary):  # type: ignore[misc]
         for name in called:
             if name in _deferred:
                 _deferred[name]._emit()
-        return bool(called or self._codegen._rtlinker._unresolved)
+        awaited = self._codegen._rtlinker._unresolved
+        return bool(called) or any(each.name in awaited for each in self.get_defined_functions())
 
     def _define_environments(self) -> None:
         """Give the constants a place, which Numba fills in and all callers' machine code shares."""

@@ -37,6 +37,14 @@ def twins_library(function):
     return compiled.library
 
 
+def test_what_others_wait_for_in_vain_defers_nothing_less(monkeypatch):
+    awaited = cpu_target.target_context.codegen()._rtlinker._unresolved
+    monkeypatch.setitem(awaited, "of a function that failed to compile", None)
+    f = njit(lambda x: halved(x) + x)
+    assert numgrad.derivative(f)(3.0) == 1.5
+    assert twins_library(f)._is_deferred
+
+
 def test_what_is_linked_into_its_callers_has_none():
     f = njit(lambda x: halved(x) * x)
     assert numgrad.derivative(f)(3.0) == 3.0
