@@ -16,6 +16,13 @@ from numgrad.twin.twin import twin_of
 X = np.array([1.0, 2.0])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def what_was_there_before():
+    """Left alone by all collections here: looking through all that a worker has takes seconds."""
+    gc.collect()
+    gc.freeze()
+
+
 def squares():
     factor = np.float64(1.5)
     return lambda x: (x * x).sum() * factor
