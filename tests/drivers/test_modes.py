@@ -163,3 +163,33 @@ def test_linear_algebra(make, lines):
 @pytest.mark.parametrize(("make", "lines"), MATRICES)
 def test_linear_algebra_at_second_order(make, lines):
     compare_seconds(slopes_of(njit(make(lines))), matrices.point(), lines)
+
+
+@njit
+def of_vectors(a):
+    """Of a matrix itself, by the vectors that two equal values, or two that are 0, leave open."""
+    u, s, v = np.linalg.svd(a, 0)
+    return np.sum((u * s) @ v * np.arange(12.0).reshape(4, 3))
+
+
+@njit
+def of_values(a):
+    return np.sum(np.linalg.svd(a, 0)[1] ** 2) + np.sum(np.linalg.eigh(a.T @ a)[0])
+
+
+@pytest.mark.parametrize("f", [of_vectors, of_values])
+def test_matrices_of_lower_rank(f):
+    """An adjoint that is 0 up to rounding doesn't make what has no derivative 0."""
+    for a in (np.eye(4, 3), np.outer(np.arange(1.0, 5.0), np.arange(1.0, 4.0))):
+        found, expected = (numgrad.grad(f, mode=mode)(a) for mode in ("reverse", "forward"))
+        assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+        assert np.isnan(expected).any() == (f is of_vectors)
+
+
+@pytest.mark.thorough
+def test_records_in_single_precision():
+    f = njit(lambda a: np.sum(np.linalg.eigh(a)[1] * np.linalg.solve(a, a * a)))
+    a = np.random.default_rng(0).normal(size=(3, 3)).astype(np.float32)
+    found, expected = (numgrad.grad(f, mode=mode)(a) for mode in ("reverse", "forward"))
+    assert found.dtype == expected.dtype == np.float32
+    assert_allclose(found, expected, rtol=1e-4)

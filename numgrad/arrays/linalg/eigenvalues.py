@@ -50,7 +50,7 @@ from numgrad.arrays.linalg.matrices import (
     set_values,
     values,
 )
-from numgrad.arrays.linalg.quotients import divide, gaps, tolerance_of
+from numgrad.arrays.linalg.quotients import divide, divide_adjoints, gaps, tolerance_of
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import real_of
 
@@ -136,7 +136,7 @@ def eigenvectors_transposed(factors, order, both):
     for i in range(n):
         of_f[i, i] = g[i, i] * 0.5 + of_w[i] * w0[i]
         g[i, i] *= 0.0
-    divide(g, gaps(w0), tolerance_of(w0))
+    divide_adjoints(g, gaps(w0), tolerance_of(w0))
     for i in range(n):
         for j in range(n):
             if i != j:
@@ -152,9 +152,8 @@ def steps_to_eigenvectors(count, v, w, whole, w0, v0, real):
         g = clear_values(product_of_three(conjugate_transpose(v), whole, v))
         e = product_of_three(v0, g, conjugate_transpose(v0))
         f = less_than_one(dot(conjugate_transpose(v), v))
-        values, vectors = step_of_eigenvectors(e, f, w0, v0, real)
-        w[:] = values
-        add(v, vectors)
+        w[:], dv = step_of_eigenvectors(e, f, w0, v0, real)
+        add(v, dv)
 
 
 @define_outlined(np.linalg.eigvalsh)
@@ -163,7 +162,7 @@ def _eigvalsh(a):
         return None
     number = a.dtype
     real = real_of(number)
-    if more_steps(number) or linear_record(number) is not None:
+    if more_steps(number):
         return lambda a: np.linalg.eigh(a)[0]
 
     def eigvalsh(a):

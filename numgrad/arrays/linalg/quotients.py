@@ -37,6 +37,22 @@ def divide(numerators, divisors, tolerance):
     return numerators
 
 
+@outlined
+def divide_adjoints(numerators, divisors, tolerance):
+    """Divide in place; where divisors are 0, up to rounding, the result is nan.
+
+    An adjoint that vanishes tells nothing of what it was to be multiplied with. What is nan
+    backward is computed again forward, where that is known.
+    """
+    for i in range(numerators.shape[0]):
+        for j in range(numerators.shape[1]):
+            if np.abs(divisors[i, j]) > tolerance:
+                numerators[i, j] = numerators[i, j] / divisors[i, j]
+            else:
+                numerators[i, j] *= np.nan
+    return numerators
+
+
 def are_floats(number):
     """Return whether numbers lie in memory as floats, with what they carry or plain."""
     return is_made_of_floats(number) or not is_carrier(number)

@@ -26,7 +26,7 @@ from numgrad.arrays.linalg.matrices import (
     values,
 )
 from numgrad.arrays.linalg.norms import singular_values
-from numgrad.arrays.linalg.quotients import divide, gaps, tolerance_of
+from numgrad.arrays.linalg.quotients import divide, divide_adjoints, gaps, tolerance_of
 from numgrad.arrays.outlined import define_outlined, outlined, overload_outlined
 from numgrad.numbers.carrier import is_carrier, real_of
 from numgrad.targets.options import internal_njit
@@ -218,8 +218,8 @@ def singular_vectors_transposed(factors, order, all_three):
         f[i, i] = k[i, i] = 0.5 * together[i, i]
         together[i, i] *= 0.0
         apart[i, i] *= s0[i]
-    divide(together, gaps(s0), tolerance)
-    divide(apart, sums_of_pairs(s0), tolerance)
+    divide_adjoints(together, gaps(s0), tolerance)
+    divide_adjoints(apart, sums_of_pairs(s0), tolerance)
     for i in range(n):
         f[i, i] += apart[i, i]
         k[i, i] -= apart[i, i]
@@ -231,7 +231,7 @@ def singular_vectors_transposed(factors, order, all_three):
                 f[i, j], k[i, j] = left * s0[j], right * s0[j]
     e = dot(u0, g)
     if u0.shape[0] > n:
-        add(e, divide(outside_of(u0, of_u), in_every_row(s0, e.shape[0]), tolerance))
+        add(e, divide_adjoints(outside_of(u0, of_u), in_every_row(s0, e.shape[0]), tolerance))
     put(all_three[:n], f)
     put(all_three[n : 2 * n], k)
     put(all_three[2 * n :], dot(e, conjugate_transpose(v0)))
@@ -273,7 +273,7 @@ def _singular_values(a):
     """Return the singular values alone, of a matrix with derivatives or without."""
     if not is_carrier(a.dtype):
         return lambda a: np.linalg.svd(a, 0)[1]
-    if more_steps(a.dtype) or linear_record(a.dtype) is not None:
+    if more_steps(a.dtype):
         return lambda a: np.linalg.svd(a, 0)[1]
     number, real = a.dtype, real_of(a.dtype)
 

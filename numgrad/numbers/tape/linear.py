@@ -11,6 +11,7 @@ from functools import cache, partial
 import numpy as np
 from numba import types
 
+from numgrad.numbers.carrier import number_of
 from numgrad.numbers.conversions import primal_of
 from numgrad.numbers.dual.parts import value_at
 from numgrad.numbers.tape.nodes import index_of, noded
@@ -36,7 +37,7 @@ def linear_of(node, apply, transposed):
     Both ``apply`` and ``transposed`` take the matrix, the order and a matrix of numbers, which they
     replace.
     """
-    primal = node.number
+    primal = number_of(partial_type(node.value))  # may be of a higher precision than the node's
     is_nothing = are_zeros if isinstance(partial_type(node.value), types.Float) else may_be_anything
 
     def pullback(node, streams, end, first):
@@ -83,7 +84,7 @@ def linear_of(node, apply, transposed):
             for j in range(matrix.shape[1]):
                 stored[i, j] = matrix[i, j]
         if not is_nothing(values):
-            apply(matrix, order, values)
+            apply(matrix.astype(primal), order, values)
         for i in range(rows):
             for j in range(columns):
                 x[i, j] = noded(node, values[i, j], first_result + i * columns + j)
