@@ -76,7 +76,7 @@ COVERED = {
         numbers/dual/attributes numbers/dual/layout numbers/dual/lowering numbers/dual/parts
         numbers/dual/python numbers/dual/seeds numbers/dual/type""",
     "numbers/pattern/test_sets": """
-        drivers/sparse/entries drivers/sparse/finding drivers/sparse/numbering numbers/pattern/raw
+        drivers/sparse/entries drivers/sparse/finding drivers/sparse/numbering numbers/words
         numbers/pattern/seeds numbers/pattern/type""",
     "numbers/tape/test_lanes": "numbers/tape/lane_records transforms/memory",
     "numbers/tape/test_loops": """

@@ -18,7 +18,6 @@ from numgrad.arrays.linalg.matrices import (
     dot,
     hermitian,
     inverse_of,
-    lifted,
     linear_record,
     more_steps,
     no_step,
@@ -47,9 +46,9 @@ def _cholesky(a):
     def cholesky(a):
         check_square(a)
         l0 = np.ascontiguousarray(np.linalg.cholesky(values(a)))
-        result = lifted(a, number)
+        result = whole = hermitian(a, number)
         if a.size > 0:
-            inverse, whole = prepare(l0), hermitian(a, number)
+            inverse = prepare(l0)
             result = step_of_factor(l0, inverse, clear_values(whole.copy()))
             set_values(result, l0)
             improve(count, result, whole, l0, inverse, number)

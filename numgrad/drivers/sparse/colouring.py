@@ -12,7 +12,7 @@ and a colouring is linear in the number of entries. Several orders are tried, on
 
 import numpy as np
 
-from numgrad.numbers.pattern.raw import lowest_bit
+from numgrad.numbers.words import lowest_bit
 from numgrad.targets.cache import kernel
 
 MOST_BYTES = 1 << 30  # of the sets of bits: beyond, each column has a colour of its own

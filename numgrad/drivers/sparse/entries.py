@@ -3,9 +3,9 @@
 import numpy as np
 
 from numgrad.numbers.pattern import sets
-from numgrad.numbers.pattern.raw import lowest_bit
 from numgrad.numbers.pattern.seeds import MADE, word_of
 from numgrad.numbers.pattern.type import BITS_A_WORD
+from numgrad.numbers.words import lowest_bit
 from numgrad.targets.options import internal_njit
 
 FIRST_ROOM = 1024  # entries

@@ -16,13 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.numbers.pattern.raw import (
-    added_at,
-    half_at,
-    set_half_at,
-    set_word_at,
-    word_at,
-)
+from numgrad.numbers.words import added_at, set_short_at, set_word_at, short_at, word_at
 from numgrad.targets.options import internal_njit
 
 EMPTY = 1  # the set of a number that was made; 0 is that of memory that nobody wrote to
@@ -33,7 +27,7 @@ USED, SIZE, FIRST = 0, 1, 8  # words of a block: bytes in use and in all; the fi
 
 # Of a set: the block is its first word, the count and a mark share the second. Of a join follow two
 # sets, and the next join of those that are still to be gone through.
-COUNT, INPUTS = 2, 4  # in half words
+COUNT, INPUTS = 2, 4  # in short words
 MARK, LEFT, RIGHT, NEXT = 1, 2, 3, 4  # in words; a mark is in the upper half
 
 
@@ -70,7 +64,7 @@ def single(block, number):
         return EMPTY
     set_word_at(made, 0, block)
     set_word_at(made, MARK, 1)
-    set_half_at(made, INPUTS, np.int32(number))
+    set_short_at(made, INPUTS, number)
     return made
 
 
@@ -84,12 +78,12 @@ def united(first, second):
 
 @internal_njit
 def united_lists(first, second):
-    m, n = half_at(first, COUNT), half_at(second, COUNT)
+    m, n = short_at(first, COUNT), short_at(second, COUNT)
     if m == JOIN or n == JOIN:
         return joined(first, second, m, n)
     i, j, count = 0, 0, 0
     while i < m and j < n:
-        x, y = half_at(first, INPUTS + i), half_at(second, INPUTS + j)
+        x, y = short_at(first, INPUTS + i), short_at(second, INPUTS + j)
         i += x <= y
         j += y <= x
         count += 1
@@ -112,14 +106,14 @@ def merged(first, second, m, n, count):
     set_word_at(made, MARK, count)
     i, j = 0, 0
     for k in range(count):
-        if j >= n or (i < m and half_at(first, INPUTS + i) <= half_at(second, INPUTS + j)):
-            number = half_at(first, INPUTS + i)
-            j += j < n and half_at(second, INPUTS + j) == number
+        if j >= n or (i < m and short_at(first, INPUTS + i) <= short_at(second, INPUTS + j)):
+            number = short_at(first, INPUTS + i)
+            j += j < n and short_at(second, INPUTS + j) == number
             i += 1
         else:
-            number = half_at(second, INPUTS + j)
+            number = short_at(second, INPUTS + j)
             j += 1
-        set_half_at(made, INPUTS + k, number)
+        set_short_at(made, INPUTS + k, number)
     return made
 
 
@@ -158,16 +152,16 @@ def gather(inputs, mark, seen, found, count):
         return count
     waiting = 0  # the joins whose right sets are still to be gone through
     while True:
-        if half_at(inputs, COUNT) != JOIN:
-            for k in range(half_at(inputs, COUNT)):
-                number = half_at(inputs, INPUTS + k)
+        if short_at(inputs, COUNT) != JOIN:
+            for k in range(short_at(inputs, COUNT)):
+                number = short_at(inputs, INPUTS + k)
                 if seen[number] != mark:
                     seen[number] = mark
                     if count < found.size:
                         found[count] = number
                     count += 1
-        elif half_at(inputs, COUNT + 1) != mark:
-            set_half_at(inputs, COUNT + 1, np.int32(mark))
+        elif short_at(inputs, COUNT + 1) != mark:
+            set_short_at(inputs, COUNT + 1, mark)
             set_word_at(inputs, NEXT, waiting)
             waiting, inputs = inputs, word_at(inputs, LEFT)
             continue

@@ -5,12 +5,12 @@ of each statement the number of its leaves, with a flag where it adds to a sum. 
 constant, and the record its address.
 """
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numgrad.numbers.tape import memory
+from numgrad.numbers.words import DOUBLE, loaded
 
 LEAVES, RESULTS, SUMS, STATEMENTS, COUNTS = range(5)  # of a layout: words
 
@@ -26,31 +26,6 @@ PIECE = 3  # whole numbers of a piece of indices: the first, the step, how many
 ROOM = 4 * PIECE  # slots that the pieces of one leaf may take
 
 
-def loaded(builder, kind, address, k):
-    """Load an element of memory, by the address of the first."""
-    start = builder.inttoptr(address, kind.as_pointer())
-    element = builder.load(builder.gep(start, [k]))
-    return builder.sext(element, memory.I64) if kind == memory.I32 else element
-
-
-def element_at(kind, result):
-    """Make the function that reads an element of memory."""
-
-    def typed(typingctx, address, k):
-        def codegen(context, builder, sig, arguments):
-            return loaded(builder, kind, *arguments)
-
-        return result(types.int64, types.int64), codegen
-
-    return intrinsic(typed)
-
-
-word_at = element_at(memory.I64, types.int64)
-short_at = element_at(memory.I32, types.int64)
-
-DOUBLE = ir.DoubleType()
-
-
 @intrinsic
 def number_at(typingctx, numbers, k):
     """Return a number of those at an address; one number is the same everywhere."""
@@ -60,29 +35,6 @@ def number_at(typingctx, numbers, k):
         return arguments[0] if is_one else loaded(builder, DOUBLE, *arguments)
 
     return types.float64(numbers, types.int64), codegen
-
-
-def setter_of(kind, element):
-    """Make the function that writes an element of memory, by the address of the first."""
-
-    def typed(typingctx, address, k, number):
-        def codegen(context, builder, sig, arguments):
-            address, k, number = arguments
-            start = builder.inttoptr(address, kind.as_pointer())
-            is_short = kind in (memory.I8, memory.I32)
-            written = builder.trunc(number, kind) if is_short else number
-            builder.store(written, builder.gep(start, [k]))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, element), codegen
-
-    return intrinsic(typed)
-
-
-set_byte_at = setter_of(memory.I8, types.int64)
-set_word_at = setter_of(memory.I64, types.int64)
-set_short_at = setter_of(memory.I32, types.int64)
-set_number_at = setter_of(DOUBLE, types.float64)
 
 
 @intrinsic

@@ -24,12 +24,8 @@ from numgrad.numbers.tape.loop_layouts import (
     SUMS,
     WORD,
     move,
-    set_byte_at,
-    set_short_at,
-    set_word_at,
-    short_at,
-    word_at,
 )
+from numgrad.numbers.words import set_byte_at, set_short_at, set_word_at, short_at, word_at
 from numgrad.targets.options import formula
 
 FEW = 128  # rounds: fewer aren't told in short

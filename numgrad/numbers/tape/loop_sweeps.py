@@ -12,7 +12,6 @@ from numgrad.numbers.tape import memory
 from numgrad.numbers.tape.loop_layouts import (
     BY_ROUNDS,
     COUNTS,
-    DOUBLE,
     HEADER,
     IN_SHORT,
     LEAVES,
@@ -24,10 +23,8 @@ from numgrad.numbers.tape.loop_layouts import (
     SUMS,
     WORD,
     number_at,
-    set_number_at,
-    short_at,
-    word_at,
 )
+from numgrad.numbers.words import DOUBLE, set_number_at, short_at, word_at
 from numgrad.targets.options import formula, internal_njit
 
 SIGNATURE = types.void(*[types.int64] * 6)
