@@ -33,9 +33,9 @@ def as_function(thing: Any) -> Any:
         return _with(thing.func, thing, given.arguments)
     if isinstance(thing, MethodType):
         return _of_object(thing.__func__, thing.__self__)
-    call = inspect.getattr_static(type(thing), "__call__", None)
     if isinstance(getattr(thing, "py_func", thing), FunctionType):
         return with_array(thing)
+    call = inspect.getattr_static(type(thing), "__call__", None)  # microseconds
     is_ours = type(thing).__module__.split(".")[0] in ("numba", "numgrad", "numpy")
     if isinstance(call, FunctionType) and not is_ours:
         return _of_object(call, thing)
