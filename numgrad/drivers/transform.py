@@ -26,6 +26,7 @@ from numgrad.drivers import progress
 from numgrad.drivers.collecting import few_collections
 from numgrad.drivers.floats import Conversion
 from numgrad.targets import cuda_compiler, cuda_device
+from numgrad.targets.heap import keep_freed_memory
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
 from numgrad.twin.errors import DifferentiationError, explained, shown
@@ -73,8 +74,7 @@ class Transform:
         self._drivers = {}
         self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
-        source = function if known else self.function
-        self.parameters = parameters_of(source)
+        self.parameters = parameters_of(function if known else self.function)
         update_wrapper(self, source_of(source), updated=())
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
@@ -143,6 +143,7 @@ class Transform:
         key = hint, options is ENTRY_POINT
         if key in self._drivers:
             return self._drivers[key]
+        keep_freed_memory()
         if options is not ENTRY_POINT:  # a program that Numba compiles is to call it
             load()
         driver = Driver(self, hint, options)

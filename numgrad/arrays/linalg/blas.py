@@ -56,6 +56,28 @@ def rows_of_numbers(typingctx, duals):
     return numbers(duals), codegen
 
 
+@internal_njit
+def numbers_in(matrix):
+    """Return the numbers of a matrix of duals by row, column, part of a complex one, and partial.
+
+    The value comes first, then the partials.
+    """
+    rows, columns = matrix.shape
+    numbers, parts = rows_of_numbers(matrix), parts_of(matrix)
+    return numbers.reshape((rows, columns, parts, numbers.shape[1] // (columns * parts)))
+
+
+def parts_of(array):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(parts_of, strict=False)
+def _parts_of(array):
+    """Return how many real numbers a number is."""
+    count = 2 if is_complex(number_of(array.dtype)) else 1
+    return lambda array: count
+
+
 def in_floats(matrix):
     raise NotImplementedError("compiled code only")
 
@@ -141,7 +163,11 @@ def with_blas(loop):
 
 
 def with_blas_from_right(loop, ndim):
-    """Return the product of duals and a matrix of floats: each row is a product from the left."""
+    """Return the product of duals and a matrix of floats, by a loop or by BLAS.
+
+    One row is a product from the left. Of many, all values are multiplied at once, and all
+    partials, in matrices one below the other.
+    """
 
     def multiply_vector(zero, a, b, out):
         if b.size < LARGE:
@@ -155,12 +181,78 @@ def with_blas_from_right(loop, ndim):
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
-        matrix, rows = in_floats(b.T), np.ascontiguousarray(a)
-        for i in range(a.shape[0]):
-            np.dot(matrix, to_multiply(rows[i]), rows_of_numbers(out[i]))
+        planes = planes_of(np.ascontiguousarray(a))
+        put_planes(out, np.dot(planes, np.ascontiguousarray(b)))
         return out
 
     return internal_njit(multiply_vector if ndim == 1 else multiply_matrix)
+
+
+def planes_of(duals):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(planes_of, strict=False)
+def _planes_of(duals):
+    """Return a matrix of the values, and below it one of each partial."""
+    number = number_of(duals.dtype)
+    if is_complex(number):
+
+        def planes(duals):
+            rows, columns = duals.shape
+            numbers = numbers_in(duals)
+            result = np.empty((numbers.shape[3] * rows, columns), number)
+            for i in range(rows):
+                for j in range(columns):
+                    for k in range(numbers.shape[3]):
+                        real, imag = numbers[i, j, 0, k], numbers[i, j, 1, k]
+                        result[k * rows + i, j] = complex(real, imag)
+            return result
+
+        return planes
+
+    def planes_of_floats(duals):
+        rows, columns = duals.shape
+        numbers = numbers_in(duals)
+        result = np.empty((numbers.shape[3] * rows, columns), number)
+        for i in range(rows):
+            for j in range(columns):
+                for k in range(numbers.shape[3]):
+                    result[k * rows + i, j] = numbers[i, j, 0, k]
+        return result
+
+    return planes_of_floats
+
+
+def put_planes(duals, planes):
+    raise NotImplementedError("compiled code only")
+
+
+@overload(put_planes, strict=False)
+def _put_planes(duals, planes):
+    """Store the matrix of the values and those of the partials."""
+    if is_complex(planes.dtype):
+
+        def put(duals, planes):
+            rows, columns = duals.shape
+            numbers = numbers_in(duals)
+            for i in range(rows):
+                for j in range(columns):
+                    for k in range(numbers.shape[3]):
+                        numbers[i, j, 0, k] = planes[k * rows + i, j].real
+                        numbers[i, j, 1, k] = planes[k * rows + i, j].imag
+
+        return put
+
+    def put_floats(duals, planes):
+        rows, columns = duals.shape
+        numbers = numbers_in(duals)
+        for i in range(rows):
+            for j in range(columns):
+                for k in range(numbers.shape[3]):
+                    numbers[i, j, 0, k] = planes[k * rows + i, j]
+
+    return put_floats
 
 
 @internal_njit

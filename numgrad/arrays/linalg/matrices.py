@@ -216,28 +216,6 @@ def _columns_of(array):
     return lambda array: array
 
 
-@internal_njit
-def numbers_in(matrix):
-    """Return the numbers of a matrix of duals by row, column, part of a complex one, and partial.
-
-    The value comes first, then the partials.
-    """
-    rows, columns = matrix.shape
-    numbers, parts = rows_of_numbers(matrix), parts_of(matrix)
-    return numbers.reshape((rows, columns, parts, numbers.shape[1] // (columns * parts)))
-
-
-def parts_of(array):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(parts_of, strict=False)
-def _parts_of(array):
-    """Return how many real numbers a number is."""
-    count = 2 if is_complex(number_of(array.dtype)) else 1
-    return lambda array: count
-
-
 @outlined
 def dot(a, b):
     return np.dot(a, b)

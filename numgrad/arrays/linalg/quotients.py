@@ -3,7 +3,8 @@
 import numpy as np
 from numba.extending import overload
 
-from numgrad.arrays.linalg.matrices import is_made_of_floats, numbers_in, undefined
+from numgrad.arrays.linalg.blas import numbers_in
+from numgrad.arrays.linalg.matrices import is_made_of_floats, undefined
 from numgrad.arrays.outlined import outlined
 from numgrad.numbers.carrier import is_carrier
 from numgrad.targets.options import internal_njit
