@@ -42,11 +42,12 @@ from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.samples import (
     by_followed_source,
-    following,
+    following_source,
     gradient_of,
     is_followed,
     moves_coordinates,
 )
+from numgrad.tracer.scipy_code import Distribution, following, is_distribution, is_scipy
 from numgrad.tracer.typed_containers import in_place_of
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
@@ -55,7 +56,11 @@ from numgrad.tracer.views import as_strided
 def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
     if isinstance(thing, types.ModuleType):
+        if is_scipy(thing.__name__):
+            return MODULES.setdefault(thing.__name__, Module(thing.__name__))
         return MODULES.get(thing.__name__, thing)
+    if is_distribution(thing):
+        return Distribution(thing, adapted)
     if not callable(thing):
         return thing
     try:
@@ -68,6 +73,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     if isinstance(thing, types.FunctionType):
         return _function(thing, {} if building is None else building)
     if isinstance(thing, types.MethodType):
+        if is_distribution(thing.__self__):
+            return getattr(Distribution(thing.__self__, adapted), thing.__name__)
         return types.MethodType(adapted(thing.__func__, building), thing.__self__)
     if isinstance(thing, functools.partial):
         return functools.partial(adapted(thing.func, building), *thing.args, **thing.keywords)
@@ -86,6 +93,11 @@ def _compiled(thing: Any) -> Any:
         return thing.traced()
     if thing in PULLBACKS:
         return _stated(thing)
+    if type(thing).__name__ == "StencilFunc":
+        from numgrad.twin import stencils
+
+        followed: Any = stencils  # whose functions have no types
+        return following_source(followed.loops_of(thing), in_python)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else in_python(thing)
     return thing
@@ -100,7 +112,11 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return functools.partial(function, jit=False)
     if is_own(function) and is_followed(function):
         is_gradient = function.__name__ == "gradient"
-        return gradient_of(function, _gradient) if is_gradient else following(function, in_python)
+        if is_gradient:
+            return gradient_of(function, _gradient)
+        return following_source(function, in_python)
+    if is_scipy(function.__module__):
+        return following(function, adapted)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
     return rebuilt(function, adapted, builtins_of(function), building)
@@ -299,8 +315,10 @@ def _of_keywords(function: Any) -> Any:
 
 # Those of arrays, which may be given as lists; others take several arrays in a list.
 OF_ARRAYS = """
-    average bincount clip convolve correlate corrcoef cov cross cumprod cumsum diff dot ediff1d
-    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner interp kron
+    append average bincount clip convolve correlate corrcoef cov cross cumprod cumsum delete diff
+    dot ediff1d
+    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner insert interp
+    kron
     linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
     linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
     max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd

@@ -2,7 +2,6 @@
 
 import cmath
 
-import numba
 import numpy as np
 import pytest
 from numba import njit, types
@@ -76,13 +75,3 @@ def test_sets_are_refused_by_line():
 
     with pytest.raises(numgrad.DifferentiationError, match="# a set\nA set keeps one of numbers"):
         numgrad.grad(unique)(X)
-
-
-def test_stencils_are_refused():
-    @numba.stencil
-    def mean(a):
-        return 0.5 * (a[-1] + a[1])
-
-    for mode in ("forward", "reverse"):
-        with pytest.raises(numgrad.DifferentiationError, match=r"mean is a function of @stencil"):
-            numgrad.grad(njit(lambda x: np.sum(mean(x))), mode=mode)(X)
