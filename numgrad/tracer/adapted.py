@@ -38,6 +38,7 @@ from numgrad.tracer.numbers import (
     plain,
 )
 from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
+from numgrad.tracer.owners import is_users, stand_in
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.samples import (
@@ -61,6 +62,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
         return MODULES.get(thing.__name__, thing)
     if is_distribution(thing):
         return Distribution(thing, adapted)
+    if is_users(thing):
+        return stand_in(thing, adapted)
     if not callable(thing):
         return thing
     try:

@@ -207,7 +207,9 @@ def reverse(x, out):
 
 @njit
 def doubled(x):
-    return double(x) * reverse(x)
+    y = np.empty_like(x)
+    reverse(x, y)
+    return double(x) * y
 
 
 joined_by_append = njit(lambda x: np.append(x, x[:2] ** 2))
@@ -218,5 +220,5 @@ joined_by_dstack = njit(lambda x: np.dstack((x, x**2)))
 joined_by_stack = njit(lambda x: np.stack((x, x**2)))
 joined_by_column_stack = njit(lambda x: np.column_stack((x, x**2)))
 joined_by_row_stack = joined_by_vstack  # another name for it
-windows_by_as_strided = njit(lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), (8, 8)))
+windows_by_as_strided = njit(lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), x.strides + x.strides))
 windows_by_sliding_window_view = njit(lambda x: np.lib.stride_tricks.sliding_window_view(x, 2))

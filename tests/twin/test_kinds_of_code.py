@@ -73,5 +73,20 @@ def test_sets_are_refused_by_line():
             total += each
         return total
 
-    with pytest.raises(numgrad.DifferentiationError, match="# a set\nA set keeps one of numbers"):
-        numgrad.grad(unique)(X)
+    for jit in (True, False):
+        with pytest.raises(numgrad.DifferentiationError, match="# a set\nA set keeps one of"):
+            numgrad.grad(unique, jit=jit)(X)
+
+
+def test_sets_of_constants():
+    def counted(x):
+        kinds = {1, 2, 2}
+        kinds.add(3)
+        total = 0.0
+        for each in {0.5, 1.5}:
+            total += each * x[0]
+        return total * len(kinds) if 2 in kinds else 0.0
+
+    for mode in ("forward", "reverse"):
+        assert_allclose(numgrad.grad(counted, mode=mode)(X)[:2], [6.0, 0.0])
+    assert_allclose(numgrad.grad(counted, jit=False)(X)[:2], [6.0, 0.0])
