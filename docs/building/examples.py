@@ -27,7 +27,9 @@ RUN, TO_BE_RUN = "pycon", ("python", "py", "python3", "pycon")
 # run in Numba's simulator, in a process of their own.
 GPU = doctest.register_optionflag("GPU")
 # Examples of other packages are marked by their names, and run where these are installed.
-PACKAGES = {name: doctest.register_optionflag(name.upper()) for name in ("iminuit", "lmfit", "emcee")}
+PACKAGES = {
+    name: doctest.register_optionflag(name.upper()) for name in ("iminuit", "lmfit", "emcee")
+}
 SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1"}
 ABOUT_GPUS = {"cuda"}
 

@@ -65,6 +65,7 @@ NAMES = {
     "_can_compile": "whether a function is locked to its signatures",
     "_codegen": "what makes machine code",
     "_compile_core": "compiled derivatives are stamped",
+    "_compile_for_args": "tracebacks of compiled functions that call derivatives",
     "_compiler": "what compiles a function",
     "_compiling_counter": "functions that call themselves",
     "_create_empty_module": "the place of constants",

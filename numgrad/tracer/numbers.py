@@ -112,7 +112,7 @@ class TracedNumber(Traced):
         self._node = node
         self.is_python = is_python  # whether it raises ZeroDivisionError and OverflowError
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         if is_dual(self.elements):
             raise refusal(*IN_A_SET)
         return hash(self.values)

@@ -26,19 +26,21 @@ VALUES = (
 )
 # What is asked of the object itself.
 OF_OBJECTS = frozenset(
-    "__new__ __init__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ "
-    "__del__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __hash__".split()
+    """
+    __new__ __init__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ __del__
+    __reduce__ __reduce_ex__ __getstate__ __setstate__ __hash__
+    """.split()  # noqa: SIM905 - a list of words reads best as a line of them
 )
 
 
 @functools.lru_cache(maxsize=512)
-def is_users_class(kind: type) -> bool:
+def is_users_class(kind: Any) -> bool:
     """Return whether a class has methods that a user wrote, which may be given traced numbers."""
     if issubclass(kind, VALUES) or is_of_library(kind):
         return False
-    return any(isinstance(each, FunctionType | staticmethod) for each in vars(kind).values()) or any(
-        is_users_class(base) for base in kind.__bases__
-    )
+    return any(
+        isinstance(each, FunctionType | staticmethod) for each in vars(kind).values()
+    ) or any(is_users_class(base) for base in kind.__bases__)
 
 
 def is_of_library(kind: type) -> bool:
@@ -55,12 +57,14 @@ def is_of_library(kind: type) -> bool:
 
 def is_users(thing: Any) -> bool:
     """Return whether a thing is an object of a user's class."""
-    return is_users_class(type(thing))
+    kind: Any = type(thing)
+    return is_users_class(kind)
 
 
 def stand_in(thing: Any, look: Look) -> Any:
     """Return an object whose methods are traced, for one that plain code finds."""
-    made = object.__new__(_class_of(type(thing), look))
+    kind: Any = type(thing)
+    made = object.__new__(_class_of(kind, look))
     object.__setattr__(made, "_owner", thing)
     return made
 
@@ -76,7 +80,7 @@ class _Kind(type):
 
 
 @functools.lru_cache(maxsize=512)
-def _class_of(kind: type, look: Look) -> Any:
+def _class_of(kind: Any, look: Look) -> Any:
     """Return the class of stand-ins for objects of a class."""
 
     def get(self: Any, name: str) -> Any:

@@ -160,8 +160,8 @@ def vmap(
     Raises
     ------
     TypeError
-        If `in_axes` isn't made of integers and None, or `out_axes` is no integer; when called, if no
-        argument has items, or one that should have holds none.
+        If `in_axes` isn't made of integers and None, or `out_axes` is no integer; when called, if
+        no argument has items, or one that should have holds none.
     ValueError
         If `target` is unknown; when called, if arguments have different numbers of items.
     ModuleNotFoundError, RuntimeError

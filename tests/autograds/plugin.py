@@ -31,13 +31,10 @@ def pytest_runtest_makereport(item, call):
     reason = "" if call.excinfo is None else f"{call.excinfo.type.__name__}: {call.excinfo.value}"
     OUTCOMES[item.nodeid] = {"outcome": outcome, "reason": reason, **made}
     report.longrepr = None
+    Path(os.environ["AUTOGRADS_OUTCOMES"]).write_text(json.dumps(OUTCOMES, indent=1))
 
 
 def pytest_runtest_setup(item):
     np.random.seed(42)  # noqa: NPY002 - as its tests draw
     item.counted = dict(COUNTS)
     checking.left_to_compile[0] = checking.COMPILED
-
-
-def pytest_sessionfinish(session):
-    Path(os.environ["AUTOGRADS_OUTCOMES"]).write_text(json.dumps(OUTCOMES, indent=1))

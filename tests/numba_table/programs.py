@@ -1,9 +1,9 @@
 """What the examples of the page "What of Numba is differentiated" name, for compiled code."""
 
+import cmath  # noqa: F401
 import functools  # noqa: F401 - named by examples, as are the others
 import heapq
-import cmath  # noqa: F401
-import math  # noqa: F401
+import math
 import operator
 import random  # noqa: F401
 from collections import namedtuple
@@ -25,6 +25,9 @@ def weighted(value):
 
 @overload(weighted)
 def weighted_in_compiled_code(value):
+    value = types.unliteral(value)
+    if isinstance(value, types.Boolean):
+        return lambda value: 1.0 if value else 0.0
     if isinstance(value, types.Complex):
         return lambda value: value.real + 2.0 * value.imag
     if isinstance(value, types.BaseTuple):
@@ -186,6 +189,17 @@ def described(x):
     return np.finfo(np.float64).bits + np.iinfo(np.int64).bits + np.dtype("float64").itemsize
 
 
+moment = np.datetime64("2026-01-01")
+
+
+@njit
+def drawn(x):
+    np.random.seed(3)  # noqa: NPY002 - as Numba has them
+    y = x.copy()
+    np.random.shuffle(y)  # noqa: NPY002
+    return y * np.random.permutation(x) * np.random.choice(x)  # noqa: NPY002
+
+
 @njit
 def changed(x):
     y, z = x.copy(), x.copy()
@@ -220,5 +234,7 @@ joined_by_dstack = njit(lambda x: np.dstack((x, x**2)))
 joined_by_stack = njit(lambda x: np.stack((x, x**2)))
 joined_by_column_stack = njit(lambda x: np.column_stack((x, x**2)))
 joined_by_row_stack = joined_by_vstack  # another name for it
-windows_by_as_strided = njit(lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), x.strides + x.strides))
+windows_by_as_strided = njit(
+    lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), x.strides + x.strides)
+)
 windows_by_sliding_window_view = njit(lambda x: np.lib.stride_tricks.sliding_window_view(x, 2))

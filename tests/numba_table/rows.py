@@ -1,6 +1,5 @@
 """The tables of the page "What of Numba is differentiated", and functions of their examples."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +44,8 @@ def rows():
             continue
         names, example, outcome = cells
         many = names.strip("`").split() if names.startswith("`") else [names]
-        for name in many if example.count("…") or len(many) > 1 else [names.strip("`")]:
-            found.append(
-                Row(chapter, name, example.strip("`").strip().replace("…", name), outcome.strip(" |"))
-            )
+        example, outcome = example.strip("`").strip(), outcome.strip(" |")
+        found += [Row(chapter, name, example.replace("…", name), outcome) for name in many]
     return found
 
 

@@ -134,6 +134,7 @@ MODEL_IN_TEST = None
 def test_objects_of_libraries_and_values_are_left():
     import fractions
     from collections import namedtuple
+
     from numgrad.tracer.owners import is_users
 
     class Pair(namedtuple("Pair", "first second")):

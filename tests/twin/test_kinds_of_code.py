@@ -80,7 +80,7 @@ def test_sets_are_refused_by_line():
 
 def test_sets_of_constants():
     def counted(x):
-        kinds = {1, 2, 2}
+        kinds = {1, 2}
         kinds.add(3)
         total = 0.0
         for each in {0.5, 1.5}:
