@@ -38,7 +38,7 @@ from numgrad.tracer.numbers import (
     plain,
 )
 from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
-from numgrad.tracer.owners import is_users, stand_in
+from numgrad.tracer.owners import compares_identity, is_users, of_owners, stand_in, type_of
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.samples import (
@@ -122,7 +122,14 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return following(function, adapted)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
+    if compares_identity(function.__code__):
+        return of_owners(rebuilt(function, _adapted_but_owners, builtins_of(function), building))
     return rebuilt(function, adapted, builtins_of(function), building)
+
+
+def _adapted_but_owners(thing: Any, building: dict[Any, Any] | None = None) -> Any:
+    """Return what traced code finds under a name where it asks which objects are the same."""
+    return thing if is_users(thing) else adapted(thing, building)
 
 
 def is_maker(function: types.FunctionType) -> bool:
@@ -358,15 +365,16 @@ _builtins = {
     "max": REPLACED[max],
     "min": REPLACED[min],
     "sum": _sum,
+    "type": type_of,
     "__import__": _import,
 }
 
 
 def builtins_of(function: Any) -> dict[str, Any]:
     """Return the builtins that a function finds."""
-    if complex_functions.calls_alone(function.__code__):
-        return _builtins
-    return {**_builtins, "complex": complex}
+    others = {"complex": complex, "type": type}
+    used = [name for name in others if not complex_functions.calls_alone(function.__code__, name)]
+    return {**_builtins, **{name: others[name] for name in used}} if used else _builtins
 
 
 class Module:

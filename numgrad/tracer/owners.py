@@ -5,13 +5,15 @@ same class. Its methods, operators and properties are those of the class with th
 as those of traced functions are, and so are the methods of objects that it holds.
 """
 
+import dis
 import enum
 import functools
 import inspect
 import sys
 from collections.abc import Callable
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -61,12 +63,44 @@ def is_users(thing: Any) -> bool:
     return is_users_class(kind)
 
 
+_stand_ins: WeakValueDictionary[int, Any] = WeakValueDictionary()  # by the ids of the objects
+
+
 def stand_in(thing: Any, look: Look) -> Any:
-    """Return an object whose methods are traced, for one that plain code finds."""
-    kind: Any = type(thing)
-    made = object.__new__(_class_of(kind, look))
-    object.__setattr__(made, "_owner", thing)
-    return made
+    """Return an object whose methods are traced, for one that plain code finds: the same again."""
+    if id(thing) not in _stand_ins:
+        kind: Any = type(thing)
+        made = object.__new__(_class_of(kind, look))
+        object.__setattr__(made, "_owner", thing)
+        return _stand_ins.setdefault(id(thing), made)
+    return _stand_ins[id(thing)]
+
+
+@functools.lru_cache(maxsize=512)
+def compares_identity(code: CodeType) -> bool:
+    """Return whether code asks if two things are one, for which a stand-in is another."""
+    before = None
+    for each in dis.get_instructions(code):
+        if each.opname == "IS_OP" and (before is None or before.opname != "LOAD_CONST"):
+            return True
+        before = each
+    return any(compares_identity(each) for each in code.co_consts if isinstance(each, CodeType))
+
+
+def of_owners(function: Any) -> Any:
+    """Return a function that is given objects themselves in the place of stand-ins."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        named = {name: owner_of(each) for name, each in keywords.items()}
+        return function(*map(owner_of, arguments), **named)
+
+    return call
+
+
+def type_of(thing: Any, *others: Any) -> Any:
+    """Return what ``type`` gives, which a stand-in shares with its object."""
+    return type(thing, *others) if others else type(owner_of(thing))
 
 
 def owner_of(thing: Any) -> Any:
@@ -94,7 +128,8 @@ def _class_of(kind: Any, look: Look) -> Any:
         if name in held or name == "__dict__":
             return look(held.get(name, held))
         if isinstance(found, FunctionType):
-            return MethodType(look(found), self)
+            is_of_owner = compares_identity(found.__code__)
+            return MethodType(found, owner) if is_of_owner else MethodType(look(found), self)
         if isinstance(found, staticmethod):
             return look(found.__func__)
         if isinstance(found, classmethod):
@@ -108,7 +143,7 @@ def _class_of(kind: Any, look: Look) -> Any:
         delattr(owner_of(self), name)
 
     names: dict[str, Any] = {
-        "__slots__": ("_owner",),
+        "__slots__": ("_owner", "__weakref__"),
         "__getattribute__": get,
         "__setattr__": put,
         "__delattr__": delete,

@@ -129,6 +129,43 @@ def test_the_object_itself_is_read_and_written():
 
 
 MODEL_IN_TEST = None
+MODELS = [Model(), MODEL]
+
+
+class Chosen:
+    def __init__(self):
+        self.best = MODEL
+
+    def value(self, v):
+        return v * v if self.best is MODEL else v
+
+    def is_same(self):
+        return self is CHOSEN
+
+
+CHOSEN = Chosen()
+
+
+def test_identity_is_that_of_the_objects():
+    """A stand-in is another thing than its object, which code that asks must not see."""
+
+    def f(x):
+        total = 0.0
+        for model in MODELS:
+            total += 2.0 * x[0] if model is MODEL else 3.0 * x[1]
+        return total
+
+    def by_argument(x):
+        return g(MODEL, x) if type(MODEL) is Model and type(MODEL) == type(MODELS[0]) else x[1]
+
+    def g(model, x):
+        return x[0] * x[0] if model is MODELS[1] else x[1]
+
+    assert_allclose(numgrad.grad(f, jit=False)(X), [2.0, 3.0])
+    assert_allclose(numgrad.grad(by_argument, jit=False)(X), [2.0 * X[0], 0.0])
+    assert_allclose(numgrad.grad(lambda x: CHOSEN.value(x[0]), jit=False)(X), [2.0 * X[0], 0.0])
+    same = numgrad.grad(lambda x: x[0] if CHOSEN.is_same() else x[1], jit=False)
+    assert_allclose(same(X), [1.0, 0.0])
 
 
 def test_objects_of_libraries_and_values_are_left():
