@@ -49,9 +49,6 @@ def weighted_in_compiled_code(value):
     return lambda value: float(value)
 
 
-product = njit(lambda u, v: u * v)
-
-
 @njit
 def stored(x):
     y = np.zeros(3)

@@ -156,7 +156,7 @@ def test_identity_is_that_of_the_objects():
         return total
 
     def by_argument(x):
-        return g(MODEL, x) if type(MODEL) is Model and type(MODEL) == type(MODELS[0]) else x[1]
+        return g(MODEL, x) if type(MODEL) is Model and type(MODEL) is type(MODELS[0]) else x[1]
 
     def g(model, x):
         return x[0] * x[0] if model is MODELS[1] else x[1]
