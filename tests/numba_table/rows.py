@@ -37,7 +37,7 @@ def rows():
     for line in PAGE.read_text("utf-8").splitlines():
         if line.startswith("#"):
             chapter = line.strip("# ")
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not line.startswith("| ") or len(cells) != 3 or cells[0] == "name":
             continue
         if set(cells[0]) <= {"-"}:
