@@ -183,7 +183,8 @@ def with_diagonal(m):
 
 @njit
 def described(x):
-    return np.finfo(np.float64).bits + np.iinfo(np.int64).bits + np.zeros(2, np.dtype("float64")).size
+    zeros = np.zeros(2, np.dtype("float64"))
+    return np.finfo(np.float64).bits + np.iinfo(np.int64).bits + zeros.size
 
 
 moment = np.datetime64("2026-01-01")
