@@ -15,6 +15,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,10 @@ RUN, TO_BE_RUN = "pycon", ("python", "py", "python3", "pycon")
 # Examples that need a GPU are marked so, and run where there is one. Elsewhere the pages about GPUs
 # run in Numba's simulator, in a process of their own.
 GPU = doctest.register_optionflag("GPU")
+# Examples of other packages are marked by their names, and run where these are installed.
+PACKAGES = {
+    name: doctest.register_optionflag(name.upper()) for name in ("iminuit", "lmfit", "emcee")
+}
 SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1"}
 ABOUT_GPUS = {"cuda"}
 
@@ -101,6 +106,10 @@ def run(name: str, page: str, folder: Path) -> list[Failure]:
     if any(GPU in example.options for example in test.examples) and not has_gpu():
         for example in test.examples:
             example.options[doctest.SKIP] = GPU in example.options
+    for package, flag in PACKAGES.items():
+        for example in test.examples if find_spec(package) is None else ():
+            if example.options.get(flag):
+                example.options[doctest.SKIP] = True
     folder.mkdir(exist_ok=True)
     runner = Runner()
     with contextlib.chdir(folder), warnings.catch_warnings():

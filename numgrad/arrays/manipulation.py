@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 
 from numgrad.arrays.definitions import are_arrays, common, define, is_given, item
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import is_carrier, number_of
 from numgrad.numbers.conversions import converted
 from numgrad.targets.options import internal_njit
 
@@ -37,6 +37,35 @@ def _append(arr, values, axis=None):
         return np.concatenate((left(arr, number), right(values, number)))
 
     return append
+
+
+@define(np.insert)
+def _insert(arr, obj, values, axis=None):
+    """Numbers before others of a flattened array: Numba's own, of whole numbers, says where."""
+    if not are_arrays(arr) or is_given(axis):
+        return None
+    if number_of(item(arr)) != number_of(common(arr, values)):
+        return None  # what is inserted would be rounded
+    number, many = common(arr, values), are_arrays(values)
+    new = flattened if many else alone
+    places = counted if many else first
+
+    def insert(arr, obj, values, axis=None):
+        flat, inserted = flattened(arr, number), new(values, number)
+        places_of_all = np.insert(np.arange(flat.size), obj, places(flat.size, inserted.size))
+        return np.concatenate((flat, inserted))[places_of_all]
+
+    return insert
+
+
+@internal_njit
+def counted(start, count):
+    return np.arange(start, start + count)
+
+
+@internal_njit
+def first(start, count):
+    return start
 
 
 @internal_njit

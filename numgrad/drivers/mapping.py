@@ -111,7 +111,7 @@ class Mapping:
             check_place(place, leaf.element, rank)
         return places
 
-    def implementation(self):
+    def implementation(self, out_axis=0):
         """Return the body of a function of ``arguments`` and ``out``."""
         lines = self._count() + self._checks() + self._saving() + self._allocation()
         run, count = self._block(), len(self._results())
@@ -121,9 +121,10 @@ class Mapping:
         lines += [f"run(arguments, ({results}), ({saved}), {begin}, count)"]
         lines += [f"bring({place.expression}, r{k})" for k, place in enumerate(self.places or ())]
         numbers = iter(range(count))
-        result = source_of(mapped(lambda _: f"r{next(numbers)}", self.structure))
+        form = "{}" if out_axis == 0 else f"np.moveaxis({{}}, 0, {out_axis})"
+        result = source_of(mapped(lambda _: form.format(f"r{next(numbers)}"), self.structure))
         lines += [f"return {result if self.places is None else 'out'}"]
-        names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring}
+        names = {"run": run, "check_shape": chunks.check_shape, "bring": chunks.bring, "np": np}
         return Body(lines, self.names | names)
 
     def _count(self):

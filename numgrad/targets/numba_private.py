@@ -48,7 +48,7 @@ MODULES = {
     "numba.np.ufunc.gufunc": "functions of guvectorize",
     "numba.np.ufunc.wrappers": "their loops on disk",
     "numba.np.unsafe.ndarray": "arrays of a type that is inferred",
-    "numba.stencils.stencil": "functions of stencil, which are refused",
+    "numba.stencils.stencil": "functions of stencil, whose loops are written out",
 }
 
 NAMES = {
@@ -65,6 +65,7 @@ NAMES = {
     "_can_compile": "whether a function is locked to its signatures",
     "_codegen": "what makes machine code",
     "_compile_core": "compiled derivatives are stamped",
+    "_compile_for_args": "tracebacks of compiled functions that call derivatives",
     "_compiler": "what compiles a function",
     "_compiling_counter": "functions that call themselves",
     "_create_empty_module": "the place of constants",
@@ -108,6 +109,7 @@ NAMES = {
     "_save_data": "files of a cache",
     "_save_index": "files of a cache",
     "_sig": "the signature of a function of cfunc",
+    "_type_me": "how far the kernel of a stencil reaches",
     "_sigs": "the signatures of functions of guvectorize",
     "_stack": "calls whose types are being inferred",
     "_to_core_stream": "streams of CUDA",

@@ -38,15 +38,17 @@ from numgrad.tracer.numbers import (
     plain,
 )
 from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
+from numgrad.tracer.owners import compares_identity, is_users, of_owners, stand_in, type_of
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
 from numgrad.tracer.samples import (
     by_followed_source,
-    following,
+    following_source,
     gradient_of,
     is_followed,
     moves_coordinates,
 )
+from numgrad.tracer.scipy_code import Distribution, following, is_distribution, is_scipy
 from numgrad.tracer.typed_containers import in_place_of
 from numgrad.tracer.values import valued
 from numgrad.tracer.views import as_strided
@@ -55,7 +57,13 @@ from numgrad.tracer.views import as_strided
 def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     """Return what traced code finds under a name for something that plain code finds there."""
     if isinstance(thing, types.ModuleType):
+        if is_scipy(thing.__name__):
+            return MODULES.setdefault(thing.__name__, Module(thing.__name__))
         return MODULES.get(thing.__name__, thing)
+    if is_distribution(thing):
+        return Distribution(thing, adapted)
+    if is_users(thing):
+        return stand_in(thing, adapted)
     if not callable(thing):
         return thing
     try:
@@ -68,6 +76,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     if isinstance(thing, types.FunctionType):
         return _function(thing, {} if building is None else building)
     if isinstance(thing, types.MethodType):
+        if is_distribution(thing.__self__):
+            return getattr(Distribution(thing.__self__, adapted), thing.__name__)
         return types.MethodType(adapted(thing.__func__, building), thing.__self__)
     if isinstance(thing, functools.partial):
         return functools.partial(adapted(thing.func, building), *thing.args, **thing.keywords)
@@ -86,6 +96,11 @@ def _compiled(thing: Any) -> Any:
         return thing.traced()
     if thing in PULLBACKS:
         return _stated(thing)
+    if type(thing).__name__ == "StencilFunc":
+        from numgrad.twin import stencils
+
+        followed: Any = stencils  # whose functions have no types
+        return following_source(followed.loops_of(thing), in_python)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else in_python(thing)
     return thing
@@ -100,10 +115,21 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return functools.partial(function, jit=False)
     if is_own(function) and is_followed(function):
         is_gradient = function.__name__ == "gradient"
-        return gradient_of(function, _gradient) if is_gradient else following(function, in_python)
+        if is_gradient:
+            return gradient_of(function, _gradient)
+        return following_source(function, in_python)
+    if is_scipy(function.__module__):
+        return following(function, adapted)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
+    if compares_identity(function.__code__):
+        return of_owners(rebuilt(function, _adapted_but_owners, builtins_of(function), building))
     return rebuilt(function, adapted, builtins_of(function), building)
+
+
+def _adapted_but_owners(thing: Any, building: dict[Any, Any] | None = None) -> Any:
+    """Return what traced code finds under a name where it asks which objects are the same."""
+    return thing if is_users(thing) else adapted(thing, building)
 
 
 def is_maker(function: types.FunctionType) -> bool:
@@ -299,8 +325,10 @@ def _of_keywords(function: Any) -> Any:
 
 # Those of arrays, which may be given as lists; others take several arrays in a list.
 OF_ARRAYS = """
-    average bincount clip convolve correlate corrcoef cov cross cumprod cumsum diff dot ediff1d
-    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner interp kron
+    append average bincount clip convolve correlate corrcoef cov cross cumprod cumsum delete diff
+    dot ediff1d
+    fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner insert interp
+    kron
     linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
     linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
     max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd
@@ -337,15 +365,16 @@ _builtins = {
     "max": REPLACED[max],
     "min": REPLACED[min],
     "sum": _sum,
+    "type": type_of,
     "__import__": _import,
 }
 
 
 def builtins_of(function: Any) -> dict[str, Any]:
     """Return the builtins that a function finds."""
-    if complex_functions.calls_alone(function.__code__):
-        return _builtins
-    return {**_builtins, "complex": complex}
+    others = {"complex": complex, "type": type}
+    used = [name for name in others if not complex_functions.calls_alone(function.__code__, name)]
+    return {**_builtins, **{name: others[name] for name in used}} if used else _builtins
 
 
 class Module:

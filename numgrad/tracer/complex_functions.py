@@ -33,13 +33,13 @@ def make_complex(real: Any = 0.0, imag: Any = 0.0) -> Any:
 
 
 @functools.lru_cache(maxsize=512)
-def calls_alone(code: CodeType) -> bool:
-    """Tell whether all that code does with ``complex`` is to call it: then a function will do."""
+def calls_alone(code: CodeType, name: str = "complex") -> bool:
+    """Tell whether all that code does with a class is to call it: then a function will do."""
     for each in dis.get_instructions(code):
         is_pushed_for_a_call = each.arg is not None and each.arg & 1
-        if each.argval == "complex" and not (each.opname == "LOAD_GLOBAL" and is_pushed_for_a_call):
+        if each.argval == name and not (each.opname == "LOAD_GLOBAL" and is_pushed_for_a_call):
             return False
-    return all(calls_alone(each) for each in code.co_consts if isinstance(each, CodeType))
+    return all(calls_alone(each, name) for each in code.co_consts if isinstance(each, CodeType))
 
 
 def of_cmath(function: Any) -> Any:

@@ -119,7 +119,7 @@ def pairs(name: str, value: Any, cotangents: Any, structure: Any) -> list[tuple[
         return [pair for v, c, s in triples for pair in pairs(name, v, c, s)]
     if not isinstance(structure, Leaf) or not structure.is_floating:
         return []
-    given = structure_of(cotangents)
+    given = structure_of(_of_no_axis(cotangents, structure))
     if not isinstance(given, Leaf) or given.is_array != structure.is_array:
         raise TypeError(misfit(name, value, cotangents))
     if is_complex(given.elements) and not is_complex(structure.elements):
@@ -129,6 +129,15 @@ def pairs(name: str, value: Any, cotangents: Any, structure: Any) -> list[tuple[
     if given.is_array and given.shape != structure.shape:
         raise ValueError("vjp: a cotangent has not the shape of its output")
     return [(structure, given)]
+
+
+def _of_no_axis(cotangent: Any, output: Leaf) -> Any:
+    """Take a number for an array of no axis, and the other way round: NumPy gives either."""
+    if output.is_array and not output.shape and np.isscalar(cotangent):
+        return np.asarray(cotangent)
+    if not output.is_array and isinstance(cotangent, np.ndarray) and not cotangent.ndim:
+        return cotangent[()]
+    return cotangent
 
 
 def misfit(name: str, value: Any, cotangents: Any) -> str:

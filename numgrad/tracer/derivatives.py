@@ -330,7 +330,13 @@ class TracedVmap(TracedTransform):
             items = tuple(_item(argument, axis, k) for argument, axis in pairs)
             results.append(self.of_item(items, keywords))
         stacked = stack(results)
-        return fill(out, stacked) if out is not None else mapped(plain, stacked)
+        axis = self.settings["out_axes"]
+        if out is None:
+            moved = mapped(lambda result: _moved(result, axis), stacked)
+            return mapped(plain, moved)
+        if axis != 0:
+            raise TypeError("vmap stores results in out along the first axis: leave out out_axes")
+        return fill(out, stacked)
 
     def of_item(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Return the result for an item, as leaves."""
@@ -341,6 +347,11 @@ class TracedVmap(TracedTransform):
         result = function(*arguments, **keywords)
         check_returned(self.__name__, result)
         return mapped(lambda leaf: Result(leaf.elements), structure_of(result))
+
+
+def _moved(result: Result, axis: int) -> Result:
+    """Return a result with its first axis elsewhere."""
+    return Result(np.moveaxis(result.elements, 0, axis), result.dtype) if axis else result
 
 
 def _item(argument: Any, axis: int | None, k: int) -> Any:

@@ -21,7 +21,7 @@ from numgrad.tracer.arrays import COPY, TracedArray, store, traced
 from numgrad.tracer.bodies import OF_VALUES, NoBodyError, has_body, run
 from numgrad.tracer.elements import cast, dtype_of, is_array, objects, values_of
 from numgrad.tracer.inside import has_rule, inside_of, is_active, values_in
-from numgrad.tracer.lines import IMPLEMENTED, whole
+from numgrad.tracer.lines import IMPLEMENTED, one, whole
 from numgrad.tracer.numbers import NO_RULE, Traced, TracedNumber, plain
 from numgrad.tracer.operators import computed_by
 from numgrad.tracer.places import refusal
@@ -38,6 +38,8 @@ OF_OBJECTS = frozenset(
     meshgrid repeat resize roll stack take take_along_axis tile tril triu vstack
     """.split()
 )
+# Those whose argument is a sequence of arrays: numbers in a traced one are arrays of no axis.
+OF_SEQUENCES = frozenset("column_stack concatenate dstack hstack stack vstack".split())
 # Those that add and multiply: their values are NumPy's, whatever the order of its additions.
 OF_OPERATORS = frozenset(
     """
@@ -114,7 +116,8 @@ def _result(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
         elements = with_constants(*arguments)
         if elements is not None:
             elements = elements if elements.ndim else elements[()]
-            return traced(valued(elements, _value_by(function, arguments, {})), name, arguments)
+            value = quiet_value_by(function, arguments, {})
+            return traced(valued(elements, value), name, arguments)
     if name in OF_OBJECTS or name in OF_OPERATORS:
         return _of_objects(function, arguments, keywords)
     if has_rule(function):
@@ -143,7 +146,7 @@ def _takes(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) 
 
 def _by_body(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Compute a function by the body that compiled code has of it."""
-    like = _value_by(function, arguments, keywords)
+    like = quiet_value_by(function, arguments, keywords)
     inside = [_as_precise(inside_of(argument), like) for argument in arguments]
     elements = run(function, *inside, **{k: inside_of(v) for k, v in keywords.items()})
     return _in_form(elements, like, inside, function.__name__, arguments)
@@ -160,20 +163,20 @@ def _as_precise(elements: Any, like: Any) -> Any:
 
 def _by_source(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Compute a function by NumPy's own code."""
-    like = _value_by(function, arguments, keywords)
+    like = quiet_value_by(function, arguments, keywords)
     try:
         result = by_source(function, arguments, keywords)
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE) from error
     if not are_same(result, like):
         raise refusal(f"numpy.{function.__name__} has no derivative here.", NO_RULE)
-    return _rounded_alike(result, like)
+    return with_values_of(result, like)
 
 
-def _rounded_alike(result: Any, like: Any) -> Any:
+def with_values_of(result: Any, like: Any) -> Any:
     """Give what NumPy's code computed step by step the values that it has for numbers."""
     if isinstance(result, list | tuple):
-        parts = [_rounded_alike(each, value) for each, value in zip(result, like, strict=True)]
+        parts = [with_values_of(each, value) for each, value in zip(result, like, strict=True)]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     if not isinstance(result, Traced):
         return result
@@ -216,12 +219,14 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
     name = function.__name__
     operands = (*arguments, *keywords.values())
     inside = [inside_of(argument) for argument in arguments]
+    if name in OF_SEQUENCES and is_array(inside[0]) and inside[0].ndim == 1:
+        inside[0] = [one(each) for each in inside[0]]
     given = {k: inside_of(v) for k, v in keywords.items()}
     pairs = list(zip(operands, [*inside, *given.values()], strict=True))
     if name in IN_DTYPE:
         inside, given = _in_dtype(function, inside, given)
     elements = whole(function(*inside, **given), inside)
-    like = _value_by(function, arguments, keywords) if name in OF_OPERATORS else None
+    like = quiet_value_by(function, arguments, keywords) if name in OF_OPERATORS else None
 
     def made(each: Any, value: Any) -> Any:
         for source, copy in pairs:
@@ -233,6 +238,8 @@ def _of_objects(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
                 if copy is not source.raw:  # of complex numbers
                     raise refusal(VIEW.format(name), COPY)
                 return source.taken(each, name, operands)
+        if is_array(value) and is_array(each) and value.dtype.kind != dtype_of(each).kind:
+            each = cast(each, value.dtype)  # sums of nothing are whole numbers among objects
         each = each if like is None else valued(each, value)
         known = [source.dtype for source in arrays_in(operands)]
         is_empty = is_array(each) and not each.size  # which doesn't tell its dtype
@@ -272,7 +279,7 @@ def _written_out(
 
     NumPy's own is called for its errors, and for the dtype and the order of its result.
     """
-    like = _value_by(function, arguments, keywords)
+    like = quiet_value_by(function, arguments, keywords)
     inside = [inside_of(argument) for argument in arguments]
     if _is_empty(like):
         return _in_form(like, like, inside, name, arguments)
@@ -316,7 +323,7 @@ def _check_same(elements: Any, like: Any, name: str) -> None:
         raise refusal(f"numpy.linalg.{name} of this matrix has no derivative here.", NO_RULE)
 
 
-def _value_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def quiet_value_by(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return value_by(function, arguments, keywords)

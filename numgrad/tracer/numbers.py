@@ -23,6 +23,10 @@ from numgrad.tracer.places import refusal
 from numgrad.tracer.recording import Node, Recorder
 
 LOST = "Its derivatives would be lost in a {}."
+IN_A_SET = (  # or among the keys of a dictionary
+    "A set keeps one of numbers that are equal, whatever their derivatives.",
+    "Use a list, or np.unique.",
+)
 KEEP = (
     "Use NumPy's functions, and allocate the arrays that hold such numbers in the function itself "
     "(np.zeros, np.empty, ...) or name one by out_argnum."
@@ -107,6 +111,11 @@ class TracedNumber(Traced):
         self.elements = elements
         self._node = node
         self.is_python = is_python  # whether it raises ZeroDivisionError and OverflowError
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        if is_dual(self.elements):
+            raise refusal(*IN_A_SET)
+        return hash(self.values)
 
     @property
     def node(self) -> Node | None:

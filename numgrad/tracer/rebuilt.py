@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from numgrad.tracer.owners import is_users
+
 Look = Callable[[Any, dict[Any, Any]], Any]  # what a name stands for, and the functions being built
 
 
@@ -44,7 +46,7 @@ def _cell(cell: Any) -> tuple[Any, Any]:
     except ValueError:  # not assigned yet
         return cell, None
     is_data = isinstance(content, type) or not (
-        callable(content) or isinstance(content, types.ModuleType)
+        callable(content) or isinstance(content, types.ModuleType) or is_users(content)
     )
     return (cell, None) if is_data else (types.CellType(), content)
 

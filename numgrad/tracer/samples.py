@@ -45,7 +45,7 @@ def by_followed_source(
     return run(chosen)(*arguments, **keywords)
 
 
-def following(function: Any, run: Callable[..., Any]) -> Any:
+def following_source(function: Any, run: Callable[..., Any]) -> Any:
     """Return an operator that takes traced samples."""
 
     @functools.wraps(function)

@@ -1,5 +1,6 @@
 """``numgrad.jacobian_matrix``: the Jacobian by several arguments as one matrix."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -56,9 +57,13 @@ def jacobian_matrix(
     array([[ 1.,  0.],
            [ 1., -2.]])
     """
-    derive = jacobian(f, argnums, mode=mode, jit=jit)
+    derive: Any = jacobian(f, argnums, mode=mode, jit=jit)
 
-    def matrix(*args: Any) -> Any:
+    def matrix(*args: Any, **keywords: Any) -> Any:
+        if keywords:
+            bound = inspect.Signature(derive.parameters).bind(*args, **keywords)
+            bound.apply_defaults()
+            args = bound.args
         positions, single = positions_of(f, argnums, len(args))
         parts = (derive(*args),) if single else derive(*args)
         given = [args[k] for k in positions]

@@ -15,6 +15,7 @@ from numgrad.targets import cuda_compiler
 from numgrad.targets.context import refresh
 from numgrad.transforms.wrapped import as_function, with_array
 from numgrad.twin.beside import Beside
+from numgrad.twin.errors import DifferentiationError, shown
 from numgrad.twin.origins import hashable, is_in_table
 from numgrad.twin.source import Body, function_of
 
@@ -107,3 +108,23 @@ def register(maker, kind):
     overload(maker, inline="always", prefer_literal=True)(typed)
     cuda_compiler.DEFINERS.append(partial(cuda_compiler.define, maker, typed, prefer_literal=True))
     refresh()  # the program that is being compiled may be the first to name the maker
+
+
+def tell_of_users_lines_alone() -> None:
+    """Let a compiled function that calls a derivative raise its error without Numba's frames.
+
+    Numba cuts off its own frames for its own errors alone, and has no hook for others.
+    """
+    compile_for_args = Dispatcher._compile_for_args
+
+    def told(self: Any, *args: Any, **kws: Any) -> Any:
+        try:
+            return compile_for_args(self, *args, **kws)
+        except DifferentiationError as found:
+            error, cause = shown(found)
+            raise error from cause
+
+    Dispatcher._compile_for_args = told
+
+
+tell_of_users_lines_alone()  # before any function is called that will call a derivative

@@ -42,7 +42,13 @@ class Vmap(Targeted):
     def in_axes(self):
         return self.settings[0]
 
+    @property
+    def out_axes(self):
+        return self.settings[2]
+
     def call_on_cuda(self, arguments, out):
+        if self.out_axes != 0:
+            raise TypeError("vmap on a GPU stacks results along the first axis: leave out out_axes")
         axes = axes_of(self.in_axes, arguments)
         return on_cuda().map_items(self, arguments, axes, out)
 
@@ -74,7 +80,10 @@ class Vmap(Targeted):
         function = self.function
         if item_hint is not None:
             function = self.original.driver(item_hint)
-        return Mapping(function, kinds, axes, out, parallel=parallel).implementation()
+        mapping = Mapping(function, kinds, axes, out, parallel=parallel)
+        if self.out_axes != 0 and out is not None:
+            raise TypeError("vmap stores results in out along the first axis: leave out out_axes")
+        return mapping.implementation(self.out_axes)
 
 
 def first_item(argument, axis):
@@ -113,6 +122,7 @@ def vmap(
     f: Callable[..., Any],
     in_axes: int | tuple[int | None, ...] = 0,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    out_axes: int = 0,
     jit: bool = True,
 ) -> Mapped:
     """Return the function that applies a function to every item of arrays.
@@ -131,6 +141,8 @@ def vmap(
         does, and then the results stay there. ``"cuda"`` copies arrays of the host there and the
         results back, ``"cpu"`` never touches CUDA. On a GPU every item has a thread, which has no
         memory to allocate: `f` returns numbers and tuples, or is a derivative of such a function.
+    out_axes : int, optional
+        The axis of the results along which the items lie, the first by default.
     jit : bool, optional
         Whether to compile `f`, the default. With False it is run in plain Python on numbers that
         carry derivatives, for functions that Numba can't compile: slower by far, and the same
@@ -140,7 +152,7 @@ def vmap(
     -------
     callable
         A function of the same arguments, with items side by side, that returns the results stacked
-        along a new first axis. Many items are shared among Numba's threads. With ``out=``, the
+        along a new axis. Many items are shared among Numba's threads. With ``out=``, the
         results are stored there. `f` is called once for each item. An argument that it gets whole
         and writes to is for each item as the caller left it, and holds in the end what the call for
         the last one leaves.
@@ -148,8 +160,8 @@ def vmap(
     Raises
     ------
     TypeError
-        If `in_axes` isn't made of integers and None; when called, if no argument has items, or one
-        that should have holds none.
+        If `in_axes` isn't made of integers and None, or `out_axes` is no integer; when called, if
+        no argument has items, or one that should have holds none.
     ValueError
         If `target` is unknown; when called, if arguments have different numbers of items.
     ModuleNotFoundError, RuntimeError
@@ -169,7 +181,9 @@ def vmap(
     """
     check_target(target)
     check_axes(in_axes)
-    return made(Vmap, f, in_axes, target, jit=jit)
+    if not is_integer(out_axes):
+        raise TypeError(f"out_axes must be an int, not {out_axes!r}")
+    return made(Vmap, f, in_axes, target, out_axes, jit=jit)
 
 
 def check_target(target):

@@ -32,6 +32,15 @@ _overloaded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _sources: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 # Packages whose own functions have rules, or are refused: their overloads are left as they are.
+# Functions of NumPy's that derivatives follow by the source of Numba's own overload.
+BY_SOURCE = frozenset(
+    getattr(module, name)
+    for module, names in (
+        (np.polynomial.polynomial, "polyadd polydiv polyint polymul polysub polyval"),
+        (np.polynomial.polyutils, "as_series trimseq"),
+    )
+    for name in names.split()
+)
 OURS = ("numba", "numpy", "numgrad", "math", "cmath", "builtins", "_operator", "operator")
 
 
@@ -103,7 +112,7 @@ def overloaded(typingctx, function, twin_of):
     """The active version of a function with overloads of another package's: they are twins."""
     if isinstance(function, type | np.ufunc | types.Type):
         return function
-    if is_ours(function) and function not in FOLLOWED:
+    if is_ours(function) and function not in FOLLOWED and function not in BY_SOURCE:
         return function
     try:
         key = FOLLOWED.get(function, function)  # NumPy's own can't be referred to weakly

@@ -10,6 +10,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import _OverloadFunctionTemplate, fold_arguments
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
+from numba.stencils.stencil import StencilFunc
 
 from numgrad.twin import effects
 from numgrad.twin.aliases import (
@@ -244,7 +245,7 @@ def relate_known(call):
         call.activity.draws = True
     if function in effects.FUNCTIONS:
         return apply(effects.FUNCTIONS[function], target, operands)
-    if isinstance(function, DUFunc | GUFunc):
+    if isinstance(function, DUFunc | GUFunc | StencilFunc):
         return pure(call)
     return relate_overload(call)
 

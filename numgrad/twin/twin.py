@@ -29,7 +29,7 @@ from numgrad.rules.registry import TABLE
 from numgrad.targets import cuda_compiler
 from numgrad.targets.deferred import deferred
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
-from numgrad.twin import callees, cfuncs, gufuncs
+from numgrad.twin import callees, cfuncs, gufuncs, stencils
 from numgrad.twin.beside import Beside
 from numgrad.twin.errors import DifferentiationError, explained
 from numgrad.twin.origins import DRIVERS, STATED, hashable
@@ -147,10 +147,7 @@ def active_version(typingctx, function):
     if isinstance(function, CFunc):
         return cfuncs.active_version_of(function, twin_of(plain(function.__wrapped__)))
     if isinstance(function, StencilFunc):
-        raise DifferentiationError(
-            f"{function.kernel_ir.func_id.func_name} is a function of @stencil, which has no "
-            "derivative: write the loop over its points, which compiles to the same"
-        )
+        return callees.overloaded(typingctx, stencils.loops_of(function), twin_of)
     if function in activation.REPLACED:
         return activation.REPLACED[function]
     if callees.is_plain(typingctx, function):

@@ -35,6 +35,28 @@ def test_axes(axis):
     assert_array_equal(numgrad.vmap(rotate, in_axes=axis)(lying), [rotate(p) for p in points])
 
 
+@pytest.mark.parametrize("axis", [1, -1])
+def test_axes_of_results(axis):
+    expected = np.moveaxis(np.array([rotate_jacobian(p) for p in points]), 0, axis)
+    by_point = numgrad.jacobian(rotate)
+    assert_allclose(numgrad.vmap(by_point, out_axes=axis)(points), expected, rtol=1e-14)
+    found = numgrad.vmap(numgrad.jacobian(rotate, jit=False), out_axes=axis, jit=False)(points)
+    assert_allclose(found, expected, rtol=1e-14)
+    inside = njit(lambda points: numgrad.vmap(by_point, 0, "auto", axis)(points))
+    assert_allclose(inside(points), expected, rtol=1e-14)
+
+
+def test_derivative_of_what_lies_along_another_axis():
+    def total(points):
+        along = numgrad.vmap(rotate, out_axes=1)(points)
+        return (along[0] * along[1]).sum()
+
+    slope, step = numgrad.grad(total)(points), 1e-6 * np.cos(np.arange(points.size))
+    step = step.reshape(points.shape)
+    difference = (total(points + step) - total(points - step)) / 2e-6
+    assert_allclose(np.sum(slope * step) / 1e-6, difference, rtol=1e-7)
+
+
 @pytest.mark.parametrize("count", [1, 11, 5000])
 def test_derivatives(count):
     many = np.random.default_rng(1).normal(size=(count, 5))
@@ -139,6 +161,12 @@ def test_no_items_of_other_axes_and_of_two_arguments():
         (lambda: numgrad.vmap(product, (0,))(np.ones(3), np.ones(3)), ValueError, "1 entries"),
         (lambda: numgrad.vmap(product, "x"), TypeError, "in_axes must be"),
         (lambda: numgrad.vmap(product, target="gpu"), ValueError, "target must be"),
+        (lambda: numgrad.vmap(product, out_axes="x"), TypeError, "out_axes must be"),
+        (
+            lambda: numgrad.vmap(product, out_axes=-1)(np.ones(3), np.ones(3), out=np.ones(3)),
+            TypeError,
+            "leave out out_axes",
+        ),
     ],
 )
 def test_errors(make, error, message):

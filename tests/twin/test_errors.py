@@ -65,15 +65,20 @@ def test_error_names_the_line(function):
 def test_traceback_is_short(monkeypatch):
     """The user's frame, numgrad's and the message, unless all is asked for."""
 
-    def told():
+    derive = numgrad.derivative(into_integers)
+
+    def told(f):
         with pytest.raises(numgrad.DifferentiationError) as raised:
-            numgrad.derivative(into_integers)(2.0)
+            f(2.0)
         return "".join(traceback.format_exception(raised.value))
 
-    assert "numba/core" not in told()
-    assert len(told().splitlines()) < 20
+    inside = njit(lambda x: derive(x))
+    for f in (derive, inside, lambda x: inside(x)):
+        assert "numba/core" not in told(f)
+        assert len(told(f).splitlines()) < 20
     monkeypatch.setenv("NUMGRAD_FULL_TRACEBACK", "1")
-    assert "numba/core" in told()
+    for f in (derive, inside):
+        assert "numba/core" in told(f)
 
 
 def test_error_is_short():
