@@ -11,6 +11,7 @@ from numba import types
 
 from numgrad.drivers.forward.widths import FEWEST, most_partials
 from numgrad.drivers.modes import AUTO, FORWARD, REVERSE, checked_mode, meaning_of
+from numgrad.drivers.sparse.compressed import INEXACT, LACKING
 from numgrad.drivers.sparse.pattern import Pattern
 from numgrad.drivers.sparse.plans import Plan, backward_pays
 from numgrad.drivers.structure import is_integer
@@ -124,7 +125,7 @@ class SparseJacobian(Transform):
         """The transform that computes entries, of a width for as many directions as there are."""
         if plan.is_backward:
             return sparse_entries(self.derived, self.argnums, self.out_argnum, BACKWARD, checked)
-        directions = plan.pattern.colour_count + checked
+        directions = plan.colour_count + checked
         width = next((w for w in WIDTHS if w >= directions), WIDTHS[-1])
         width = min(width, self.widest)
         return sparse_entries(self.derived, self.argnums, self.out_argnum, width, checked)
@@ -135,21 +136,24 @@ class SparseJacobian(Transform):
         plan = self._plan(arguments)
         self._calls += 1
         checked = bool(self.check) and (self._calls - 1) % int(self.check) == 0
-        data, fits = self._run(plan, arguments, out, checked=checked)
-        if not fits:
+        data, verdict = self._run(plan, arguments, out, checked=checked)
+        if verdict == LACKING:
             plan = self._grown(plan, arguments)
             data, _ = self._run(plan, arguments, out, checked=False)
         return plan.matrix(data) if out is None else out
 
     def _run(self, plan, arguments, out, *, checked):
-        """Compute entries, and whether they are all that there are."""
+        """Compute entries, and say whether they are all that there are."""
         try:
             entry_point = self._entries(plan, checked=checked).entry_point(None)
-            return entry_point((*plan.arrays, out), *arguments)
+            data, verdict = entry_point((*plan.arrays, out), *arguments)
+            if verdict != INEXACT:
+                return data, verdict
+            plan.turn_direct()
         except DifferentiationError:
             if not plan.is_backward or self.mode == REVERSE:
                 raise
-        plan.turn_forward()
+            plan.turn_forward()
         return self._run(plan, arguments, out, checked=checked)
 
     def _bound(self, arguments, keywords):
@@ -171,16 +175,22 @@ class SparseJacobian(Transform):
         if self.given is None:
             raise TypeError(NEEDS_PATTERN.format(type(self).maker.__name__))
         plan = self._plan_of(self.given)
-        names = {f"plan_{k}": each for k, each in enumerate(plan.arrays)}
-        entries = self._entries(plan, checked=bool(self.check)).driver()
+        names = {"outside": OUTSIDE}
+        lines = self._call(plan, "plan", kinds, names)
+        if not plan.is_direct:
+            plan.turn_direct()
+            again = self._call(plan, "direct", kinds, names)
+            lines += [f"if verdict == {INEXACT}:", *(f"    {line}" for line in again)]
+        lines += [f"if verdict == {LACKING}:", "    raise ValueError(outside)", "return data"]
+        return Body(lines, names)
+
+    def _call(self, plan, prefix, kinds, names):
+        """The source of a call by a plan, of which some names are added to others."""
+        arrays = {f"{prefix}_{k}": each for k, each in enumerate(plan.arrays)}
+        entries = f"{prefix}_entries"
+        names |= arrays | {entries: self._entries(plan, checked=bool(self.check)).driver()}
         given = "".join(f"arguments[{k + 1}], " for k in range(len(kinds)))
-        lines = [
-            f"data, fits = entries(({', '.join(names)}, out), {given})",
-            "if not fits:",
-            "    raise ValueError(outside)",
-            "return data",
-        ]
-        return Body(lines, names | {"entries": entries, "outside": OUTSIDE})
+        return [f"data, verdict = {entries}(({', '.join(arrays)}, out), {given})"]
 
 
 def sizes_of(argument):
@@ -357,12 +367,17 @@ def sparse_hessian(
     Notes
     -----
     Forward passes over the gradient by reverse mode. An entry of a symmetric matrix has two places,
-    so that fewer directions do than for a Jacobian: those of a star colouring [1]_.
+    so that fewer directions do than for a Jacobian: those of a star colouring [1]_. Where an acyclic
+    colouring [2]_ saves a pass, entries are found by substitution, unless that would lose more than
+    three digits of the largest of a row.
 
     References
     ----------
     .. [1] A. H. Gebremedhin, F. Manne and A. Pothen, "What color is your Jacobian? Graph coloring
        for computing derivatives", SIAM Review 47 (2005).
+    .. [2] A. H. Gebremedhin, A. Tarafdar, F. Manne and A. Pothen, "New acyclic and star coloring
+       algorithms with application to computing Hessians", SIAM Journal on Scientific Computing 29
+       (2007).
 
     Examples
     --------

@@ -18,6 +18,8 @@ from numgrad.drivers.sparse.compressed import (
     COLOURS,
     COLUMNS,
     COUNT,
+    FITS,
+    LACKING,
     STARTS,
     add_up,
     again_function,
@@ -89,21 +91,21 @@ class CompressedSweeps(AsAsked, ReversePasses):
         self.add(f"moved = {self.working_array('(total,)', element)}")
         node, checked = self.name(self.dual, "node"), self.name(self.checked, "checked")
         given = f"{node}, plan, found, base, end, records, data, moved, {checked}"
-        self.add(f"{self.name(sweep_colours, 'sweep_colours')}({given})", "fits = True")
+        self.add(f"{self.name(sweep_colours, 'sweep_colours')}({given})")
         if self.is_watched:
             self.add(f"lacking = {self.name(nans.any_nan, 'any_nan')}(data)")
             self.others = f"{self.name(plan_forward, 'plan_forward')}(plan, data, settled)"
         self.take_care([("data", True)])
         if self.checked:
             arrays = f"plan[{STARTS}], {columns}, data, moved, {tolerance_of(self.element)}"
-            self.add(f"fits = {self.name(add_up, 'add_up')}({arrays})", "if not fits:")
+            self.add(f"if not {self.name(add_up, 'add_up')}({arrays}):")
             self.put_back(2)
-            self.add("return data, fits", indent=2)
+            self.add(f"return data, {LACKING}", indent=2)
         self.restore()
         if is_ordered:
             take = self.name(take_in_order, "take_in_order")
             self.add(f"data = {take}(out, data, plan[{last - 1}])")
-        return self.body("data, fits")
+        return self.body(f"data, {FITS}")
 
     def _find_indices(self):
         """Add what finds the index of each output."""

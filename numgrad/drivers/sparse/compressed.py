@@ -16,6 +16,7 @@ from numgrad.drivers import chunks
 from numgrad.drivers.forward.inputs import check_place, derivative_element
 from numgrad.drivers.forward.passes import Passes
 from numgrad.drivers.forward.widths import most_partials
+from numgrad.drivers.sparse.acyclic import substitute
 from numgrad.drivers.sparse.numbering import AsAsked
 from numgrad.drivers.structure import Leaf, leaves
 from numgrad.numbers.carrier import is_carrier, is_complex, number_of
@@ -27,6 +28,9 @@ from numgrad.twin.source import function_of
 # Of a plan, whose last items are the order in which entries are wanted, and where they go
 COUNT, COLOURS, STARTS, COLUMNS = range(4)
 ROWS, LANES = 4, 5  # of one that has the places of entries by themselves
+SUBSTITUTIONS = 6  # of a symmetric one
+
+FITS, LACKING, INEXACT = range(3)  # what is said of entries: all, not all, by substitution in vain
 
 
 class CompressedPasses(AsAsked, Passes):
@@ -67,6 +71,10 @@ class CompressedPasses(AsAsked, Passes):
         return len(self.plan) > LANES + 1
 
     @property
+    def is_symmetric(self):
+        return len(self.plan) > SUBSTITUTIONS + 2
+
+    @property
     def is_ordered(self):
         """Whether entries are wanted in another order than row by row."""
         return not isinstance(self.plan[-2], types.NoneType)
@@ -94,27 +102,37 @@ class CompressedPasses(AsAsked, Passes):
     # What comes out
 
     def implementation(self):
-        """Return the body of a function of ``arguments`` and ``plan``: entries, whether they fit.
+        """Return the body of a function of ``arguments`` and ``plan``: entries, if they are right.
 
-        Where they don't, the caller's memory is as it was before.
+        Where they aren't, the caller's memory is as it was before.
         """
         result = self._place()
         self.add(f"data = {self._new('columns') if self.is_ordered else result}")
         self._compute()
+        if self.is_symmetric:
+            self._substitute()
         self._look_back()
         self.take_care([("data", True)])
-        self.add("fits = True")
         if self.checked:
             arrays = f"plan[{STARTS}], plan[{COLUMNS}], data, moved, {tolerance_of(self.element)}"
-            self.add(f"fits = {self.name(add_up, 'add_up')}({arrays})")
-            self.add("if not fits:")
-            self.put_back(2)
-            self.add("return data, fits", indent=2)
+            self._unless(f"{self.name(add_up, 'add_up')}({arrays})", LACKING)
         self.restore()
         if self.is_ordered:
             take = self.name(take_in_order, "take_in_order")
             self.add(f"data = {take}({result}, data, plan[{len(self.plan) - 2}])")
-        return self.body("data, fits")
+        return self.body(f"data, {FITS}")
+
+    def _substitute(self):
+        """Find what stands in sums, unless that would lose digits: without, there are none."""
+        arrays = f"plan[{SUBSTITUTIONS}], plan[{ROWS}], plan[{COLUMNS}], data"
+        working = f"{self._new('columns')}, {self._new('rows')}"
+        self._unless(f"{self.name(substitute, 'substitute')}({arrays}, {working})", INEXACT)
+
+    def _unless(self, holds, verdict):
+        """Return with a verdict, unless something holds."""
+        self.add(f"if not {holds}:")
+        self.put_back(2)
+        self.add(f"return data, {verdict}", indent=2)
 
     def _place(self):
         """The source of the array that the entries go to."""
@@ -153,7 +171,10 @@ class CompressedPasses(AsAsked, Passes):
         self.add(f"{check}(total, colours.size)")
         if self.checked:
             self.add(f"moved = {self._new('rows')}")
-        self.save("True" if self.checked else f"directions > {self.dual.count}")
+        again = f"directions > {self.dual.count}"
+        if self.is_symmetric:
+            again += f" or plan[{SUBSTITUTIONS}].size > 0"
+        self.save("True" if self.checked else again)
         self.add(f"for start in range(0, max(directions, 1), {self.dual.count}):")
         self.add("if start > 0:", "    pass", indent=2)
         self.put_back(3)

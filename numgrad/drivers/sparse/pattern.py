@@ -148,18 +148,46 @@ class Pattern:
     def colours(self) -> Any:
         """The colour of each column: one direction finds all entries of one colour.
 
-        Columns of one colour have no row in common, or, if the pattern is symmetric, are a star
-        colouring.
+        Columns of one colour have no row in common. If the pattern is symmetric, they are a star
+        colouring where that has fewer, and an acyclic one where that saves a pass: `colouring`.
         """
+        return self._colours[1]
+
+    @property
+    def colouring(self) -> str:
+        """The kind of colours: "columns", "star" or "acyclic"."""
+        return str(self._colours[0])
+
+    @cached_property
+    def _colours(self) -> Any:
+        """The kind of colours, and what they are."""
+        from numgrad.drivers.sparse import acyclic
+
+        kind, direct = self._direct
+        count = int(direct.max(initial=-1)) + 1
+        most = acyclic.fewer_by_a_pass(count) if self.symmetric else 0
+        found = acyclic.acyclic_colours(self.starts, self.columns, most)
+        if found is None:
+            return kind, direct
+        found.flags.writeable = False
+        return "acyclic", found
+
+    @property
+    def direct_colours(self) -> Any:
+        """Colours of which each entry is found by itself, without substitution."""
+        return self._direct[1]
+
+    @cached_property
+    def _direct(self) -> Any:
         from numgrad.drivers.sparse import colouring
 
-        found = colouring.column_colours(self.starts, self.columns, self.shape[1])
+        kind, found = "columns", colouring.column_colours(self.starts, self.columns, self.shape[1])
         if self.symmetric:
             stars = colouring.star_colours(self.starts, self.columns)
             if stars.max(initial=-1) < found.max(initial=-1):
-                found = stars
+                kind, found = "star", stars
         found.flags.writeable = False
-        return found
+        return kind, found
 
     @property
     def colour_count(self) -> int:
@@ -272,6 +300,7 @@ class Pattern:
         entries = "1 entry" if count == 1 else f"{count:,} entries"
         share = f"{100 * self.density:.3g} %"
         several = "1 colour" if colours == 1 else f"{colours:,} colours"
+        several += ", acyclic" if self.colouring == "acyclic" else ""
         kind = "symmetric, " if self.symmetric else ""
         return f"Pattern({rows:,} x {columns:,}, {kind}{entries}: {share}, {several})"
 

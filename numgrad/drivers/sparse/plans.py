@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from numgrad.drivers.sparse import colouring
+from numgrad.drivers.sparse import acyclic, colouring
 from numgrad.numbers.tape.lane_records import LANES
 
 
@@ -15,10 +15,19 @@ class Plan:
         self.pattern = pattern
         self.format = format
         self.is_backward = is_backward
+        self.is_direct = pattern.colouring != "acyclic"
 
     def turn_forward(self):
         """Go forward, where the function can't be written on a tape."""
         self.is_backward = False
+        self._forget()
+
+    def turn_direct(self):
+        """Find each entry by itself, where substitution would lose digits."""
+        self.is_direct = True
+        self._forget()
+
+    def _forget(self):
         vars(self).pop("arrays", None)
         vars(self).pop("order", None)
 
@@ -27,20 +36,32 @@ class Plan:
         """The pattern whose columns are coloured: backward these are the outputs."""
         return self.pattern.transposed if self.is_backward else self.pattern
 
+    @property
+    def colours(self):
+        """The colours that are in force."""
+        return self.lines.direct_colours if self.is_direct else self.lines.colours
+
+    @property
+    def colour_count(self):
+        return int(self.colours.max(initial=-1)) + 1
+
     @cached_property
     def arrays(self):
         """The arrays that compiled code takes, the one for the entries excepted."""
         pattern = self.lines
-        known = pattern.colour_count, pattern.colours, pattern.starts, pattern.columns
+        known = self.colour_count, self.colours, pattern.starts, pattern.columns
         return *known, *self._places, self.order
 
     @property
     def _places(self):
-        """Of a symmetric matrix the row and the colour of each entry."""
+        """Of a symmetric matrix the row and the colour of each entry, and the substitutions."""
         pattern = self.pattern
         if not pattern.symmetric:
             return ()
-        return colouring.places_of_entries(pattern.starts, pattern.columns, pattern.colours)[:2]
+        if not self.is_direct:
+            return acyclic.substitutions(pattern.starts, pattern.columns, self.colours)[:3]
+        found = colouring.places_of_entries(pattern.starts, pattern.columns, self.colours)
+        return *found[:2], np.empty((0, 3), np.int32)
 
     @cached_property
     def order(self):
