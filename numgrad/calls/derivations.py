@@ -109,7 +109,7 @@ def plain_derivation(typingctx, callee, argtypes, carrier):
 def tangent_derivation(typingctx, rule, carrier):
     """Return a derivation by an entry that gives the value and the tangent."""
     argtypes = carrier.value, carrier.value
-    callee = compiled_body(rule.body, argtypes)
+    callee = compiled_body(carrier.tangent_body(rule), argtypes)
     returned = return_type(typingctx, callee, argtypes)
     if returned is None:
         return None

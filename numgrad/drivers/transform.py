@@ -72,6 +72,7 @@ class Transform:
         self.original = function
         self.settings = settings
         self._drivers = {}
+        self._entry_points = {}
         self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
         self.parameters = parameters_of(function if known else self.function)
@@ -160,7 +161,11 @@ class Transform:
 
     def __call__(self, *arguments, **keywords):
         try:
-            return self.entry_point(self.hint(arguments))(*arguments, **keywords)
+            hint = self.hint(arguments)
+            driver = self._entry_points.get(hint)
+            if driver is None:
+                driver = self._entry_points.setdefault(hint, self.entry_point(hint))
+            return driver(*arguments, **keywords)
         except DifferentiationError as found:
             told, cause = shown(found)
             raise told from cause

@@ -1,7 +1,7 @@
 """From a plan to the kernels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,9 @@ from numgrad.fields.layout import (
     memory_of,
 )
 from numgrad.fields.plan import (
+    DOUBLE,
     SAMPLES,
+    SINGLE,
     Coordinates,
     Plan,
     Spacing,
@@ -36,6 +38,7 @@ from numgrad.fields.plan import (
 )
 from numgrad.fields.stencils import NUMPYS, Scheme
 from numgrad.targets.choose import PARALLEL_RESULTS, most_cached_bytes, stays_cached, thread_count
+from numgrad.targets.pace import PACE
 
 __all__ = ["make_plan", "run", "run_few"]
 
@@ -82,7 +85,7 @@ def _is_plain(array: Array) -> bool:
 
 
 def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: Any) -> Array | None:
-    """Give the gradient of few samples along one uniform axis, or None if it isn't that.
+    """Give the gradient of few samples along one axis, or None if it isn't that.
 
     The commonest call of all, with everything looked up that its shape determines.
     """
@@ -90,6 +93,8 @@ def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: A
         return None
     if axis is not None and type(axis) is not int:
         return None
+    if varargs and type(varargs[0]) is np.ndarray:
+        return _run_few_between(f, varargs[0], axis, edge_order, out)
     this = _few_pass(f.shape, f.strides, f.dtype, axis, edge_order)
     if this is None or not f.flags.aligned:
         return None
@@ -108,6 +113,21 @@ def run_few(f: Any, varargs: tuple[Any, ...], axis: Any, edge_order: Any, out: A
     else:
         return None
     cpu.launch_one(this.function, this.field, this.axes, spacings, _flat(f), _flat(result))
+    return result
+
+
+def _run_few_between(f: Array, x: Array, axis: Any, edge_order: int, out: Any) -> Array | None:
+    """Give the gradient of few samples along one axis with coordinates."""
+    this = _few_between(f.shape, f.strides, f.dtype, axis, edge_order, x.shape, x.dtype)
+    if this is None or not (f.flags.aligned and x.flags.carray):
+        return None
+    if out is None:
+        result = np.empty_like(f, dtype=this.result_dtype)
+    elif _is_like(out, f, this.result_dtype) and not np.may_share_memory(out, x):
+        result = out
+    else:
+        return None
+    this.launch(this.function, this.field, this.axes, this.spacings, x, _flat(f), _flat(result))
     return result
 
 
@@ -178,10 +198,14 @@ def _derive(
     for k, result in enumerate(memories):
         cpu.locate(result.view(np.uint8), axis_table, k * tables.AXIS_COLUMNS + tables.RESULT)
     arguments = this.function, field, axis_table, spacing_table, this.dimensions
-    if threads == 1:
-        cpu.launch(*arguments)
-    else:
-        cpu.launch_in_parallel(*arguments, threads)
+
+    def launch(count: int) -> None:
+        if count == 1:
+            cpu.launch(*arguments)
+        else:
+            cpu.launch_in_parallel(*arguments, count)
+
+    PACE.run(this.function, samples.size * len(axes), threads, launch)
     del weights
 
 
@@ -227,6 +251,43 @@ def _few_pass(
     this = _contiguous_pass(shape, strides, dtypes, axes, (False,), scheme)
     units = np.array([unit_spacing(scheme, own).row], own)
     return FewPass(this.function, this.field, this.axes, this.dimensions, dtypes[1], units)
+
+
+@dataclass(slots=True)
+class PassBetween(Pass):
+    """A pass over few contiguous samples along one axis with coordinates."""
+
+    result_dtype: np.dtype[Any]
+    spacings: Array
+    launch: Callable[..., None]
+
+
+@lru_cache(maxsize=256)
+def _few_between(
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axis: int | None,
+    edge_order: int,
+    points: tuple[int, ...],
+    coordinates_dtype: np.dtype[Any],
+) -> PassBetween | None:
+    """Give the pass for samples of this kind along one axis with coordinates, if they are few."""
+    few = _few_pass(shape, strides, dtype, axis, edge_order)
+    if few is None or coordinates_dtype not in (SINGLE, DOUBLE):
+        return None
+    axes = checked_axes(axis, shape, edge_order)
+    if axes is None or points != (shape[axes[0]],):
+        return None
+    own = real_precision(dtype)
+    precision = SINGLE if own == coordinates_dtype == SINGLE else DOUBLE
+    dtypes = dtype, few.result_dtype, coordinates_dtype, precision
+    scheme = NUMPYS[edge_order]
+    this = _contiguous_pass(shape, strides, dtypes, axes, (True,), scheme)
+    spacings = np.zeros((1, scheme.columns[-1]), precision)
+    launch = cpu.launching(scheme, coordinates_dtype)
+    parts = this.function, this.field, this.axes, this.dimensions
+    return PassBetween(*parts, few.result_dtype, spacings, launch)
 
 
 def _are_contiguous(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> bool:

@@ -12,6 +12,7 @@ from numgrad.fields.kernels import pieces
 from numgrad.fields.layout import Array, flat_order
 from numgrad.fields.lines import Line, LongWeights, real_offsets
 from numgrad.targets.choose import most_cached_bytes, thread_count
+from numgrad.targets.pace import PACE
 
 # Numbers of a row that are derived at a time: they, and their samples, stay in the cache.
 TILE = 1 << 12
@@ -247,11 +248,15 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
     )
     function = kernels.compiled_derivation(samples_dtype, precision).address
     tiles = count * -(-length // tile)
-    threads = min(tiles, thread_count(sum(output.size for output in outputs)))
-    if threads > 1:
-        kernels.launch_in_parallel(function, head, tiles, threads)
-    else:
-        kernels.launch(function, head, tiles)
+    results = sum(output.size for output in outputs)
+
+    def launch(count: int) -> None:
+        if count > 1:
+            kernels.launch_in_parallel(function, head, tiles, count)
+        else:
+            kernels.launch(function, head, tiles)
+
+    PACE.run((function, len(term_rows)), results, min(tiles, thread_count(results)), launch)
     del tables, zeros, copies
 
 

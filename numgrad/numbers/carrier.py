@@ -164,6 +164,10 @@ class Carrier(types.Type):
         """
         raise NotImplementedError
 
+    def tangent_body(self, rule):
+        """The body of a rule that is known by its tangents."""
+        return rule.body
+
     def of_tangents(self, context, builder, result, number, value_and_tangent):
         """Make the result, of another type, of a function known by its tangents.
 

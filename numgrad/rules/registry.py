@@ -29,6 +29,7 @@ class Rule:
     arity: int
     finite_partials: bool = False  # whether finite arguments have finite slopes
     kinked: bool = False  # but these may have derivatives that are nan
+    apart: Function | None = None  # the body where the parts of a tangent are not known together
 
 
 TABLE: dict[Function, Rule] = {}
@@ -107,9 +108,15 @@ def tangent_rule(*functions: Function) -> Callable[[Body], Body]:
     return _entry(COMPLEX_TABLE, "tangent", functions)
 
 
-def real_tangent_rule(*functions: Function) -> Callable[[Body], Body]:
-    """Add functions of a real x and its tangent dx: the body returns value and tangent."""
-    return _entry(TABLE, "tangent", functions)
+def real_tangent_rule(
+    *functions: Function, apart: Function | None = None
+) -> Callable[[Body], Body]:
+    """Add functions of a real x and its tangent dx: the body returns value and tangent.
+
+    Backward, dx is 1 along each of the numbers that x is made of, one by one. What a body says of
+    their sum, as whether it is 0, it can't know there: then ``apart`` is called instead.
+    """
+    return _entry(TABLE, "tangent", functions, apart=apart)
 
 
 def piecewise_constant(*functions: Function) -> None:
@@ -126,6 +133,7 @@ def _entry(
     *,
     finite_partials: bool = False,
     kinked: bool = False,
+    apart: Function | None = None,
 ) -> Callable[[Body], Body]:
     if not functions:
         raise TypeError("a rule needs the function it stands for: @rule(function)")
@@ -139,7 +147,8 @@ def _entry(
         if not callable(body):
             raise TypeError(f"the body of a rule is a function, not {body!r}")
         arity = _positional(body) // (2 if kind == "tangent" else 1)
-        entry = Rule(_name(functions[0]), functions, body, kind, arity, finite_partials, kinked)
+        name = _name(functions[0])
+        entry = Rule(name, functions, body, kind, arity, finite_partials, kinked, apart)
         table.update(dict.fromkeys(functions, entry))
         for listen, function in product(listeners, functions):
             listen(function)

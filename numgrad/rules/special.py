@@ -273,3 +273,9 @@ def difference(d):  # noqa: ARG001
 def difference_of_slopes(d, slope):  # noqa: ARG001
     """Return 0.0 for the slope of the difference: it counts at higher orders alone."""
     return 0.0
+
+
+@formula
+def undecided(d):  # noqa: ARG001
+    """Return 0.0 for the slope of the difference backward, where higher orders don't know it."""
+    return 0.0

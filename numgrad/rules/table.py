@@ -260,8 +260,14 @@ def either(x, y):       return special.either(x, y), 0.5, 0.5
 @composite(special.tied)
 def tied(x, y):         return special.either(x, y) + special.difference(x - y)
 
-@real_tangent_rule(special.difference)
+def difference_apart(d, dd):  # noqa: ARG001
+    return special.difference(d), special.undecided(d)
+
+@real_tangent_rule(special.difference, apart=difference_apart)
 def difference(d, dd):  return special.difference(d), special.difference_of_slopes(d, dd)
+
+@composite(special.undecided)                                  # where it matters: go forward
+def undecided(d):       return NAN * d
 
 @rule(special.difference_of_slopes)
 def difference_of_slopes(d, dd):

@@ -16,9 +16,12 @@ DLPACK_DEVICES = (2, 13)  # memory of CUDA, and managed memory
 DEFAULT_STREAM = 1  # as DLPack numbers it
 
 
+OF_HOST = np.ndarray, np.generic, int, float, complex, list, tuple
+
+
 def is_on_device(array: Any) -> bool:
     """Whether an object is an array that lies on a GPU."""
-    if isinstance(array, np.ndarray | np.generic | int | float | complex | list | tuple):
+    if isinstance(array, OF_HOST):
         return False
     return getattr(array, "__cuda_ndarray__", False) or interface_of(array) is not None
 

@@ -1,6 +1,7 @@
 """``numgrad.derivative``."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -18,10 +19,13 @@ from numgrad.transforms.vmap import (
     numbers_in,
     on_cuda,
 )
+from numgrad.twin.errors import DifferentiationError, shown
 from numgrad.twin.origins import DRIVERS, captured_by
 
 # Hints for the derivative at one of many points: what goes through the points looks for nan.
 AT_POINT, CAREFUL = "at a point", "at a point, with care"
+
+NUMBERS = frozenset([float, int, complex, np.float64])  # types of Python's arguments
 
 
 class Derivative(Targeted, Jacobian):
@@ -32,12 +36,23 @@ class Derivative(Targeted, Jacobian):
     derives_all = True
 
     def __call__(self, *arguments, **keywords):
+        if self._of_numbers is not None and NUMBERS.issuperset(map(type, arguments)):
+            try:  # the commonest call of all
+                return self._of_numbers(*arguments, **keywords)
+            except DifferentiationError as found:
+                told, cause = shown(found)
+                raise told from cause
         if list in map(type, arguments):
             arguments = arrays_of_lists(arguments, self.taken_as_floats(len(arguments)))
         return super().__call__(*arguments, **keywords)
 
     def call_on_cuda(self, arguments, out):
         return on_cuda().map_points(self, arguments, out)
+
+    @cached_property
+    def _of_numbers(self):
+        """What calls from Python with numbers alone run, unless that is on a GPU."""
+        return None if self.target == "cuda" else self.entry_point(None)
 
     def hint(self, arguments):
         if any(isinstance(argument, np.ndarray) for argument in arguments):

@@ -3,10 +3,11 @@
 import inspect
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 from numba import types
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
 from numgrad.caching.alike import representative
@@ -22,6 +23,13 @@ from numgrad.twin.source import Body, function_of
 
 def made(kind: Any, function: Any, *settings: Any, jit: bool = True) -> Callable[..., Any]:
     """Return a transform of a function: the same as before if it was made before."""
+    if jit and type(function) is CPUDispatcher:  # the commonest call, and made before
+        try:
+            known = _transforms.get(function, {}).get((kind, *settings))
+        except TypeError:  # a setting that can't be looked up
+            known = None
+        if known is not None:
+            return cast("Callable[..., Any]", known)
     if not jit or is_traced(function):
         function = with_array(function)
         tracer()

@@ -367,9 +367,9 @@ def sparse_hessian(
     Notes
     -----
     Forward passes over the gradient by reverse mode. An entry of a symmetric matrix has two places,
-    so that fewer directions do than for a Jacobian: those of a star colouring [1]_. Where an acyclic
-    colouring [2]_ saves a pass, entries are found by substitution, unless that would lose more than
-    three digits of the largest of a row.
+    so that fewer directions do than for a Jacobian: those of a star colouring [1]_. Where an
+    acyclic colouring [2]_ saves a pass, entries are found by substitution, unless that would lose
+    more than three digits of the largest of a row.
 
     References
     ----------

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
+
 from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
 from numgrad.targets.choose import TARGETS, thread_count
@@ -14,6 +16,7 @@ from numgrad.transforms.made import made, register
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
+USUAL = frozenset([np.ndarray, np.float64, float, int])  # types of arguments that lie on the host
 
 
 class Targeted(Transform):
@@ -199,7 +202,7 @@ def runs_on_cuda(target, arguments):
 
 def lie_on_device(arguments):
     """Whether there is an array on a GPU among some arguments."""
-    return any(
+    return not USUAL.issuperset(map(type, arguments)) and any(
         lie_on_device(argument) if type(argument) is tuple else is_on_device(argument)
         for argument in arguments
     )

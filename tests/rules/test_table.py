@@ -140,7 +140,7 @@ ROWS = {
 INTEGERS = {"ldexp": {1}, "polygamma": {0}, "sinc_derivative": {0}, "power_log": {2}}
 # Tested further below, or where they are used: direction with hypot and arctan2, those of kinks
 # with the functions that have them.
-KINKS = {"side", "undefined", "unit", "tied", "difference", "difference_of_slopes"}
+KINKS = {"side", "undefined", "unit", "tied", "difference", "difference_of_slopes", "undecided"}
 BY_HAND = {"divmod", "modf", "frexp", "where", "direction"} | KINKS
 
 ENTRIES = {entry.name: entry for entry in TABLE.values() if entry.kind != "piecewise_constant"}

@@ -24,6 +24,7 @@ from numgrad.fields.kernels.coefficients import (
     offsets_of,
     tabulated_weights,
 )
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
 from numgrad.fields.kernels.lanes import fence
 from numgrad.fields.kernels.runs import (
     CONSTANT,
@@ -352,6 +353,31 @@ def launch_one(function, field, axes, spacings, samples, result):
     they live until it ends: their addresses alone don't keep them.
     """
     launch_located(function, field.copy(), axes.copy(), spacings, samples, result)
+
+
+@internal_njit
+def launch_measured(function, field, axes, spacings, table, points, samples, result):
+    """Derive along an axis with coordinates: these and their weights live until the call ends."""
+    launch_located(function, field, axes, spacings, samples, result)
+
+
+@cache
+def launching(scheme, coordinates_dtype):
+    """Make the function that derives few contiguous samples along one axis with coordinates.
+
+    It does all that a call needs at once: from Python, each call of a kernel takes as long.
+    """
+    measure = measuring(scheme, coordinates_dtype)
+    edges, entries = len(scheme.edges), len(scheme.varying.offsets)
+
+    def launch(function, field, axes, spacings, points, samples, result):
+        row, columns = axes.copy(), spacings.copy()
+        tabulated = len(points) - edges if len(points) <= TABLE_POINTS else 0
+        table = np.empty(entries * tabulated, spacings.dtype)
+        measure(points, 0, row, columns, table, False)
+        launch_measured(function, field.copy(), row, columns, table, points, samples, result)
+
+    return kernel(named(launch, "launch", scheme.name, coordinates_dtype.char))
 
 
 @parallel_kernel

@@ -46,7 +46,7 @@ def apply(rule: Rule, *arguments: Any) -> Any:
 
 def _by_tangents(rule: Rule, x: "Dual") -> tuple[Any, tuple[Any, ...]]:
     if differentials.are_differentials(x.partials):
-        value, differential = differentials.by_tangents(rule.body, x.value, x.partials[0])
+        value, differential = differentials.by_tangents(rule, x.value, x.partials[0])
         return value, (differential,)
     values, tangents = zip(*(rule.body(x.value, dx) for dx in x.partials), strict=True)
     return values[0], tangents

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.rules.registry import primal
+from numgrad.rules.registry import Rule, primal
 
 _orders = itertools.count()
 
@@ -161,7 +161,7 @@ def _real_sum(terms: Sequence[tuple[Any, Any]], is_steep: bool) -> Differential:
     return Differential(sources, slopes, is_steep)
 
 
-def by_tangents(body: Callable[..., Any], value: Any, differential: Any) -> tuple[Any, Any]:
+def by_tangents(rule: Rule, value: Any, differential: Any) -> tuple[Any, Any]:
     """Return the value and the differential of a function that has a tangent and no slope.
 
     It is linear in the parts of its argument, so that its tangents along the two tell it; but at a
@@ -171,6 +171,7 @@ def by_tangents(body: Callable[..., Any], value: Any, differential: Any) -> tupl
     parts = [(differential.real, one)]
     if isinstance(differential, ComplexDifferential):
         parts.append((differential.imag, one * 1j))
+    body = rule.apart or rule.body
     of_parts = [(dx, *body(value, unit)) for dx, unit in parts]
     result = of_parts[0][1]
     moving = [(dx, tangent) for dx, _, tangent in of_parts if dx is not ZERO]
@@ -180,7 +181,7 @@ def by_tangents(body: Callable[..., Any], value: Any, differential: Any) -> tupl
 
     def along(*movements: Any) -> Any:
         terms = [unit * moved for unit, moved in zip(units, movements, strict=True)]
-        return body(value, sum(terms[1:], start=terms[0]))[1]
+        return rule.body(value, sum(terms[1:], start=terms[0]))[1]
 
     sources = tuple(dx for dx, _ in moving)
 

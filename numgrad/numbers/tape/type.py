@@ -134,6 +134,10 @@ class TapeNumber(Carrier):
         merged = statements.merged(context, builder, self.value, leaves)
         return self.of_leaves(context, builder, value, merged)
 
+    def tangent_body(self, rule):
+        """Leaves are parts of a number, which meet in the sweep alone."""
+        return rule.apart or rule.body
+
     def of_tangents(self, context, builder, result, number, value_and_tangent):
         value, of_result = self.value_of(builder, number), None
         leaves = []

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as figure
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
@@ -96,7 +96,7 @@ def test_fewer_passes_than_stars():
     assert (pattern.colour_count + 1 + 7) // 8 < (stars + 1 + 7) // 8
     assert pattern.direct_colours.max() + 1 == stars
     assert f"{pattern.colour_count} colours, acyclic" in repr(pattern)
-    assert "acyclic" in pattern.plot(figure().subplots()).get_title()
+    assert "acyclic" in pattern.plot(Figure().subplots()).get_title()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -195,7 +195,7 @@ def dense(x, weight, power):
 
 
 def test_hessian():
-    """By substitution, into ``out`` too; at another point, and with what is not finite, by stars."""
+    """By substitution, into ``out`` too; with what is not finite, by stars."""
     hessian = numgrad.sparse_hessian(of_patches)
     found = hessian(X, 0.1, 3)
     assert hessian.pattern(X, 0.1, 3).colouring == "acyclic"
