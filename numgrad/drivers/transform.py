@@ -72,7 +72,6 @@ class Transform:
         self.original = function
         self.settings = settings
         self._drivers = {}
-        self._entry_points = {}
         self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
         self.parameters = parameters_of(function if known else self.function)
@@ -96,13 +95,9 @@ class Transform:
 
     def label(self):
         """The expression that makes the transform."""
-        names = list(inspect.signature(type(self).maker).parameters)[1:]
-        defaults = [p.default for p in inspect.signature(type(self).maker).parameters.values()][1:]
-        given = [
-            f", {name}={setting!r}"
-            for name, setting, default in zip(names, self.settings, defaults, strict=False)
-            if setting != default
-        ]
+        parameters = list(inspect.signature(type(self).maker).parameters.values())[1:]
+        pairs = zip(parameters, self.settings, strict=False)
+        given = [f", {p.name}={setting!r}" for p, setting in pairs if setting != p.default]
         return f"{type(self).maker.__name__}({self.inner_name()}{''.join(given)})"
 
     @property
@@ -162,9 +157,7 @@ class Transform:
     def __call__(self, *arguments, **keywords):
         try:
             hint = self.hint(arguments)
-            driver = self._entry_points.get(hint)
-            if driver is None:
-                driver = self._entry_points.setdefault(hint, self.entry_point(hint))
+            driver = self._drivers.get((hint, True)) or self.entry_point(hint)
             return driver(*arguments, **keywords)
         except DifferentiationError as found:
             told, cause = shown(found)

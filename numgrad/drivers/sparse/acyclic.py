@@ -87,9 +87,9 @@ def acyclic_first_fit(starts, columns, order, most):
 def substitutions(starts, columns, colours):
     """Find where the entries are in what is compressed, and what is subtracted in which order.
 
-    Returns the row and the colour of each entry, -1 for those that are found as the matrix has them
-    once more; of each that is found its position, that of the other one, and that of the entry
-    which is found from what is left, or -1; and whether all are found.
+    Returns the row and the colour of each entry, -1 for those that are known when the other one is
+    found; of each of these its position, that of the other one, and that of the entry which is
+    found from what is left, or -1; and whether all are found.
     """
     count = columns.size
     other, group = np.empty(count, np.int32), np.full(count, -1, np.int32)
@@ -120,7 +120,8 @@ def substitutions(starts, columns, colours):
         if left[k] == 1:
             leaves[end] = k
             end += 1
-    steps, position, step = np.empty((count // 2, 3), np.int32), 0, 0
+    alone, position, step = end, 0, 0  # so many are alone from the beginning
+    steps = np.empty((count // 2, 3), np.int32)
     found = np.full(count, -1, np.int32)  # the last entry of a row and a colour
     while position < end:
         leaf = leaves[position]
@@ -130,6 +131,8 @@ def substitutions(starts, columns, colours):
         k = joined[leaf]
         centre = group[other[k]]
         rows[k], lanes[k] = row_of[k], colours[columns[k]]
+        if position <= alone:
+            rows[other[k]], lanes[other[k]] = rows[k], lanes[k]
         steps[step] = k, other[k], centre
         step += 1
         found[leaf] = k
@@ -139,41 +142,52 @@ def substitutions(starts, columns, colours):
         if left[centre] == 1:
             leaves[end] = centre
             end += 1
+    kept = 0
     for k in range(step):
-        steps[k, 2] = found[steps[k, 2]]
-    return rows, lanes, steps[:step], not left.any()
+        entry, again, centre = steps[k]
+        if found[centre] >= 0 or rows[again] < 0:
+            steps[kept] = entry, again, found[centre]
+            kept += 1
+    return rows, lanes, steps[:kept].copy(), not left.any()
 
 
 @internal_njit
-def substitute(steps, rows, columns, data, sizes, largest):
-    """Find the entries that are the sums of several; return whether rounding left their digits.
+def substitute(steps, starts, rows, columns, data, subtracted):
+    """Find the entries that are what is left of sums; return whether rounding left their digits.
 
-    Those that add to a sum of large numbers have an error of their size, which may be all of a
-    small one; what isn't finite is lost with all that it was added to.
+    What is subtracted has an error of its size, which may be all of a small entry; what isn't
+    finite is lost with all that it was added to.
     """
-    if steps.shape[0] == 0:
-        return True
+    total = 0.0
+    subtracted[:] = 0.0
     for k in range(steps.shape[0]):
-        sizes[steps[k, 0]] = abs(data[steps[k, 0]])
-    for k in range(steps.shape[0]):
-        entry, other, rest = steps[k]
-        data[other] = data[entry]
+        entry, other, rest = steps[k, 0], steps[k, 1], steps[k, 2]
+        found = data[entry]
+        size = abs(found) + subtracted[entry]
+        data[other] = found
+        total += size
         if rest >= 0:
-            data[rest] -= data[entry]
-            sizes[rest] += sizes[entry]
-    largest[:] = 0.0
-    for k in range(data.size):
-        if rows[k] >= 0:
-            if not np.isfinite(data[k]):
-                return False
-            largest[rows[k]] = max(largest[rows[k]], abs(data[k]))
-            largest[columns[k]] = max(largest[columns[k]], abs(data[k]))
+            data[rest] -= found
+            subtracted[rest] += size
+    if not np.isfinite(total):
+        return False
     for k in range(steps.shape[0]):
         entry = steps[k, 0]
-        bound = min(largest[rows[entry]], largest[columns[entry]])
-        if not sizes[entry] <= MOST_LOSS * bound:
+        error = subtracted[entry] / MOST_LOSS
+        if error > abs(data[entry]) and (
+            error > largest_in(rows[entry], starts, data)
+            or error > largest_in(columns[entry], starts, data)
+        ):
             return False
     return True
+
+
+@internal_njit
+def largest_in(row, starts, data):
+    largest = 0.0
+    for k in range(starts[row], starts[row + 1]):
+        largest = max(largest, abs(data[k]))
+    return largest
 
 
 def fewer_by_a_pass(count):

@@ -112,6 +112,9 @@ class CompressedPasses(AsAsked, Passes):
         if self.is_symmetric:
             self._substitute()
         self._look_back()
+        if self.is_symmetric:
+            lacking = f" and not (lacking and plan[{SUBSTITUTIONS}].size > 0)"
+            self._unless(f"(is_exact{lacking if self.is_watched else ''})", INEXACT)
         self.take_care([("data", True)])
         if self.checked:
             arrays = f"plan[{STARTS}], plan[{COLUMNS}], data, moved, {tolerance_of(self.element)}"
@@ -123,10 +126,10 @@ class CompressedPasses(AsAsked, Passes):
         return self.body(f"data, {FITS}")
 
     def _substitute(self):
-        """Find what stands in sums, unless that would lose digits: without, there are none."""
-        arrays = f"plan[{SUBSTITUTIONS}], plan[{ROWS}], plan[{COLUMNS}], data"
-        working = f"{self._new('columns')}, {self._new('rows')}"
-        self._unless(f"{self.name(substitute, 'substitute')}({arrays}, {working})", INEXACT)
+        """Find what stands in sums, and whether that has kept its digits."""
+        plan = ", ".join(f"plan[{k}]" for k in (SUBSTITUTIONS, STARTS, ROWS, COLUMNS))
+        arrays = f"{plan}, data, {self._new('columns')}"
+        self.add(f"is_exact = {self.name(substitute, 'substitute')}({arrays})")
 
     def _unless(self, holds, verdict):
         """Return with a verdict, unless something holds."""

@@ -46,8 +46,8 @@ def compressed(matrix, colours):
 
 
 @njit
-def substituted(steps, rows, columns, data, sizes, largest):
-    return acyclic.substitute(steps, rows, columns, data, sizes, largest)
+def substituted(steps, starts, rows, columns, data, subtracted):
+    return acyclic.substitute(steps, starts, rows, columns, data, subtracted)
 
 
 def found_by_substitution(pattern, colours, matrix):
@@ -56,8 +56,9 @@ def found_by_substitution(pattern, colours, matrix):
     data = np.full(pattern.nnz, np.nan)
     told = rows >= 0
     data[told] = compressed(matrix, colours)[rows[told], lanes[told]]
-    sizes, largest = np.zeros(pattern.nnz), np.zeros(pattern.shape[0])
-    return data, substituted(steps, rows, pattern.columns, data, sizes, largest)
+    working = np.full(pattern.nnz, np.nan)
+    is_exact = substituted(steps, pattern.starts, rows, pattern.columns, data, working)
+    return data, is_exact, len(steps)
 
 
 @given(PLACES, st.integers(0, 1000))
@@ -70,10 +71,11 @@ def test_random_patterns(pattern, seed):
     stars = colouring.star_colours(pattern.starts, pattern.columns)
     matrix = np.random.default_rng(seed).integers(1, 1000, (n, n)).astype(float)
     matrix = (matrix + matrix.T) * pattern.toarray()
-    for each in (colours, stars):  # a star is a tree
-        data, is_exact = found_by_substitution(pattern, each, matrix)
+    for each in (colours, stars):
+        data, is_exact, steps = found_by_substitution(pattern, each, matrix)
         assert_array_equal(data, matrix[pattern.rows, pattern.columns])
         assert is_exact
+    assert steps == 0  # a star is a tree whose entries stand alone
 
 
 def grid(n, around):
@@ -145,7 +147,7 @@ def of_a_path(*entries):
     matrix = np.zeros((n, n))
     matrix[k[1:], k[:-1]] = matrix[k[:-1], k[1:]] = entries
     pattern = Pattern((n, n), k[1:], k[:-1], symmetric=True)
-    data, is_exact = found_by_substitution(pattern, (k % 2).astype(np.int32), matrix)
+    data, is_exact, _ = found_by_substitution(pattern, (k % 2).astype(np.int32), matrix)
     found = pattern.with_data(data).toarray()[k[1:], k[:-1]]
     return is_exact, np.allclose(found, entries, rtol=1e-12, atol=0.0)
 

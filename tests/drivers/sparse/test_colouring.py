@@ -81,7 +81,7 @@ def test_more_colours_than_bits_of_a_word():
         pattern = random_pattern(rng, 200, 200, 0.5, symmetric=symmetric)
         assert 64 < pattern.colour_count <= 200
         if symmetric:
-            given = pattern.starts, pattern.columns, pattern.colours
+            given = pattern.starts, pattern.columns, pattern.direct_colours
             assert colouring.places_of_entries(*given)[2]
 
 
