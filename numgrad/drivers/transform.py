@@ -74,7 +74,8 @@ class Transform:
         self._drivers = {}
         self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
-        self.parameters = parameters_of(function if known else self.function)
+        source = function if known else self.function
+        self.parameters = parameters_of(source)
         update_wrapper(self, source_of(source), updated=())
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
