@@ -81,11 +81,22 @@ def holds_floats(kind):
 
 
 class Pattern(types.Type):
-    """Which parts of a tuple become duals: True for one that does, None, or a tuple of these."""
+    """Which parts of a value become duals.
+
+    True for one that does, the type of an object that it becomes, None, or a tuple of these.
+    """
 
     def __init__(self, parts):
         self.parts = parts
         super().__init__(name=f"Pattern({parts})")
+
+
+def activated_object(kind, value):
+    """Return an object as one of another type, which has derivatives in some of its fields.
+
+    It is a new one, but where it has the type already.
+    """
+    compiled_only()
 
 
 def activated_parts(dual, pattern, value):
@@ -110,6 +121,10 @@ def source_of_parts(expression, kind, parts, names, call):
     """Return the source of a value some parts of which are changed."""
     if parts is True:
         return call.format(expression)
+    if isinstance(parts, types.Type):
+        name = f"kind_{len(names)}"
+        names |= {name: parts, "activated_object": activated_object}
+        return f"activated_object({name}, {expression})"
     if not (isinstance(parts, tuple) and isinstance(kind, types.BaseTuple)):
         return expression
     items = "".join(

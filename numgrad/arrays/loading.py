@@ -57,6 +57,7 @@ def load() -> None:
             logic,
             manipulation,
             mathematics,
+            objects,
             ranges,
             sorting,
             statistics,

@@ -24,6 +24,8 @@ from numba.core import cgutils
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast
 
+from numgrad.numbers import objects
+
 CONSTANT = types.Integer | types.Boolean | types.Float | types.Complex
 FLOATING = types.Float | types.Complex
 REAL, IMAG = 0, 1  # where the parts of a complex number lie
@@ -286,6 +288,9 @@ def carrier_in(argtype):
         return carrier_in(argtype.type)
     if isinstance(argtype, types.DictType):
         return highest((argtype.key_type, argtype.value_type))
+    fields = objects.fields_of(argtype)
+    if fields is not None:
+        return highest(fields.values())
     element = getattr(argtype, "dtype", None)
     return carrier_in(element) if isinstance(element, types.Type) else None
 
@@ -328,6 +333,8 @@ def without_derivatives(argtype):
         return types.DictType(*map(without_derivatives, (argtype.key_type, argtype.value_type)))
     if isinstance(argtype, types.Optional):
         return types.Optional(without_derivatives(argtype.type))
+    if objects.fields_of(argtype) is not None:
+        return objects.as_written(argtype)
     return argtype
 
 

@@ -2,9 +2,10 @@
 
 A *place* is where a number may lie: a number that a variable holds, or the memory of arrays,
 lists and objects. A variable has a *shape*, made from the type that Numba infers for it: None if
-it holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, or a
-`Container`.
-Of tuples the items are told apart; of lists, dictionaries and arrays they are not.
+it holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, a
+`Container`, or an `Object`.
+Of tuples the items are told apart, of objects the fields; of lists, dictionaries and arrays they
+are not.
 
 Two relations are kept:
 
@@ -20,7 +21,8 @@ place is *active* if it can be reached by flow from a place that has derivatives
 
 from numba import types
 
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import carrier_in, is_carrier
+from numgrad.numbers.objects import fields_of
 
 # Types whose values hold neither floats nor memory that floats lie in.
 WITHOUT_PLACE = (
@@ -120,6 +122,17 @@ class Container:
         self.keys = keys
 
 
+class Object:
+    """The shape of an object of a class: its own memory, and the shapes of its fields by name."""
+
+    __slots__ = "fields", "kind", "place"
+
+    def __init__(self, kind, fields):
+        self.place = Place(is_memory=True, holds_floats=False)
+        self.kind = kind  # without derivatives
+        self.fields = fields
+
+
 def shape_of(kind):
     """A new shape for a variable of a type, which is None if unknown."""
     if kind is None:
@@ -151,6 +164,9 @@ def shape_of(kind):
         return shape_of(kind.iterator_type)
     if isinstance(kind, types.IteratorType):
         return Container(shape_of(kind.yield_type))
+    fields = fields_of(kind)
+    if fields is not None:
+        return Object(kind, {name: shape_of(field) for name, field in fields.items()})
     return Place(is_memory=True, is_opaque=True, is_rigid=isinstance(kind, RIGID))
 
 
@@ -171,6 +187,8 @@ def places(shape):
         return [shape]
     if isinstance(shape, Container):
         return [shape.place, *places(shape.keys), *places(shape.items)]
+    if isinstance(shape, Object):
+        return [shape.place, *(place for each in shape.fields.values() for place in places(each))]
     return [place for item in shape for place in places(item)]
 
 
@@ -185,6 +203,10 @@ def are_alike(shape, other):
         return len(shape) == len(other) and all(map(are_alike, shape, other))
     if isinstance(shape, Container) and isinstance(other, Container):
         return are_alike(shape.items, other.items) and are_alike(shape.keys, other.keys)
+    if isinstance(shape, Object) and isinstance(other, Object):
+        return shape.fields.keys() == other.fields.keys() and all(
+            are_alike(each, other.fields[name]) for name, each in shape.fields.items()
+        )
     return type(shape) is type(other)
 
 
@@ -219,6 +241,10 @@ def _relate(target, source, one_way):
         target.place.join(source.place)
         _relate(target.items, source.items, one_way=False)
         _relate(target.keys, source.keys, one_way=False)
+    elif isinstance(target, Object) and isinstance(source, Object) and are_alike(target, source):
+        target.place.join(source.place)
+        for name, field in target.fields.items():
+            _relate(field, source.fields[name], one_way=False)
     elif isinstance(target, tuple) and isinstance(source, tuple) and len(target) == len(source):
         for item, other in zip(target, source, strict=True):
             _relate(item, other, one_way)
@@ -286,6 +312,31 @@ def reached_from(starts):
     return reached
 
 
+def places_with_derivatives(shape, kind):
+    """Return the places of an argument that carry derivatives, by its type."""
+    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
+        return [
+            place
+            for item, item_kind in zip(shape, kind.types, strict=True)
+            for place in places_with_derivatives(item, item_kind)
+        ]
+    if isinstance(kind, types.DictType) and isinstance(shape, Container):
+        return [
+            *places_with_derivatives(shape.keys, kind.key_type),
+            *places_with_derivatives(shape.items, kind.value_type),
+        ]
+    if isinstance(shape, Container):
+        return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
+    if isinstance(shape, Object):
+        fields = fields_of(kind) or {}
+        return [
+            place
+            for name, field in fields.items()
+            for place in places_with_derivatives(shape.fields[name], field)
+        ]
+    return [] if carrier_in(kind) is None else places(shape)
+
+
 def arrays_in(shape, kind):
     """Return the places of arrays of floats in a value, and whether their type holds duals."""
     if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
@@ -293,11 +344,28 @@ def arrays_in(shape, kind):
         return [found for item, item_kind in pairs for found in arrays_in(item, item_kind)]
     if isinstance(shape, Container):
         return arrays_in(shape.items, getattr(kind, "dtype", None))
+    if isinstance(shape, Object):
+        return numbers_and_arrays_in(shape, kind)
     if not isinstance(shape, Place) or not isinstance(kind, types.Array):
         return []
     if is_carrier(kind.dtype):
         return [(shape.find(), True)]
     return [(shape.find(), False)] if isinstance(kind.dtype, types.Float | types.Complex) else []
+
+
+def numbers_and_arrays_in(shape, kind):
+    """The same of an object, and of numbers in it.
+
+    From an object that nobody writes arrays may be read as copies with derivatives.
+    """
+    found = []
+    for name, field in (fields_of(kind) or {}).items():
+        part = shape.fields.get(name)
+        if isinstance(part, Place) and not part.is_memory and shape.place.find().is_written:
+            found.append((part.find(), is_carrier(field)))
+        else:
+            found += [each for each in arrays_in(part, field) if each[0].is_written]
+    return found
 
 
 def divided_memory(shapes, kinds):

@@ -12,7 +12,7 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 from numba.stencils.stencil import StencilFunc
 
-from numgrad.twin import effects
+from numgrad.twin import effects, objects
 from numgrad.twin.aliases import (
     Container,
     Place,
@@ -76,6 +76,8 @@ def relate(activity, target, expr):
         return relate_compiled(call)
     if isinstance(call.kind, types.NamedTupleClass):
         return relate_named_tuple(call)
+    if isinstance(call.kind, types.ClassType):
+        return objects.relate_construction(call)
     if isinstance(call.kind, types.NumberClass) or is_number_class(call.function):
         return pure(call)
     if is_operator(call.function):
@@ -341,6 +343,10 @@ def relate_method(call):
     if isinstance(instance_type, types.ClassInstanceType) and name in instance_type.jit_methods:
         kinds = None if call.signature is None else (instance_type, *call.signature.args)
         return relate_source(call, instance_type.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(instance_type, types.ClassInstanceType):
+        kinds = None if call.signature is None else call.signature.args
+        method = instance_type.jit_static_methods[name]
+        return relate_source(call, method, kinds, call.given)
     if isinstance(instance_type, types.TypeRef) and name in MAKING_CONTAINERS:
         return pure(call)
     if isinstance(instance_type, types.Array) and name in effects.METHODS:

@@ -4,44 +4,25 @@ A pattern is True for a number, an array or a list that becomes one of duals, No
 it is, and a tuple of patterns for the items of a tuple.
 """
 
-from numba import types
-
-from numgrad.numbers.carrier import active_type
-from numgrad.twin.aliases import Container, Place
+from numgrad.twin.aliases import Container, Object, Place
 
 
-def pattern_of(shape, becomes_active, in_container=False):
+def pattern_of(shape, becomes_active, in_container=False, of_object=lambda shape: None):
     """Return the pattern of a value by a question of each of its places.
 
-    It is also given whether the place is that of the items of a container.
+    It is also given whether the place is that of the items of a container. Of objects another
+    question is asked.
     """
     if isinstance(shape, tuple):
-        return tuple(pattern_of(item, becomes_active, in_container) for item in shape)
+        return tuple(pattern_of(item, becomes_active, in_container, of_object) for item in shape)
     if isinstance(shape, Container):
         items = pattern_of(shape.items, lambda place, _: becomes_active(place, True))
         return True if has_active(items) else None
+    if isinstance(shape, Object):
+        return of_object(shape)
     if isinstance(shape, Place):
         return True if becomes_active(shape, in_container) else None
     return None
-
-
-def shadow_type(kind, shape, activity, carrier):
-    """Return the type that a value has with derivatives where its places are active."""
-    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
-        kinds = [
-            shadow_type(item, part, activity, carrier)
-            for item, part in zip(kind.types, shape, strict=True)
-        ]
-        if isinstance(kind, types.BaseNamedTuple):
-            return kind.from_types(kinds, kind.instance_class)
-        return types.Tuple(kinds)
-    if isinstance(shape, Container) and hasattr(kind, "dtype"):
-        return kind.copy(dtype=shadow_type(kind.dtype, shape.items, activity, carrier))
-    if not isinstance(shape, Place) or not activity.carries(shape):
-        return kind
-    if isinstance(kind, types.Array):
-        return kind.copy(dtype=active_type(carrier, kind.dtype))
-    return active_type(carrier, kind)
 
 
 def has_active(pattern):

@@ -1,0 +1,105 @@
+"""Objects of classes, whose fields become duals, and back."""
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import NumbaTypeError
+from numba.experimental.jitclass.base import imp_dtor
+from numba.extending import intrinsic, overload
+
+from numgrad.arrays.activation import activated_object, unchanged
+from numgrad.arrays.creation import compiled_only
+from numgrad.numbers.carrier import is_carrier, without_derivatives
+from numgrad.numbers.conversions import converted
+from numgrad.numbers.layouts import allocated_like
+from numgrad.numbers.objects import fields_of
+
+
+@intrinsic
+def new_object(typingctx, kind):
+    """Return a new object of a class, in whose fields there is nothing yet."""
+    made = kind.instance_type
+
+    def codegen(context, builder, sig, arguments):
+        data_kind = context.get_data_type(made.get_data_type())
+        size = context.get_constant(types.uintp, context.get_abi_sizeof(data_kind))
+        drop = imp_dtor(context, builder.module, made)
+        meminfo = context.nrt.meminfo_alloc_dtor(builder, size, drop)
+        data = context.nrt.meminfo_data(builder, meminfo)
+        data = builder.bitcast(data, data_kind.as_pointer())
+        builder.store(cgutils.get_null_value(data_kind), data)
+        instance = context.make_helper(builder, made)
+        instance.meminfo = meminfo
+        if isinstance(made, types.ClassInstanceType):
+            instance.data = data
+        return instance._getvalue()
+
+    return made(kind), codegen
+
+
+@intrinsic
+def address_of_object(typingctx, instance):
+    """Return the address of an object's fields."""
+
+    def codegen(context, builder, sig, arguments):
+        meminfo = context.make_helper(builder, instance, value=arguments[0]).meminfo
+        data = context.nrt.meminfo_data(builder, meminfo)
+        return builder.ptrtoint(data, cgutils.intp_t)
+
+    return types.uintp(instance), codegen
+
+
+@overload(activated_object, strict=False)
+def _activated_object(kind, value):
+    wanted = kind.instance_type
+    if value == wanted:
+        return lambda kind, value: unchanged(value)
+    names = {"new": new_object, "wanted": wanted, "activated": activated_field}
+    lines = ["result = new(wanted)"]
+    for k, (name, field) in enumerate(fields_of(wanted).items()):
+        names[f"field{k}"] = field
+        lines.append(f"result.{name} = activated(field{k}, value.{name})")
+    return written("kind, value", [*lines, "return result"], names)
+
+
+def activated_field(kind, value):
+    """Return what lies in a field as another type, with derivatives that are 0."""
+    compiled_only()
+
+
+@overload(activated_field, strict=False)
+def _activated_field(kind, value):
+    wanted = kind.instance_type
+    if value == wanted:
+        return lambda kind, value: unchanged(value)
+    if is_carrier(wanted):
+        return lambda kind, value: converted(value, wanted)
+    if fields_of(wanted) is not None:
+        return lambda kind, value: activated_object(wanted, value)
+    if isinstance(wanted, types.Array):
+        elements = wanted.dtype
+
+        def copied(kind, value):
+            result = allocated_like(value, elements)
+            for index, number in np.ndenumerate(value):
+                result[index] = number
+            return result
+
+        return copied
+    if isinstance(wanted, types.BaseTuple):
+        names = {"activated": activated_field}
+        items = ""
+        for k, item in enumerate(wanted.types):
+            names[f"item{k}"] = item
+            items += f"activated(item{k}, value[{k}]), "
+        if isinstance(wanted, types.BaseNamedTuple):
+            names["named"] = wanted.instance_class
+            return written("kind, value", [f"return named({items})"], names)
+        return written("kind, value", [f"return ({items})"], names)
+    raise NumbaTypeError(f"a field of type {without_derivatives(wanted)} can't get derivatives")
+
+
+def written(parameters, lines, names):
+    """Return a function written for a type."""
+    exec("\n    ".join([f"def function({parameters}):", *lines, ""]), names)
+    return names["function"]
