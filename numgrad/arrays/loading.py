@@ -52,6 +52,7 @@ def load() -> None:
             activation,
             containers,
             convolution,
+            copies,
             creation,
             interpolation,
             logic,

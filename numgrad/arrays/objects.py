@@ -1,10 +1,10 @@
 """Objects of classes, whose fields become duals, and back."""
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
-from numba.experimental.jitclass.base import imp_dtor
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.activation import activated_object, unchanged
@@ -23,7 +23,7 @@ def new_object(typingctx, kind):
     def codegen(context, builder, sig, arguments):
         data_kind = context.get_data_type(made.get_data_type())
         size = context.get_constant(types.uintp, context.get_abi_sizeof(data_kind))
-        drop = imp_dtor(context, builder.module, made)
+        drop = dropping_fields(context, builder.module, made)
         meminfo = context.nrt.meminfo_alloc_dtor(builder, size, drop)
         data = context.nrt.meminfo_data(builder, meminfo)
         data = builder.bitcast(data, data_kind.as_pointer())
@@ -35,6 +35,27 @@ def new_object(typingctx, kind):
         return instance._getvalue()
 
     return made(kind), codegen
+
+
+def dropping_fields(context, module, made):
+    """The function that gives up what an object's fields refer to, once nobody refers to it.
+
+    Numba's own reads the fields as they are in registers, where a number with many partials is
+    aligned otherwise than in memory.
+    """
+    address = cgutils.voidptr_t
+    kind = ir.FunctionType(ir.VoidType(), [address, cgutils.intp_t, address])
+    function = cgutils.get_or_insert_function(module, kind, f"numgrad.drop.{made.name}")
+    if function.is_declaration:
+        function.linkage = "linkonce_odr"
+        builder = ir.IRBuilder(function.append_basic_block())
+        data_kind = context.get_data_type(made.get_data_type())
+        place = builder.bitcast(function.args[0], data_kind.as_pointer())
+        data = context.make_data_helper(builder, made.get_data_type(), ref=place)
+        for k, field in enumerate(fields_of(made).values()):
+            context.nrt.decref(builder, field, data[k])
+        builder.ret_void()
+    return function
 
 
 @intrinsic
@@ -72,6 +93,8 @@ def _activated_field(kind, value):
     wanted = kind.instance_type
     if value == wanted:
         return lambda kind, value: unchanged(value)
+    if isinstance(wanted, types.Optional):
+        return lambda kind, value: unchanged(value)  # which Numba converts
     if is_carrier(wanted):
         return lambda kind, value: converted(value, wanted)
     if fields_of(wanted) is not None:

@@ -7,12 +7,12 @@ caller's wherever it is found in the end, as where two fields have changed place
 
 import numpy as np
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
-from numba.np.arrayobj import get_array_memory_extents
+from numba.extending import overload
 
+from numgrad.arrays.copies import extent
 from numgrad.arrays.objects import address_of_object
 from numgrad.drivers.chunks import disjoint, in_step, store_values
+from numgrad.drivers.optionals import present
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.layouts import allocated_like
 from numgrad.numbers.objects import fields_of
@@ -136,7 +136,7 @@ def _values_in(value):
     if is_carrier(value):
         return lambda value: value.value
     if isinstance(value, types.Optional):
-        return lambda value: None if value is None else values_in(value)
+        return lambda value: None if value is None else values_in(present(value))
     if not isinstance(value, types.BaseTuple):
         return lambda value: value
     names = {"values_in": values_in}
@@ -224,31 +224,6 @@ def any_touches(values, start, stop):
     for value in values:
         found |= touches(value, start, stop)
     return found
-
-
-@intrinsic
-def extent(typingctx, value):
-    """Return where the memory of an array, or of an object, begins and ends."""
-
-    def codegen(context, builder, sig, arguments):
-        if isinstance(value, types.Array):
-            made = context.make_array(value)(context, builder, arguments[0])
-            shape, strides = (
-                cgutils.unpack_tuple(builder, each, value.ndim)
-                for each in (made.shape, made.strides)
-            )
-            ends = get_array_memory_extents(
-                context, builder, value, made, shape, strides, made.data
-            )
-        else:
-            meminfo = context.make_helper(builder, value, value=arguments[0]).meminfo
-            data = context.nrt.meminfo_data(builder, meminfo)
-            start = builder.ptrtoint(data, cgutils.intp_t)
-            size = context.get_abi_sizeof(context.get_data_type(value.get_data_type()))
-            ends = start, builder.add(start, start.type(size))
-        return context.make_tuple(builder, sig.return_type, ends)
-
-    return types.UniTuple(types.uintp, 2)(value), codegen
 
 
 def check_apart(own, others):

@@ -3,15 +3,14 @@
 from numba import types
 
 from numgrad.drivers.state import can_be_saved, is_immutable
-from numgrad.numbers.carrier import highest, without_derivatives
+from numgrad.numbers.carrier import joined, without_derivatives
 from numgrad.numbers.objects import fields_of
+from numgrad.twin.given import fully_active, with_active_objects
 from numgrad.twin.origins import DRIVERS, STATED
 from numgrad.twin.summaries import (
     arguments_written,
     draws_randomly,
-    fully_active,
     takes_addresses_of_arrays,
-    with_active_objects,
 )
 
 
@@ -63,7 +62,7 @@ def active_arguments(function, kinds):
     function = STATED.get(function, function)
     if function not in DRIVERS:
         return with_active_objects(function, kinds)
-    written, carrier = DRIVERS[function].written(kinds), highest(kinds)
+    written, carrier = DRIVERS[function].written(kinds), joined(kinds)
     return [fully_active(each, carrier) if k in written else each for k, each in enumerate(kinds)]
 
 

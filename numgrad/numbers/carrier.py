@@ -303,13 +303,27 @@ def highest(argtypes):
 
 def carriers_in(argtype):
     """Find the carriers within a type, by their depth."""
-    if isinstance(argtype, types.BaseTuple):
-        return {depth: each for item in argtype.types for depth, each in carriers_in(item).items()}
+    parts = argtype.types if isinstance(argtype, types.BaseTuple) else ()
+    parts = (objects.fields_of(argtype) or {}).values() or parts
+    if parts:
+        return {depth: each for item in parts for depth, each in carriers_in(item).items()}
     found, carrier = {}, carrier_in(argtype)
     while is_carrier(carrier):
         found[carrier.depth] = carrier
         carrier = carrier.value
     return found
+
+
+def joined(argtypes):
+    """Find the carrier of the highest depth, with all that any value carries at lower ones."""
+    carrier = highest(argtypes)
+    lower: dict[int, Any] = {}
+    for argtype in argtypes if carrier is not None else ():
+        lower |= carriers_in(argtype)
+    value = number_of(carrier)
+    for depth, each in sorted(lower.items()):
+        value = each.with_value(value) if depth < carrier.depth else value
+    return None if carrier is None else carrier.with_value(value)
 
 
 def without_derivatives(argtype):

@@ -212,6 +212,8 @@ class Activity:
     _relate_null = _relate_make_function = _relate_undef
 
     def _relate_call(self, target, expr):
+        if isinstance(self.type_of(expr.func.name), types.ClassType):
+            return objects.relate_construction(calls.Call(self, target, expr))
         return calls.relate(self, target, expr)
 
     def _relate_phi(self, target, expr):

@@ -338,34 +338,35 @@ def places_with_derivatives(shape, kind):
 
 
 def arrays_in(shape, kind):
-    """Return the places of arrays of floats in a value, and whether their type holds duals."""
+    """Return what memory holds floats in a value: its kind, its place, whether it holds duals."""
     if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
         pairs = zip(shape, kind.types, strict=True)
         return [found for item, item_kind in pairs for found in arrays_in(item, item_kind)]
     if isinstance(shape, Container):
         return arrays_in(shape.items, getattr(kind, "dtype", None))
     if isinstance(shape, Object):
-        return numbers_and_arrays_in(shape, kind)
+        return objects_in(shape, kind)
     if not isinstance(shape, Place) or not isinstance(kind, types.Array):
         return []
     if is_carrier(kind.dtype):
-        return [(shape.find(), True)]
-    return [(shape.find(), False)] if isinstance(kind.dtype, types.Float | types.Complex) else []
+        return [(types.Array, shape.find(), True)]
+    is_floating = isinstance(kind.dtype, types.Float | types.Complex)
+    return [(types.Array, shape.find(), False)] if is_floating else []
 
 
-def numbers_and_arrays_in(shape, kind):
-    """The same of an object, and of numbers in it.
+def objects_in(shape, kind):
+    """The same of an object, which has a place of its own, and of arrays in it.
 
     From an object that nobody writes arrays may be read as copies with derivatives.
     """
-    found = []
-    for name, field in (fields_of(kind) or {}).items():
-        part = shape.fields.get(name)
-        if isinstance(part, Place) and not part.is_memory and shape.place.find().is_written:
-            found.append((part.find(), is_carrier(field)))
-        else:
-            found += [each for each in arrays_in(part, field) if each[0].is_written]
-    return found
+    kind = kind.type if isinstance(kind, types.Optional) else kind
+    fields = fields_of(kind)
+    if fields is None:
+        return []  # a method that is bound to one
+    found = [(Object, shape.place.find(), carrier_in(kind) is not None)]
+    for name, field in fields.items():
+        found += arrays_in(shape.fields[name], field)
+    return [each for each in found if each[1].is_written]
 
 
 def divided_memory(shapes, kinds):
@@ -373,10 +374,10 @@ def divided_memory(shapes, kinds):
 
     An argument itself may hold floats where the variable for it holds a copy.
     """
-    found: dict[Place, dict[bool, str]] = {}
+    found: dict[tuple[type, Place], dict[bool, str]] = {}
     for name, shape in shapes.items():
         if name.startswith("arg."):
             continue
-        for place, holds_duals in arrays_in(shape, kinds.get(name)):
-            found.setdefault(place, {})[holds_duals] = name
+        for what, place, holds_duals in arrays_in(shape, kinds.get(name)):
+            found.setdefault((what, place), {})[holds_duals] = name
     return next((each[False] for each in found.values() if len(each) == 2), None)

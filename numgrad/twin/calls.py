@@ -12,7 +12,7 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 from numba.stencils.stencil import StencilFunc
 
-from numgrad.twin import effects, objects
+from numgrad.twin import effects
 from numgrad.twin.aliases import (
     Container,
     Place,
@@ -76,8 +76,6 @@ def relate(activity, target, expr):
         return relate_compiled(call)
     if isinstance(call.kind, types.NamedTupleClass):
         return relate_named_tuple(call)
-    if isinstance(call.kind, types.ClassType):
-        return objects.relate_construction(call)
     if isinstance(call.kind, types.NumberClass) or is_number_class(call.function):
         return pure(call)
     if is_operator(call.function):

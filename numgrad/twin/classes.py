@@ -18,11 +18,13 @@ from numba.core import ir
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.extending import overload
 
+from numgrad.arrays import copies
 from numgrad.arrays.objects import new_object
 from numgrad.numbers.objects import as_written
 from numgrad.twin import objects
 from numgrad.twin.aliases import Object
 from numgrad.twin.errors import located
+from numgrad.twin.patterns import alike_parts
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.statements import Statements
 
@@ -104,6 +106,16 @@ class Instances(Statements):
                 advice,
             )
 
+    def _apart(self, variable, shape, pattern):
+        """The statements that raise where parts of a value that become duals share memory."""
+        pairs = alike_parts(shape, pattern)
+        if not pairs:
+            return []
+        told, kept = self._constant("parts", copies.Parts(pairs))
+        func, named = self._constant("apart", copies.check_apart)
+        call = self.nodes.Expr.call(func, [told, variable], (), self.loc)
+        return [kept, named, self.nodes.Assign(call, self._defined("$apart", call), self.loc)]
+
     def _is_construction(self, value):
         """Whether an expression makes an object of a jitclass that is followed."""
         is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
@@ -175,7 +187,7 @@ class Instances(Statements):
 
 def statement_negates(statement, name):
     """Whether an expression is the opposite of what a method returns."""
-    function = getattr(statement.value, "fn", None)
+    function = statement.value._kws.get("fn")
     return getattr(function, "__name__", "") == "ne" and name == "__eq__"
 
 

@@ -4,6 +4,8 @@ A pattern is True for a number, an array or a list that becomes one of duals, No
 it is, and a tuple of patterns for the items of a tuple.
 """
 
+from itertools import combinations
+
 from numgrad.twin.aliases import Container, Object, Place
 
 
@@ -33,3 +35,31 @@ def has_active(pattern):
 def numbers_in(shape, activity):
     """Return the pattern of a value whose numbers become duals where they carry derivatives."""
     return pattern_of(shape, lambda place, _: not place.is_memory and activity.carries(place))
+
+
+def alike_parts(shape, pattern):
+    """Pairs of parts of a value that become duals, and may be the same memory: their sources.
+
+    Each becomes an array, a list or an object of its own.
+    """
+    found: dict[Place, list[str]] = {}
+    for source, place in parts_in("value", shape, pattern):
+        found.setdefault(place.find(), []).append(source)
+    return [pair for sources in found.values() for pair in combinations(sources, 2)]
+
+
+def parts_in(source, shape, pattern):
+    """The sources of memory that becomes duals in a value, and its places."""
+    if not has_active(pattern) or shape is None:
+        return []
+    if isinstance(shape, tuple):
+        patterns = pattern if isinstance(pattern, tuple) else [pattern] * len(shape)
+        parts = [
+            (f"{source}[{k}]", *pair) for k, pair in enumerate(zip(shape, patterns, strict=True))
+        ]
+        return [found for part in parts for found in parts_in(*part)]
+    if isinstance(shape, Object):
+        parts = [(f"{source}.{name}", part, pattern) for name, part in shape.fields.items()]
+        return [(source, shape.place), *(found for part in parts for found in parts_in(*part))]
+    place = shape.place if isinstance(shape, Container) else shape
+    return [(source, place)] if place.is_memory else []

@@ -81,6 +81,7 @@ class Rewriting(Instances):
         plain = self.block.scope.redefine("$plain", self.loc)
         self.activity.ir._definitions[plain.name] = [statement.value]
         before = [self.nodes.Assign(statement.value, plain, self.loc)]
+        before += self._apart(plain, self.activity.shape(statement.target.name), pattern)
         call, added = self._as_duals(plain, pattern)
         self._set(statement, call)
         return [*before, *added, statement]

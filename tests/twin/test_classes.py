@@ -156,26 +156,6 @@ def set_field(x, thing):
     return thing.mass
 
 
-def set_by_method(x, thing):
-    thing.weigh(x * x)
-    return thing.mass
-
-
-def set_in_array(x, thing):
-    thing.stiffness[0] = x
-    return thing.stiffness[0]
-
-
-def construct(x):
-    return Spring(x, np.ones(1)).mass
-
-
-def construct_with_array(x):
-    numbers = np.ones(1)
-    numbers[0] = x
-    return Spring(1.0, numbers).stiffness[0]
-
-
 def set_in_record(x, records):
     records[0].a = x
     return records[0].a
@@ -187,12 +167,7 @@ def set_item_of_record(x, records):
 
 
 STORED = [
-    (set_field, SPRING, "thing.mass = x * x", "jitclass"),
     (set_field, PARTICLE, "thing.mass = x * x", "structref"),
-    (set_by_method, SPRING, "self.mass = mass", "jitclass"),
-    (set_in_array, SPRING, "thing.stiffness[0] = x", "this array"),
-    (construct, None, "return Spring(x, np.ones(1)).mass", "jitclass"),
-    (construct_with_array, None, "return Spring(1.0, numbers).stiffness[0]", "jitclass"),
     (set_in_record, RECORDS, "records[0].a = x", "record"),
     (set_item_of_record, RECORDS, 'records[0]["a"] = x', "record"),
 ]

@@ -91,7 +91,8 @@ class CallersObjects:
             ]
         _, active = self.object_at(expression, kind)
         if active == kind:
-            return state.held_in(expression, kind, floats=floats)
+            held: list[tuple[str, Any]] = state.held_in(expression, kind, floats=floats)
+            return held
         return held_in_fields(expression, kind, active)
 
     def make_objects(self, indent: int) -> None:

@@ -34,7 +34,7 @@ from numgrad.drivers.structure import (
     structure_of,
 )
 from numgrad.drivers.written import active_arguments, draws, written_arguments
-from numgrad.numbers.carrier import highest, is_carrier, number_of
+from numgrad.numbers.carrier import highest, is_carrier, number_of, without_derivatives
 from numgrad.numbers.dual import parts, seeds
 from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
@@ -389,8 +389,8 @@ class Passes(Watched, CallersMemory, CallersObjects):
                 self._check_returned(item)
         elif structure_of("", kind) is None and not isinstance(kind, HOLDING_NOTHING):
             raise TypeError(
-                f"{self.function.py_func.__name__} returns {kind}, which has no derivative; "
-                "return a number, an array, or a tuple of these"
+                f"{self.function.py_func.__name__} returns {without_derivatives(kind)}, which has "
+                "no derivative; return a number, an array, or a tuple of these"
             )
 
     def values(self):
