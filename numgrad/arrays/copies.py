@@ -6,7 +6,9 @@ from numba.extending import intrinsic, overload
 from numba.np.arrayobj import get_array_memory_extents
 
 from numgrad.arrays.creation import compiled_only
+from numgrad.arrays.objects import data_kind_of
 from numgrad.numbers.carrier import carrier_in
+from numgrad.numbers.objects import fields_of
 
 SHARED = (
     "two parts of what a function returns share memory, and get derivatives where it has returned, "
@@ -36,7 +38,10 @@ def _check_apart(parts, value):
             continue
         if isinstance(kinds[0], types.List) and kinds[0] == kinds[1]:
             lines.append(f"shared |= {one} is {other}")
-        elif all(isinstance(kind, types.Array | types.ClassInstanceType) for kind in kinds):
+        elif all(
+            isinstance(kind, types.Array | types.ClassInstanceType | types.StructRef)
+            for kind in kinds
+        ):
             lines.append(f"shared |= overlap(extent({one}), extent({other}))")
     names = {"extent": extent, "overlap": overlap, "SHARED": SHARED}
     body = ["shared = False", *lines, "if shared:", "    raise ValueError(SHARED)", ""]
@@ -50,7 +55,7 @@ def part_type(kind, source):
         if isinstance(kind, types.BaseTuple):
             kind = kind.types[int(step)]
         else:
-            kind = getattr(kind, "struct", {}).get(step)
+            kind = (fields_of(kind) or {}).get(step)
     return kind
 
 
@@ -84,7 +89,7 @@ def extent(typingctx, value):
             meminfo = context.make_helper(builder, value, value=arguments[0]).meminfo
             data = context.nrt.meminfo_data(builder, meminfo)
             start = builder.ptrtoint(data, cgutils.intp_t)
-            size = context.get_abi_sizeof(context.get_data_type(value.get_data_type()))
+            size = context.get_abi_sizeof(data_kind_of(context, value))
             ends = start, builder.add(start, start.type(size))
         return context.make_tuple(builder, sig.return_type, ends)
 

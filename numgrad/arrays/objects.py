@@ -5,6 +5,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
+from numba.core.runtime.nrtdynmod import _meminfo_struct_type as meminfo_kind
 from numba.extending import intrinsic, overload
 
 from numgrad.arrays.activation import activated_object, unchanged
@@ -14,6 +15,9 @@ from numgrad.numbers.conversions import converted
 from numgrad.numbers.layouts import allocated_like
 from numgrad.numbers.objects import fields_of
 
+ALIGNMENT = 16
+DTOR = 1  # where Numba's record of an allocation has the function that is called in the end
+
 
 @intrinsic
 def new_object(typingctx, kind):
@@ -21,10 +25,15 @@ def new_object(typingctx, kind):
     made = kind.instance_type
 
     def codegen(context, builder, sig, arguments):
-        data_kind = context.get_data_type(made.get_data_type())
+        data_kind = data_kind_of(context, made)
         size = context.get_constant(types.uintp, context.get_abi_sizeof(data_kind))
+        alignment = max(ALIGNMENT, context.get_abi_alignment(data_kind))
+        meminfo = context.nrt.meminfo_alloc_aligned(builder, size, alignment)
+        place = builder.bitcast(meminfo, meminfo_kind.as_pointer())
         drop = dropping_fields(context, builder.module, made)
-        meminfo = context.nrt.meminfo_alloc_dtor(builder, size, drop)
+        builder.store(
+            builder.bitcast(drop, cgutils.voidptr_t), cgutils.gep_inbounds(builder, place, 0, DTOR)
+        )
         data = context.nrt.meminfo_data(builder, meminfo)
         data = builder.bitcast(data, data_kind.as_pointer())
         builder.store(cgutils.get_null_value(data_kind), data)
@@ -37,11 +46,18 @@ def new_object(typingctx, kind):
     return made(kind), codegen
 
 
+def data_kind_of(context, made):
+    """What the fields of an object are in memory: of a structref what they are in registers."""
+    if isinstance(made, types.StructRef):
+        return context.get_value_type(made.get_data_type())
+    return context.get_data_type(made.get_data_type())
+
+
 def dropping_fields(context, module, made):
     """The function that gives up what an object's fields refer to, once nobody refers to it.
 
-    Numba's own reads the fields as they are in registers, where a number with many partials is
-    aligned otherwise than in memory.
+    Numba's own reads the fields of any object as they are in registers, where a number with many
+    partials is aligned otherwise than in memory.
     """
     address = cgutils.voidptr_t
     kind = ir.FunctionType(ir.VoidType(), [address, cgutils.intp_t, address])
@@ -49,9 +65,11 @@ def dropping_fields(context, module, made):
     if function.is_declaration:
         function.linkage = "linkonce_odr"
         builder = ir.IRBuilder(function.append_basic_block())
-        data_kind = context.get_data_type(made.get_data_type())
+        data_kind = data_kind_of(context, made)
         place = builder.bitcast(function.args[0], data_kind.as_pointer())
-        data = context.make_data_helper(builder, made.get_data_type(), ref=place)
+        is_struct = isinstance(made, types.StructRef)
+        helper = context.make_helper if is_struct else context.make_data_helper
+        data = helper(builder, made.get_data_type(), ref=place)
         for k, field in enumerate(fields_of(made).values()):
             context.nrt.decref(builder, field, data[k])
         builder.ret_void()

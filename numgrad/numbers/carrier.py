@@ -348,7 +348,7 @@ def without_derivatives(argtype):
     if isinstance(argtype, types.Optional):
         return types.Optional(without_derivatives(argtype.type))
     if objects.fields_of(argtype) is not None:
-        return objects.as_written(argtype)
+        return objects.as_written(argtype, without_derivatives)
     return argtype
 
 

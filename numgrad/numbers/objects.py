@@ -1,8 +1,9 @@
-"""The types of objects whose fields hold numbers: instances of ``jitclass``.
+"""The types of objects whose fields hold numbers: instances of ``jitclass``, and structrefs.
 
 Numba looks up all that it does with an instance in the type of its class: fields, methods,
 properties. A class of the same name with other types of fields, and with twins for methods, is a
-type of its own. It has no constructor, and Python never sees it.
+type of its own. It has no constructor, and Python never sees it. A structref has any types of
+fields by itself.
 """
 
 from collections.abc import Callable
@@ -36,6 +37,8 @@ _active: dict[Any, Any] = {}  # classes of jitclass live for ever
 
 def with_fields(kind: Any, fields: dict[str, Any], twin_of: Callable[[Any], Any]) -> Any:
     """The type of an object with other types of fields."""
+    if isinstance(kind, types.StructRef):
+        return type(kind)(tuple(fields.items()))
     original = original_class(kind)
     if fields == original.struct:
         return original.instance_type
@@ -49,8 +52,11 @@ def original_class(kind: Any) -> Any:
     return getattr(kind.class_type, "original", kind.class_type)
 
 
-def as_written(kind: Any) -> Any:
-    """The type of an object as the user declared it."""
+def as_written(kind: Any, without: Callable[[Any], Any]) -> Any:
+    """The type of an object as the user made it; given is a function of types of fields."""
+    if isinstance(kind, types.StructRef):
+        fields = {name: without(field) for name, field in kind.field_dict.items()}
+        return kind if fields == kind.field_dict else type(kind)(tuple(fields.items()))
     return original_class(kind).instance_type
 
 
@@ -61,7 +67,7 @@ def fields_of(kind: Any) -> Any:
     """
     if isinstance(kind, types.ClassInstanceType) and not is_recursive(kind.class_type):
         return kind.struct
-    return None
+    return kind.field_dict if isinstance(kind, types.StructRef) else None
 
 
 @cache

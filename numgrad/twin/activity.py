@@ -214,6 +214,8 @@ class Activity:
     def _relate_call(self, target, expr):
         if isinstance(self.type_of(expr.func.name), types.ClassType):
             return objects.relate_construction(calls.Call(self, target, expr))
+        if objects.is_struct_method(self.type_of(expr.func.name)):
+            return objects.relate_struct_method(calls.Call(self, target, expr))
         return calls.relate(self, target, expr)
 
     def _relate_phi(self, target, expr):
@@ -267,7 +269,7 @@ class Activity:
         if expr.attr in WITHOUT_DERIVATIVE:
             return None
         owner, kind = self._of(expr.value), self.type_of(expr.value.name)
-        if isinstance(kind, types.ClassInstanceType):
+        if isinstance(kind, types.ClassInstanceType | types.StructRef):
             return objects.relate_attribute(self, target, expr)
         if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:
             assign(target, owner[kind.fields.index(expr.attr)])

@@ -20,8 +20,8 @@ from numba.extending import overload
 
 from numgrad.arrays import copies
 from numgrad.arrays.objects import new_object
-from numgrad.numbers.objects import as_written
-from numgrad.twin import objects
+from numgrad.numbers.carrier import without_derivatives
+from numgrad.twin import effects, objects
 from numgrad.twin.aliases import Object
 from numgrad.twin.errors import located
 from numgrad.twin.patterns import alike_parts
@@ -36,6 +36,11 @@ NOT_GIVEN = (
     "Fields of its argument {name} get derivatives here, and it came as one of plain numbers.",
     "Let the function that is differentiated take the object as an argument of its own, or make "
     "it there.",
+)
+
+NOT_FOLLOWED = (
+    "The attribute {name} of a structref is computed by code that numgrad doesn't follow.",
+    "Make it a method, by overload_method, or a function.",
 )
 
 
@@ -117,9 +122,11 @@ class Instances(Statements):
         return [kept, named, self.nodes.Assign(call, self._defined("$apart", call), self.loc)]
 
     def _is_construction(self, value):
-        """Whether an expression makes an object of a jitclass that is followed."""
-        is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
-        return is_call and isinstance(self.activity.type_of(value.func.name), types.ClassType)
+        """Whether an expression makes an object that has its type from its birth on."""
+        if not isinstance(value, self.nodes.Expr) or value.op != "call":
+            return False
+        is_class = isinstance(self.activity.type_of(value.func.name), types.ClassType)
+        return is_class or effects.is_new_struct(self.activity.function_of(value.func))
 
     def _own_method(self, statement):
         """Replace constructors, and methods that may be given what carries derivatives."""
@@ -138,6 +145,16 @@ class Instances(Statements):
         given = [*call.args, *(value for _, value in call.kws), *filter(None, [call.vararg])]
         is_given = any(activity.is_active(var.name) for var in given)
         kind, shape = activity.type_of(call.func.name), activity.shape(statement.target.name)
+        if effects.is_new_struct(activity.function_of(call.func)):
+            active = self._active_object(shape) if isinstance(shape, Object) else None
+            return (None, []) if active is None else (new_struct(active), [])
+        if objects.is_struct_method(kind):
+            method = objects.struct_method(kind, activity.inferred.calls.get(call))
+            owner, _ = activity.method_of(call.func)
+            if method is None or not (is_given or activity.is_active(owner.name)):
+                return None, []
+            twin = self.active_versions.twin_of(method)
+            return twin, [owner, *positional(method, [owner, *call.args], call.kws)[1:]]
         if isinstance(kind, types.ClassType):
             active = self._active_object(shape) if isinstance(shape, Object) else None
             if not is_given and active is None:
@@ -155,6 +172,17 @@ class Instances(Statements):
             method, itself = instance_type.jit_methods[name], [owner]
         arguments = positional(method, [*itself, *call.args], call.kws)[len(itself) :]
         return twin_of_method(name, self.active_versions.twin_of), [owner, *arguments]
+
+    def _check_attribute(self, value):
+        """Raise where an attribute of a structref is computed, by code that isn't followed."""
+        kind, owner = self.activity.type_of(value.value.name), value.value.name
+        is_computed = isinstance(kind, types.StructRef) and value.attr not in kind.field_dict
+        if not is_computed or not self.activity.is_active(owner):
+            return
+        if not objects.is_method_of_struct(self.activity, value):
+            reason, advice = NOT_FOLLOWED
+            name, loc = self.state.func_id.func_name, self.loc
+            raise located(name, loc.filename, loc.line, reason.format(name=value.attr), advice)
 
     def _operation(self, statement):
         """Replace an operator that calls a method of an object, if it is given derivatives."""
@@ -221,9 +249,23 @@ def twin_of_method(name, twin_of):
 
 
 @cache
+def new_struct(kind):
+    """The function that makes a new structref of a type."""
+
+    def new():
+        raise NotImplementedError("compiled code only")
+
+    @overload(new)
+    def typed():
+        return lambda: new_object(kind)
+
+    return new
+
+
+@cache
 def constructor(kind, twin_of):
     """The constructor of objects of a type, which may have derivatives."""
-    init = twin_of(as_written(kind).jit_methods["__init__"])
+    init = twin_of(without_derivatives(kind).jit_methods["__init__"])
 
     def construct(*arguments):
         raise NotImplementedError("compiled code only")

@@ -6,9 +6,12 @@ that it calls: a constructor, a property, or ``__add__`` for a sum.
 
 import builtins
 import operator
+from functools import cache
 from types import SimpleNamespace
 
+import numba
 from numba import types
+from numba.core.registry import cpu_target
 
 from numgrad.numbers import objects
 from numgrad.numbers.carrier import active_type, is_carrier, without_derivatives
@@ -43,7 +46,7 @@ def relate_attribute(activity, target, expr):
     if isinstance(owner, Object) and name in owner.fields:
         assign(target, owner.fields[name])
         return False
-    if name in kind.jit_props:
+    if name in getattr(kind, "jit_props", ()):
         return relate_method(activity, target, kind.jit_props[name]["get"], [expr.value])
     share(target, owner)
     return False if isinstance(owner, Place) else None
@@ -74,6 +77,41 @@ def relate_construction(call):
     kinds = (instance_type, *call.signature.args)
     calls.relate_source(inner, instance_type.jit_methods["__init__"], kinds, [itself, *call.given])
     return True
+
+
+def is_struct_method(kind):
+    return isinstance(kind, types.BoundFunction) and isinstance(kind.this, types.StructRef)
+
+
+def is_method_of_struct(activity, value):
+    """Whether an attribute of a structref is a method."""
+    context = cpu_target.typing_context
+    found = context.resolve_getattr(activity.type_of(value.value.name), value.attr)
+    return isinstance(found, types.BoundFunction)
+
+
+def relate_struct_method(call):
+    """Relate a call of a method of a structref, by the source that its overload chose."""
+    owner = call.activity.shape(call.expr.func.name)
+    method = struct_method(call.kind, call.signature)
+    if method is None:
+        return calls.unknown(call, [owner, *call.operands])
+    kinds = (call.kind.this, *call.signature.args)
+    return calls.relate_source(call, method, kinds, [owner, *call.given])
+
+
+def struct_method(kind, sig):
+    """The method of a structref that an overload chooses for a call, compiled; or None."""
+    choose = getattr(kind.template, "_overload_func", None)
+    if choose is None or sig is None:
+        return None
+    return chosen_method(choose, tuple(map(without_derivatives, (kind.this, *sig.args))))
+
+
+@cache
+def chosen_method(choose, kinds):
+    source = choose(*kinds)
+    return None if source is None else numba.njit(source)
 
 
 # Methods behind operators
@@ -167,7 +205,7 @@ def shadow_type(kind, shape, activity, carrier, twin_of):
     if isinstance(kind, types.Optional):
         return types.Optional(shadow(kind.type, shape))
     if isinstance(shape, Object):
-        plain = objects.as_written(kind).struct
+        plain = objects.fields_of(without_derivatives(kind))
         fields = {name: shadow(field, shape.fields[name]) for name, field in plain.items()}
         return objects.with_fields(kind, fields, twin_of)
     if isinstance(shape, Container):

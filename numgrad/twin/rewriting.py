@@ -414,6 +414,7 @@ class Rewriting(Instances):
     def _replaced_getattr(self, statement):
         """Replace functions of modules, and attributes that Numba refuses for arrays of duals."""
         value = statement.value
+        self._check_attribute(value)
         function = self.activity.value_of(statement.target)
         if function is not None:
             return self._replaced_object(statement, function)

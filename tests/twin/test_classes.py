@@ -151,11 +151,6 @@ def test_a_field_that_takes_a_constant():
     assert spring.mass == 5.0
 
 
-def set_field(x, thing):
-    thing.mass = x * x
-    return thing.mass
-
-
 def set_in_record(x, records):
     records[0].a = x
     return records[0].a
@@ -167,7 +162,6 @@ def set_item_of_record(x, records):
 
 
 STORED = [
-    (set_field, PARTICLE, "thing.mass = x * x", "structref"),
     (set_in_record, RECORDS, "records[0].a = x", "record"),
     (set_item_of_record, RECORDS, 'records[0]["a"] = x', "record"),
 ]
