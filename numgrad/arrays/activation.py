@@ -39,19 +39,51 @@ def unchanged(typingctx, value):
 
 @overload(activated)
 def _activated(dual, value):
-    if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
+    if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING | types.Record):
         elements = active_type(dual.instance_type, value.dtype)
 
         closed = unchanged if value.mutable else as_constant
 
         def convert(dual, value):
             result = allocated_like(value, elements)
-            for index, number in np.ndenumerate(value):
-                result[index] = number
+            copy_into(result, value)
             return closed(result)
 
         return convert
     return lambda dual, value: unchanged(value)
+
+
+def copy_into(target, source):
+    """Store the numbers of an array in another one, which may have derivatives."""
+    compiled_only()
+
+
+@overload(copy_into, strict=False)
+def _copy_into(target, source):
+    if not isinstance(target.dtype, types.Record):
+
+        def copy(target, source):
+            for index, number in np.ndenumerate(source):
+                target[index] = number
+
+        return copy
+    return of_fields(target.dtype, "{}")
+
+
+def of_fields(record, converted, **names):
+    """Return the function that stores the fields of all records of an array in another's.
+
+    ``converted`` is the source of what becomes of a number with derivatives.
+    """
+    lines = ["def copy(target, source):", "    for index in np.ndindex(source.shape):"]
+    lines.append("        record, other = target[index], source[index]")
+    lines += [
+        f"        record[{name!r}] = {converted.format(f'other[{name!r}]')}"
+        for name in record.fields
+    ]
+    names["np"] = np
+    exec("\n".join(lines), names)
+    return names["copy"]
 
 
 def activated_item(dual, value):

@@ -1,6 +1,5 @@
 """Objects of classes, whose fields become duals, and back."""
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -8,7 +7,7 @@ from numba.core.errors import NumbaTypeError
 from numba.core.runtime.nrtdynmod import _meminfo_struct_type as meminfo_kind
 from numba.extending import intrinsic, overload
 
-from numgrad.arrays.activation import activated_object, unchanged
+from numgrad.arrays.activation import activated_object, copy_into, unchanged
 from numgrad.arrays.creation import compiled_only
 from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.conversions import converted
@@ -93,6 +92,8 @@ def _activated_object(kind, value):
     wanted = kind.instance_type
     if value == wanted:
         return lambda kind, value: unchanged(value)
+    if isinstance(wanted, types.Array):
+        return lambda kind, value: activated_field(wanted, value)
     names = {"new": new_object, "wanted": wanted, "activated": activated_field}
     lines = ["result = new(wanted)"]
     for k, (name, field) in enumerate(fields_of(wanted).items()):
@@ -122,8 +123,7 @@ def _activated_field(kind, value):
 
         def copied(kind, value):
             result = allocated_like(value, elements)
-            for index, number in np.ndenumerate(value):
-                result[index] = number
+            copy_into(result, value)
             return result
 
         return copied

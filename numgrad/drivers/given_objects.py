@@ -5,15 +5,15 @@ They, and the arrays in them, stay the caller's own: an array of duals stands fo
 caller's wherever it is found in the end, as where two fields have changed places.
 """
 
-import numpy as np
 from numba import types
 from numba.extending import overload
 
+from numgrad.arrays.activation import of_fields
 from numgrad.arrays.copies import extent
 from numgrad.arrays.objects import address_of_object
 from numgrad.drivers.chunks import disjoint, in_step, store_values
 from numgrad.drivers.optionals import present
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.layouts import allocated_like
 from numgrad.numbers.objects import fields_of
 from numgrad.targets.options import internal_njit
@@ -52,7 +52,7 @@ class Return:
     def __init__(self, targets, sources):
         self.pairs = list(zip(targets.types, sources.types, strict=True))
         self.names = {
-            "store_values": store_values,
+            "values_into": values_into,
             "in_step": in_step,
             "disjoint": disjoint,
             "address": address_of_object,
@@ -67,7 +67,7 @@ class Return:
     def function(self):
         for k, (target, source) in enumerate(self.pairs):
             if isinstance(target, types.Array):
-                self.lines.append(f"store_values(targets[{k}], sources[{k}])")
+                self.lines.append(f"values_into(targets[{k}], sources[{k}])")
             else:
                 self._give_fields(k, target, source)
         for place, field in enumerate(self.fields):
@@ -154,15 +154,28 @@ def numbers_of(array):
 
 @overload(numbers_of, strict=False)
 def _numbers_of(array):
-    numbers = array.dtype.value
+    numbers = without_derivatives(array.dtype)
+    if is_carrier(array.dtype):
+        numbers = array.dtype.value
 
     def copied(array):
         result = allocated_like(array, numbers)
-        for index, number in np.ndenumerate(array):
-            result[index] = number.value
+        values_into(result, array)
         return result
 
     return copied
+
+
+def values_into(target, source):
+    """Store the values of the numbers in an array in another one."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(values_into, strict=False)
+def _values_into(target, source):
+    if isinstance(target.dtype, types.Record):
+        return of_fields(target.dtype, "values_in({})", values_in=values_in)
+    return lambda target, source: store_values(target, source)
 
 
 # Whether memory is shared

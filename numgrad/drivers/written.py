@@ -70,4 +70,5 @@ def holds_objects(kind):
     """Whether there are objects in an argument, as it is or in tuples."""
     if isinstance(kind, types.BaseTuple):
         return any(map(holds_objects, kind.types))
-    return fields_of(kind) is not None
+    is_record = isinstance(getattr(kind, "dtype", None), types.Record)
+    return is_record or fields_of(kind) is not None

@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast
 
-from numgrad.numbers import objects
+from numgrad.numbers import objects, records
 
 CONSTANT = types.Integer | types.Boolean | types.Float | types.Complex
 FLOATING = types.Float | types.Complex
@@ -291,6 +291,8 @@ def carrier_in(argtype):
     fields = objects.fields_of(argtype)
     if fields is not None:
         return highest(fields.values())
+    if isinstance(argtype, types.Record):
+        return highest(records.types_in(argtype))
     element = getattr(argtype, "dtype", None)
     return carrier_in(element) if isinstance(element, types.Type) else None
 
@@ -305,6 +307,7 @@ def carriers_in(argtype):
     """Find the carriers within a type, by their depth."""
     parts = argtype.types if isinstance(argtype, types.BaseTuple) else ()
     parts = (objects.fields_of(argtype) or {}).values() or parts
+    parts = records.types_in(argtype) if isinstance(argtype, types.Record) else parts
     if parts:
         return {depth: each for item in parts for depth, each in carriers_in(item).items()}
     found, carrier = {}, carrier_in(argtype)
@@ -331,7 +334,9 @@ def without_derivatives(argtype):
     if is_carrier(argtype):
         return argtype.number
     if isinstance(argtype, types.Array):
-        return argtype.copy(dtype=number_of(argtype.dtype))
+        return argtype.copy(dtype=without_derivatives(argtype.dtype))
+    if isinstance(argtype, types.Record):
+        return getattr(argtype, "original", argtype)
     if isinstance(argtype, types.NamedTuple):
         return types.NamedTuple(map(without_derivatives, argtype.types), argtype.instance_class)
     if isinstance(argtype, types.NamedUniTuple):
@@ -364,7 +369,12 @@ def real_of(value):
 
 
 def active_type(carrier, number):
-    """Find the carrier with the precision of a number; an integer carries nothing."""
+    """Find the carrier with the precision of a number; an integer carries nothing.
+
+    Of a record the fields are such carriers.
+    """
+    if isinstance(number, types.Record):
+        return records.with_types(number, lambda field: active_type(carrier, field))
     if is_carrier(number) or not isinstance(number, FLOATING):
         return number
     return carrier.with_value(in_precision(carrier.value, number))

@@ -177,6 +177,7 @@ class Activity:
     def store(self, owner, value, key=None):
         """Let a value be stored in an array or in a container."""
         replaces_slice = self.replaces_slice(owner, value)
+        is_record = isinstance(self.type_of(value.name), types.Record)
         owner, value = self._of(owner), self._of(value)
         if replaces_slice:
             owner.place.write()
@@ -186,6 +187,8 @@ class Activity:
         if isinstance(owner, Container):
             give_item(None, owner, key, value)
             return
+        if is_record:
+            unify(owner, value)
         combine(owner, value, key)
         write_all(owner)
         if not isinstance(owner, Place) or owner.find().is_opaque:
@@ -266,9 +269,9 @@ class Activity:
                 confuse(target, self._of(key), self._of(value))
 
     def _relate_getattr(self, target, expr):
-        if expr.attr in WITHOUT_DERIVATIVE:
-            return None
         owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if expr.attr in WITHOUT_DERIVATIVE and not objects.has_fields(kind):
+            return None
         if isinstance(kind, types.ClassInstanceType | types.StructRef):
             return objects.relate_attribute(self, target, expr)
         if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:

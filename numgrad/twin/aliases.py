@@ -23,6 +23,7 @@ from numba import types
 
 from numgrad.numbers.carrier import carrier_in, is_carrier
 from numgrad.numbers.objects import fields_of
+from numgrad.numbers.records import is_followed
 
 # Types whose values hold neither floats nor memory that floats lie in.
 WITHOUT_PLACE = (
@@ -164,6 +165,8 @@ def shape_of(kind):
         return shape_of(kind.iterator_type)
     if isinstance(kind, types.IteratorType):
         return Container(shape_of(kind.yield_type))
+    if isinstance(kind, types.Record) and is_followed(kind):
+        return Place(is_memory=True)
     fields = fields_of(kind)
     if fields is not None:
         return Object(kind, {name: shape_of(field) for name, field in fields.items()})
@@ -173,9 +176,10 @@ def shape_of(kind):
 def shape_of_array(kind):
     """The shape of an array; integers and booleans have no derivatives."""
     element = kind.dtype
-    holds_floats = not isinstance(element, types.Integer | types.Boolean)
+    if isinstance(element, types.Record):
+        return Place(is_memory=True, is_rigid=not is_followed(element))
     return Place(
-        is_memory=True, holds_floats=holds_floats, is_rigid=isinstance(element, types.Record)
+        is_memory=True, holds_floats=not isinstance(element, types.Integer | types.Boolean)
     )
 
 
@@ -346,8 +350,10 @@ def arrays_in(shape, kind):
         return arrays_in(shape.items, getattr(kind, "dtype", None))
     if isinstance(shape, Object):
         return objects_in(shape, kind)
-    if not isinstance(shape, Place) or not isinstance(kind, types.Array):
+    if not isinstance(shape, Place) or not isinstance(kind, types.Array | types.Record):
         return []
+    if isinstance(kind, types.Record) or isinstance(kind.dtype, types.Record):
+        return [(types.Array, shape.find(), carrier_in(kind) is not None)]
     if is_carrier(kind.dtype):
         return [(types.Array, shape.find(), True)]
     is_floating = isinstance(kind.dtype, types.Float | types.Complex)

@@ -44,7 +44,8 @@ def active_where_written(shape, kind, reached, carrier):
         pairs = zip(shape, kind.types, strict=True)
         kinds = [active_where_written(*pair, reached, carrier) for pair in pairs]
         return of_items(kind, kinds)
-    if isinstance(shape, Object) and is_filled(shape):
+    is_record = isinstance(getattr(kind, "dtype", None), types.Record)
+    if (isinstance(shape, Object) or is_record) and is_filled(shape):
         return shadow_type(kind, shape, reached, carrier, twin_of)
     return kind
 
@@ -61,6 +62,8 @@ def fully_active(kind, carrier):
     if isinstance(kind, types.BaseTuple):
         return of_items(kind, [fully_active(item, carrier) for item in kind.types])
     fields = fields_of(kind)
+    if isinstance(getattr(kind, "dtype", None), types.Record):
+        return kind.copy(dtype=active_type(carrier, kind.dtype))
     if fields is None:
         return kind
     active = {name: fully_active_field(each, carrier) for name, each in fields.items()}

@@ -16,7 +16,17 @@ from numba.core.registry import cpu_target
 from numgrad.numbers import objects
 from numgrad.numbers.carrier import active_type, is_carrier, without_derivatives
 from numgrad.twin import calls
-from numgrad.twin.aliases import Container, Object, Place, assign, confuse, places, share, write_all
+from numgrad.twin.aliases import (
+    Container,
+    Object,
+    Place,
+    assign,
+    combine,
+    confuse,
+    places,
+    share,
+    write_all,
+)
 from numgrad.twin.origins import hashable
 
 IN_PLACE = {
@@ -52,6 +62,12 @@ def relate_attribute(activity, target, expr):
     return False if isinstance(owner, Place) else None
 
 
+def has_fields(kind):
+    """Whether the attributes of a value are what its fields are named."""
+    element = kind.dtype if isinstance(kind, types.Array) else kind
+    return isinstance(element, types.ClassInstanceType | types.StructRef | types.Record)
+
+
 def relate_set_attribute(activity, statement):
     """Relate what is stored in a field, or given to a property."""
     owner, value = activity.shape(statement.target.name), activity.shape(statement.value.name)
@@ -64,8 +80,11 @@ def relate_set_attribute(activity, statement):
         owner.place.write()
         write_all(value)  # the object may, from now on, and whoever finds the memory in it
     else:
-        confuse(owner, value)
         write_all(owner)
+        if isinstance(owner, Place) and not owner.find().is_opaque:  # a record
+            combine(owner, value)
+        else:
+            confuse(owner, value)
 
 
 def relate_construction(call):

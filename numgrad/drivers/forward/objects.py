@@ -12,6 +12,7 @@ from numgrad.drivers import state
 from numgrad.drivers.forward.inputs import Input
 from numgrad.drivers.given_objects import check_apart, check_distinct, may_hold_memory
 from numgrad.drivers.structure import argument
+from numgrad.drivers.written import holds_objects
 from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.objects import fields_of
 from numgrad.targets import cuda_device
@@ -50,14 +51,14 @@ class CallersObjects:
         if isinstance(kind, types.BaseTuple):
             for k, pair in enumerate(zip(kind.types, active.types, strict=True)):
                 self._take_objects(f"{expression}[{k}]", *pair)
-        elif fields_of(kind) is not None and kind != active:
+        elif kind != active and holds_objects(kind):
             name = f"object{len(self.objects)}"
             given = GivenObject(expression, name, kind, active)
             self._add_parts(given, expression, name, kind, active)
             self.objects.append(given)
 
     def _add_parts(self, given: GivenObject, plain: str, made: str, kind: Any, active: Any) -> None:
-        for name, held in fields_of(active).items():
+        for name, held in (fields_of(active) or {}).items():
             own, ours, before = f"{plain}.{name}", f"{made}.{name}", fields_of(kind)[name]
             if held == before:
                 continue
@@ -168,7 +169,7 @@ def part_name(source: str) -> str:
 def others_in(expression: str, kind: Any, active: Any) -> list[tuple[str, Any]]:
     """The fields of an object with memory that the function gets as it is."""
     found = []
-    for name, held in fields_of(kind).items():
+    for name, held in (fields_of(kind) or {}).items():
         own, given = f"{expression}.{name}", fields_of(active)[name]
         if given == held and may_hold_memory(held):
             found.append((own, held))
