@@ -77,10 +77,12 @@ def of_fields(record, converted, **names):
     """
     lines = ["def copy(target, source):", "    for index in np.ndindex(source.shape):"]
     lines.append("        record, other = target[index], source[index]")
-    lines += [
-        f"        record[{name!r}] = {converted.format(f'other[{name!r}]')}"
-        for name in record.fields
-    ]
+    for name, field in record.fields.items():
+        own, theirs = f"record[{name!r}]", f"other[{name!r}]"
+        if isinstance(field.type, types.NestedArray):
+            lines.append(f"        for k in np.ndindex({theirs}.shape):")
+            own, theirs = f"    {own}[k]", f"{theirs}[k]"
+        lines.append(f"        {own} = {converted.format(theirs)}")
     names["np"] = np
     exec("\n".join(lines), names)
     return names["copy"]

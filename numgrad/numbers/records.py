@@ -29,26 +29,58 @@ class ActiveRecord(types.Record):
 register_model(ActiveRecord)(models.RecordModel)
 
 
+class ActiveNestedArray(types.NestedArray):
+    """An array in a record, of numbers that carry something."""
+
+    def __init__(self, dtype: Any, shape: tuple[int, ...]):
+        self._shape = shape
+        name = f"nestedarray({dtype}, {shape})"
+        super(types.NestedArray, self).__init__(dtype, len(shape), "C", name=name)
+
+    @property
+    def size(self) -> int:
+        """The bytes of one number."""
+        return bytes_of(self.dtype)
+
+
+register_model(ActiveNestedArray)(models.NestedArrayModel)
+
+
+def bytes_of(kind: Any) -> int:
+    """How much memory a number takes, or an array in a record."""
+    if isinstance(kind, types.NestedArray):
+        return int(kind.nitems * kind.size)
+    context = cpu_target.target_context
+    return int(context.get_abi_sizeof(context.get_data_type(kind)))
+
+
 def is_followed(record: Any) -> bool:
-    """Whether the fields of a record are numbers and text."""
-    kinds = [field.type for field in record.fields.values()]
+    """Whether the fields of a record are numbers and text, and arrays of them."""
+    kinds = types_in(record)
+    kinds = [kind.dtype if isinstance(kind, types.NestedArray) else kind for kind in kinds]
     return not record.has_titles() and all(isinstance(kind, PLAIN) for kind in kinds)
+
+
+def changed_field(kind: Any, change: Callable[[Any], Any]) -> Any:
+    """The type of a field with another type of numbers."""
+    if not isinstance(kind, types.NestedArray):
+        return change(kind)
+    element = change(kind.dtype)
+    return kind if element == kind.dtype else ActiveNestedArray(element, kind.shape)
 
 
 def with_types(record: Any, change: Callable[[Any], Any]) -> Any:
     """The type of a record whose fields have other types."""
     original = getattr(record, "original", record)
-    changed = {name: change(field.type) for name, field in original.fields.items()}
-    if not is_followed(original) or all(
-        kind == original.typeof(name) for name, kind in changed.items()
-    ):
+    if not is_followed(original):
+        return original
+    changed = {name: changed_field(field.type, change) for name, field in original.fields.items()}
+    if list(changed.values()) == types_in(original):
         return original
     fields, offset = [], 0
     for name, kind in changed.items():
         fields.append((name, {"type": kind, "offset": offset}))
-        context = cpu_target.target_context
-        size = context.get_abi_sizeof(context.get_data_type(kind))
-        offset += -(-size // ALIGNMENT) * ALIGNMENT
+        offset += -(-bytes_of(kind) // ALIGNMENT) * ALIGNMENT
     return ActiveRecord(original, fields, offset)
 
 
