@@ -110,6 +110,7 @@ COVERED = {
     "transforms/test_pullback": "drivers/reverse/stated",
     "drivers/test_given_objects": "drivers/forward/objects twin/given",
     "twin/test_objects": "arrays/copies arrays/objects numbers/objects",
+    "twin/test_records": "numbers/records",
     "twin/test_aliases": "twin/object_mode",
     "twin/test_beside": "transforms/made",
     "twin/test_kinds_of_code": "tracer/complex_functions tracer/typed_containers",

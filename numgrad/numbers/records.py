@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.datamodel import models
 from numba.core.registry import cpu_target
-from numba.extending import register_model
+from numba.extending import models, register_model
 
 PLAIN = types.Number | types.Boolean | types.CharSeq | types.UnicodeCharSeq
 ALIGNMENT = 8

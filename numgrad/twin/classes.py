@@ -17,6 +17,7 @@ from numba import types
 from numba.core import ir
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.extending import overload
+from numba.typed import Dict, List
 
 from numgrad.arrays import copies
 from numgrad.arrays.objects import new_object
@@ -30,7 +31,8 @@ from numgrad.twin.statements import Statements
 
 ADVICE = (
     "They have the types of plain numbers and arrays, and derivatives would be lost. Keep the "
-    "value in a variable, or in a namedtuple, whose fields take any type."
+    "value in a variable, in a namedtuple, whose fields take any type, or in an object that the "
+    "function makes."
 )
 NOT_GIVEN = (
     "Fields of its argument {name} get derivatives here, and it came as one of plain numbers.",
@@ -67,7 +69,10 @@ def field_overfilled(state, statement):
     """The reason why a field can't hold what it is assigned, or None."""
     value = state.typemap[statement.value.name]
     owner, field = state.calltypes[statement].args
-    if statement.attr in getattr(owner, "jit_props", ()) or objects.fits(value, field):
+    is_property = statement.attr in getattr(owner, "jit_props", ())
+    is_twinned = is_property and without_derivatives(owner) != owner
+    is_constant = is_property and without_derivatives(value) == value
+    if is_twinned or is_constant or (not is_property and objects.fits(value, field)):
         return None
     return (
         f"What is stored in the field {statement.attr} carries derivatives, which the fields of a "
@@ -91,9 +96,13 @@ class Instances(Statements):
 
     def _active_object(self, shape):
         """The type of an object with derivatives in the fields that carry any, or None."""
-        kind, twin_of = shape.kind, self.active_versions.twin_of
-        active = objects.shadow_type(kind, shape, self.activity, self.carrier, twin_of)
-        return None if active == kind else active
+        active = self._shadow_type(shape.kind, shape)
+        return None if active == shape.kind else active
+
+    def _shadow_type(self, kind, shape):
+        """The type of a value with derivatives where it carries any."""
+        twin_of = self.active_versions.twin_of
+        return objects.shadow_type(kind, shape, self.activity, self.carrier, twin_of)
 
     def _object_of_argument(self, shape, kind, name):
         """Raise where an argument is no object of duals, and would have to be."""
@@ -110,6 +119,19 @@ class Instances(Statements):
                 reason.format(name=name),
                 advice,
             )
+
+    def _with_item_types(self, statement, arguments):
+        """Let an empty list or dictionary be made for objects with derivatives."""
+        shape = self.activity.shape(statement.target.name)
+        function = self.activity.value_of(statement.value.func)
+        place = {List.empty_list: 0, Dict.empty: 1}.get(function, len(arguments))
+        if place >= len(arguments) or not isinstance(getattr(shape, "items", None), Object):
+            return arguments, []
+        active = self._active_object(shape.items)
+        if active is None:
+            return arguments, []
+        kind, told = self._constant("items", active)
+        return [*arguments[:place], kind, *arguments[place + 1 :]], [told]
 
     def _apart(self, variable, shape, pattern):
         """The statements that raise where parts of a value that become duals share memory."""

@@ -17,7 +17,6 @@ from numgrad.twin.aliases import Container, Object, Place
 from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
 from numgrad.twin.classes import Instances
-from numgrad.twin.objects import shadow_type
 from numgrad.twin.origins import hashable
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of
 
@@ -52,8 +51,7 @@ class Rewriting(Instances):
         if isinstance(statement, self.nodes.DynamicRaise | self.nodes.DynamicTryRaise):
             return self._raised(statement)
         if isinstance(statement, self.nodes.SetItem | self.nodes.StaticSetItem):
-            by_method = self._item_set(statement)
-            return by_method or self._stored(statement, statement.target)
+            return self._item_set(statement) or self._stored(statement, statement.target)
         if isinstance(statement, self.nodes.StoreMap):
             return self._stored(statement, statement.dct)
         if isinstance(statement, self.nodes.Assign):
@@ -266,8 +264,7 @@ class Rewriting(Instances):
         before = self._walked(statement, "value")
         value, target = statement.value, statement.target.name
         if self.activity.is_active(target):
-            shape, twin_of = self.activity.shape(target), self.active_versions.twin_of
-            dtype = shadow_type(value.dtype, shape, self.activity, self.carrier, twin_of)
+            dtype = self._shadow_type(value.dtype, self.activity.shape(target))
             changed = self.nodes.Expr(value.op, value.loc, **{**value._kws, "dtype": dtype})
             self._set(statement, changed)
         return before
@@ -356,8 +353,9 @@ class Rewriting(Instances):
         function, named = self._constant(stand_in.__name__, stand_in)
         kind, before = self._constant("carrier", self.carrier)
         number_class = [call.func] if self._is_class(call.func) else []
-        self._set_call(statement, function, [kind, *owner, *call.args, *number_class])
-        return [named, before]
+        arguments, told = self._with_item_types(statement, call.args)
+        self._set_call(statement, function, [kind, *owner, *arguments, *number_class])
+        return [named, before, *told]
 
     def _stand_in(self, statement):
         """The stand-in for a statement's callee, and the object of a method."""

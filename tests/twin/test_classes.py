@@ -156,26 +156,13 @@ def set_in_record(x, record):
     return record.a
 
 
-def set_in_row(x, rows):
-    rows[0].values[0] = x
-    return rows[0].values[0]
-
-
-ROWS = np.zeros(2, [("values", np.float64, 3)])
-STORED = [
-    (set_in_record, RECORDS[0], "record.a = x", "record"),
-    (set_in_row, ROWS, "rows[0].values[0] = x", "this array"),
-]
-
-
-@pytest.mark.parametrize(("function", "constant", "line", "holder"), STORED)
-def test_fields_that_cannot_hold_derivatives(function, constant, line, holder):
+def test_fields_that_cannot_hold_derivatives():
     with pytest.raises(numgrad.DifferentiationError, match="carries derivatives") as raised:
-        numgrad.grad(function)(3.0, constant)
+        numgrad.grad(set_in_record)(3.0, RECORDS[0])
     message = str(raised.value)
     number = int(message.split(f"{__file__}, line ")[1].split(":")[0])
-    assert linecache.getline(__file__, number).strip() == line
-    assert holder in message
+    assert linecache.getline(__file__, number).strip() == "record.a = x"
+    assert "record" in message
     assert "derivatives would be lost" in message
 
 

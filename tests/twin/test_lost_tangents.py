@@ -275,15 +275,15 @@ def buffer(x):
 
 def field_of_an_object(x):
     buffer = Holder().get()
-    buffer[0] = x[0]  # lost
+    buffer[0] = x[0]
     return buffer[0]
 
 
 def array_of_an_object(x):
     holder = Holder()
     b = holder.copy()
-    b[0] = x[0]  # lost
-    return holder.buffer.sum()
+    b[0] = x[0]
+    return holder.buffer.sum() * x[1]
 
 
 def set_of_numbers(x):
@@ -300,10 +300,18 @@ LOST = [
     bits,
     buffer,
     pairs,
-    field_of_an_object,
-    array_of_an_object,
     set_of_numbers,
 ]
+
+
+@pytest.mark.parametrize(
+    ("f", "slopes"), [(field_of_an_object, [1.0, 0.0]), (array_of_an_object, None)]
+)
+def test_arrays_in_fields(f, slopes):
+    """A method that returns a copy shares no memory, one that returns the array does."""
+    found = numgrad.grad(f)(X)
+    assert found[:2].tolist() == (slopes or [0.0, Holder().buffer.sum()])
+    assert not found[2:].any()
 
 
 @pytest.mark.parametrize("f", LOST)

@@ -238,6 +238,35 @@ def none_active(x):
     return p.x * x
 
 
+VEC = Vec.class_type.instance_type
+
+
+@njit
+def typed_lists_made_empty(x):
+    row = typed.List.empty_list(VEC)
+    row.append(Vec(x, 1.0))
+    row[0].y = x
+    by_number = typed.Dict.empty(types.int64, VEC)
+    by_number[1] = row[0]
+    row[0].x = by_number[1].x * x
+    return row[0].y * by_number[1].x
+
+
+@njit
+def made_by_a_generator(x):
+    total = 0.0
+    for p in vectors(x):
+        p.y = p.x * x
+        total += p.y
+    return total
+
+
+@njit
+def vectors(x):
+    for k in range(3):
+        yield Vec(x * k, 1.0)
+
+
 @njit
 def bag(x):
     b = Bag(x)
@@ -246,31 +275,6 @@ def bag(x):
     b.maybe = x * x
     maybe = b.maybe
     return b.dict[2] * b.pair[0] + (maybe * x if maybe is not None else 0.0)
-
-
-FUNCTIONS = (
-    ops,
-    listed,
-    typed_list,
-    factory,
-    through,
-    branch,
-    before_after,
-    nested_in_tuple,
-    body,
-    rebind,
-    fields,
-    alias_array,
-    recursion,
-    dictionary,
-    loop_carried,
-    long_loop,
-    sum_in_field,
-    comprehension,
-    store_array,
-    none_active,
-    bag,
-)
 
 
 @njit
@@ -298,6 +302,8 @@ def every(x):
             store_array(x),
             none_active(x),
             bag(x),
+            typed_lists_made_empty(x),
+            made_by_a_generator(x),
         ]
     )
 

@@ -11,6 +11,9 @@ import numgrad
 X = 1.3
 PARTICLE = np.dtype([("x", np.float64), ("v", np.float64), ("id", np.int64)])
 MIXED = np.dtype([("single", np.float32), ("size", np.float64), ("on", np.bool_)], align=True)
+NESTED = np.dtype(
+    [("pos", np.float64, 3), ("m", np.float32), ("k", np.int32, 2), ("q", np.float64, (2, 2))]
+)
 
 
 @jitclass([("particles", from_dtype(PARTICLE)[:]), ("time", float64), ("rounds", int64)])
@@ -104,6 +107,20 @@ def in_an_object(x):
 
 
 @njit
+def nested(x):
+    a = np.zeros(3, NESTED)
+    a[0].pos[1] = x * x
+    a[1]["pos"][:] = x
+    a.pos[2, 0] = x * a["pos"][1, 2]
+    a[0].k[1] = 3
+    a[2].q[1, 0] = a[0].pos.sum()
+    p = a[2].q
+    p[0, 1] = x
+    b = a.copy()
+    return (b.pos**2).sum() * b[2].q[0, 1] + a.q.sum() * a[0].k[1]
+
+
+@njit
 def every(x):
     return np.array(
         [
@@ -113,6 +130,7 @@ def every(x):
             views(x),
             made_by_another(x),
             in_an_object(x),
+            nested(x),
         ]
     )
 
@@ -170,6 +188,29 @@ def test_records_hold_what_one_call_leaves(function, mode):
     found = numgrad.grad(function, mode=mode)(X, differentiated)
     assert found == pytest.approx(expected, rel=1e-6)
     for name in PARTICLE.names:
+        assert_allclose(differentiated[name], once[name], rtol=1e-14)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_arrays_in_records(mode):
+    @njit
+    def f(x, a):
+        a[0].pos[1] *= x
+        a[1].q[0, 0] = x
+        a[1].k[0] += 1
+        return a[0].pos.sum() * a[1].q[0, 0] * x
+
+    def given():
+        a = np.zeros(2, NESTED)
+        a["pos"] = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+        return a
+
+    expected = (f(X + 1e-6, given()) - f(X - 1e-6, given())) / 2e-6
+    once, differentiated = given(), given()
+    f(X, once)
+    found = numgrad.grad(f, mode=mode)(X, differentiated)
+    assert found == pytest.approx(expected, rel=1e-6)
+    for name in NESTED.names:
         assert_allclose(differentiated[name], once[name], rtol=1e-14)
 
 
