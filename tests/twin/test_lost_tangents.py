@@ -304,14 +304,10 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("f", "slopes"), [(field_of_an_object, [1.0, 0.0]), (array_of_an_object, None)]
-)
-def test_arrays_in_fields(f, slopes):
-    """A method that returns a copy shares no memory, one that returns the array does."""
-    found = numgrad.grad(f)(X)
-    assert found[:2].tolist() == (slopes or [0.0, Holder().buffer.sum()])
-    assert not found[2:].any()
+def test_arrays_in_fields():
+    """Whatever a method is called, its source tells that it returns the array itself."""
+    assert numgrad.grad(field_of_an_object)(X)[:2].tolist() == [1.0, 0.0]
+    assert numgrad.grad(array_of_an_object)(X)[:2].tolist() == [X[1], X[0]]
 
 
 @pytest.mark.parametrize("f", LOST)
