@@ -75,7 +75,7 @@ class Transform:
         self.transforms: dict[Any, Any] = {}  # made of this one
         known = isinstance(function, FunctionType | Dispatcher | Transform)
         self.parameters = parameters_of(function if known else self.function)
-        update_wrapper(self, source_of(source), updated=())
+        update_wrapper(self, source_of(function if known else self.function), updated=())
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = self.label()
         self.__doc__ = f"Return {self.summary} of ``{self.inner_name()}``.\n\n{self.__doc__ or ''}"
@@ -281,11 +281,10 @@ class Driver(CPUDispatcher):
     def _reduce_states(self):
         """What tells a driver in a pickle: Numba keeps some in programs on disk."""
         compiler = self._compiler
-        is_entry_point = compiler.options is ENTRY_POINT
         return {
             "transform": compiler.transform,
             "hint": compiler.hint,
-            "is_entry_point": is_entry_point,
+            "is_entry_point": compiler.options is ENTRY_POINT,
         }
 
     @classmethod
