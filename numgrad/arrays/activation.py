@@ -39,19 +39,54 @@ def unchanged(typingctx, value):
 
 @overload(activated)
 def _activated(dual, value):
-    if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING):
+    if isinstance(value, types.Array) and isinstance(value.dtype, FLOATING | types.Record):
         elements = active_type(dual.instance_type, value.dtype)
-
+        if elements == value.dtype:  # records that have derivatives
+            return lambda dual, value: unchanged(value)
         closed = unchanged if value.mutable else as_constant
 
         def convert(dual, value):
             result = allocated_like(value, elements)
-            for index, number in np.ndenumerate(value):
-                result[index] = number
+            copy_into(result, value)
             return closed(result)
 
         return convert
     return lambda dual, value: unchanged(value)
+
+
+def copy_into(target, source):
+    """Store the numbers of an array in another one, which may have derivatives."""
+    compiled_only()
+
+
+@overload(copy_into, strict=False)
+def _copy_into(target, source):
+    if not isinstance(target.dtype, types.Record):
+
+        def copy(target, source):
+            for index, number in np.ndenumerate(source):
+                target[index] = number
+
+        return copy
+    return of_fields(target.dtype, "{}")
+
+
+def of_fields(record, converted, **names):
+    """Return the function that stores the fields of all records of an array in another's.
+
+    ``converted`` is the source of what becomes of a number with derivatives.
+    """
+    lines = ["def copy(target, source):", "    for index in np.ndindex(source.shape):"]
+    lines.append("        record, other = target[index], source[index]")
+    for name, field in record.fields.items():
+        own, theirs = f"record[{name!r}]", f"other[{name!r}]"
+        if isinstance(field.type, types.NestedArray):
+            lines.append(f"        for k in np.ndindex({theirs}.shape):")
+            own, theirs = f"    {own}[k]", f"{theirs}[k]"
+        lines.append(f"        {own} = {converted.format(theirs)}")
+    names["np"] = np
+    exec("\n".join(lines), names)
+    return names["copy"]
 
 
 def activated_item(dual, value):
@@ -81,11 +116,22 @@ def holds_floats(kind):
 
 
 class Pattern(types.Type):
-    """Which parts of a tuple become duals: True for one that does, None, or a tuple of these."""
+    """Which parts of a value become duals.
+
+    True for one that does, the type of an object that it becomes, None, or a tuple of these.
+    """
 
     def __init__(self, parts):
         self.parts = parts
         super().__init__(name=f"Pattern({parts})")
+
+
+def activated_object(kind, value):
+    """Return an object as one of another type, which has derivatives in some of its fields.
+
+    It is a new one, but where it has the type already.
+    """
+    compiled_only()
 
 
 def activated_parts(dual, pattern, value):
@@ -110,6 +156,10 @@ def source_of_parts(expression, kind, parts, names, call):
     """Return the source of a value some parts of which are changed."""
     if parts is True:
         return call.format(expression)
+    if isinstance(parts, types.Type):
+        name = f"kind_{len(names)}"
+        names |= {name: parts, "activated_object": activated_object}
+        return f"activated_object({name}, {expression})"
     if not (isinstance(parts, tuple) and isinstance(kind, types.BaseTuple)):
         return expression
     items = "".join(

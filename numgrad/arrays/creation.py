@@ -13,7 +13,7 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
-from numgrad.numbers.carrier import active_type, is_carrier, is_none
+from numgrad.numbers.carrier import active_type, carrier_in, is_carrier, is_none
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.layouts import line_of
 from numgrad.targets.options import internal_njit
@@ -75,7 +75,8 @@ CLEARED = {np.empty: np.zeros, np.empty_like: np.zeros_like}
 
 def in_memory(function, elements):
     """Return the function that makes an array, in memory that holds numbers from the start."""
-    is_any = not is_carrier(elements) or elements.is_any_memory
+    carrier = carrier_in(elements)
+    is_any = carrier is None or carrier.is_any_memory
     return function if is_any else CLEARED.get(function, function)
 
 

@@ -14,6 +14,7 @@ from numba.extending import intrinsic, overload
 
 from numgrad.drivers import chunks
 from numgrad.drivers.structure import Leaf
+from numgrad.numbers import objects
 from numgrad.numbers.carrier import is_carrier
 from numgrad.numbers.conversions import primal_of
 from numgrad.targets.options import internal_njit
@@ -69,11 +70,9 @@ def can_be_saved(kind):
         return can_be_saved(kind.dtype)
     if isinstance(kind, types.DictType):
         return is_immutable(kind.key_type) and can_be_saved(kind.value_type)
-    if isinstance(kind, types.ClassInstanceType):
-        fields = kind.class_type.struct.values()
-        return not any(isinstance(field, types.DeferredType) for field in fields) and all(
-            map(can_be_saved, fields)
-        )
+    fields = objects.fields_of(kind)
+    if fields is not None:
+        return all(map(can_be_saved, fields.values()))
     return isinstance(kind, types.Record) or is_immutable(kind)
 
 
@@ -104,8 +103,9 @@ def _saved(value):
         return _saved_list(value)
     if isinstance(value, types.DictType):
         return _saved_dict(value)
-    if isinstance(value, types.ClassInstanceType):
-        items = "".join(f"(value.{name}, saved(value.{name})), " for name in fields_of(value))
+    if objects.fields_of(value) is not None:
+        fields = objects.fields_of(value)
+        items = "".join(f"(value.{name}, saved(value.{name})), " for name in fields)
         return written("value", [f"return ({items})"], saved=saved)
     raise NumbaTypeError(f"a {value} can't be copied")
 
@@ -129,7 +129,7 @@ def _put_back(value, before):
         return _put_back_dict(value)
     calls = [
         line
-        for k, name in enumerate(fields_of(value))
+        for k, name in enumerate(objects.fields_of(value))
         for line in (
             f"value.{name} = before[{k}][0]",
             f"put_back(before[{k}][0], before[{k}][1])",
@@ -148,10 +148,6 @@ def of_items(kind, expression, function):
     """Return the function that does something with every item of a tuple."""
     items = "".join(f"{expression.format(k=k)}, " for k in range(len(kind)))
     return written("value", [f"return ({items})"], **{function.__name__: function})
-
-
-def fields_of(instance):
-    return list(instance.class_type.struct)
 
 
 # Lists and dictionaries keep their items, each of which keeps what it held

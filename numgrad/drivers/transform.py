@@ -280,11 +280,10 @@ class Driver(CPUDispatcher):
     def _reduce_states(self):
         """What tells a driver in a pickle: Numba keeps some in programs on disk."""
         compiler = self._compiler
-        is_entry_point = compiler.options is ENTRY_POINT
         return {
             "transform": compiler.transform,
             "hint": compiler.hint,
-            "is_entry_point": is_entry_point,
+            "is_entry_point": compiler.options is ENTRY_POINT,
         }
 
     @classmethod

@@ -3,7 +3,9 @@
 from numba import types
 
 from numgrad.drivers.state import can_be_saved, is_immutable
-from numgrad.numbers.carrier import without_derivatives
+from numgrad.numbers.carrier import joined, without_derivatives
+from numgrad.numbers.objects import fields_of
+from numgrad.twin.given import fully_active, with_active_objects
 from numgrad.twin.origins import DRIVERS, STATED
 from numgrad.twin.summaries import (
     arguments_written,
@@ -49,4 +51,24 @@ def has_methods(kind):
     A generator of random numbers is another with each of them.
     """
     is_object = isinstance(kind, types.ClassInstanceType) and can_be_saved(kind)
-    return is_object or isinstance(kind, types.NumPyRandomGeneratorType)
+    is_followed = fields_of(kind) is not None
+    return (is_object and not is_followed) or isinstance(kind, types.NumPyRandomGeneratorType)
+
+
+def active_arguments(function, kinds):
+    """The types of arguments with derivatives in the fields of the objects that get any."""
+    if not any(map(holds_objects, kinds)):
+        return kinds
+    function = STATED.get(function, function)
+    if function not in DRIVERS:
+        return with_active_objects(function, kinds)
+    written, carrier = DRIVERS[function].written(kinds), joined(kinds)
+    return [fully_active(each, carrier) if k in written else each for k, each in enumerate(kinds)]
+
+
+def holds_objects(kind):
+    """Whether there are objects in an argument, as it is or in tuples."""
+    if isinstance(kind, types.BaseTuple):
+        return any(map(holds_objects, kind.types))
+    is_record = isinstance(getattr(kind, "dtype", None), types.Record)
+    return is_record or fields_of(kind) is not None

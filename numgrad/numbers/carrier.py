@@ -24,6 +24,8 @@ from numba.core import cgutils
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast
 
+from numgrad.numbers import objects, records
+
 CONSTANT = types.Integer | types.Boolean | types.Float | types.Complex
 FLOATING = types.Float | types.Complex
 REAL, IMAG = 0, 1  # where the parts of a complex number lie
@@ -290,6 +292,11 @@ def carrier_in(argtype):
         return carrier_in(argtype.type)
     if isinstance(argtype, types.DictType):
         return highest((argtype.key_type, argtype.value_type))
+    fields = objects.fields_of(argtype)
+    if fields is not None:
+        return highest(fields.values())
+    if isinstance(argtype, types.Record):
+        return highest(records.types_in(argtype))
     element = getattr(argtype, "dtype", None)
     return carrier_in(element) if isinstance(element, types.Type) else None
 
@@ -302,8 +309,11 @@ def highest(argtypes):
 
 def carriers_in(argtype):
     """Find the carriers within a type, by their depth."""
-    if isinstance(argtype, types.BaseTuple):
-        return {depth: each for item in argtype.types for depth, each in carriers_in(item).items()}
+    parts = argtype.types if isinstance(argtype, types.BaseTuple) else ()
+    parts = (objects.fields_of(argtype) or {}).values() or parts
+    parts = records.types_in(argtype) if isinstance(argtype, types.Record) else parts
+    if parts:
+        return {depth: each for item in parts for depth, each in carriers_in(item).items()}
     found, carrier = {}, carrier_in(argtype)
     while is_carrier(carrier):
         found[carrier.depth] = carrier
@@ -311,12 +321,26 @@ def carriers_in(argtype):
     return found
 
 
+def joined(argtypes):
+    """Find the carrier of the highest depth, with all that any value carries at lower ones."""
+    carrier = highest(argtypes)
+    lower: dict[int, Any] = {}
+    for argtype in argtypes if carrier is not None else ():
+        lower |= carriers_in(argtype)
+    value = number_of(carrier)
+    for depth, each in sorted(lower.items()):
+        value = each.with_value(value) if depth < carrier.depth else value
+    return None if carrier is None else carrier.with_value(value)
+
+
 def without_derivatives(argtype):
     """Find the type that one with carriers stands for: numbers, and what holds them."""
     if is_carrier(argtype):
         return argtype.number
     if isinstance(argtype, types.Array):
-        return argtype.copy(dtype=number_of(argtype.dtype))
+        return argtype.copy(dtype=without_derivatives(argtype.dtype))
+    if isinstance(argtype, types.Record):
+        return getattr(argtype, "original", argtype)
     if isinstance(argtype, types.NamedTuple):
         return types.NamedTuple(map(without_derivatives, argtype.types), argtype.instance_class)
     if isinstance(argtype, types.NamedUniTuple):
@@ -332,6 +356,8 @@ def without_derivatives(argtype):
         return types.DictType(*map(without_derivatives, (argtype.key_type, argtype.value_type)))
     if isinstance(argtype, types.Optional):
         return types.Optional(without_derivatives(argtype.type))
+    if objects.fields_of(argtype) is not None:
+        return objects.as_written(argtype, without_derivatives)
     return argtype
 
 
@@ -347,7 +373,12 @@ def real_of(value):
 
 
 def active_type(carrier, number):
-    """Find the carrier with the precision of a number; an integer carries nothing."""
+    """Find the carrier with the precision of a number; an integer carries nothing.
+
+    Of a record the fields are such carriers.
+    """
+    if isinstance(number, types.Record):
+        return records.with_types(number, lambda field: active_type(carrier, field))
     if is_carrier(number) or not isinstance(number, FLOATING):
         return number
     return carrier.with_value(in_precision(carrier.value, number))

@@ -26,8 +26,7 @@ from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
 from numba.np.unsafe.ndarray import empty_inferred
 
-from numgrad.numbers.carrier import carrier_in
-from numgrad.twin import calls
+from numgrad.twin import calls, objects
 from numgrad.twin.aliases import (
     Container,
     Place,
@@ -36,6 +35,7 @@ from numgrad.twin.aliases import (
     confuse,
     items_of,
     places,
+    places_with_derivatives,
     reached_from,
     shape_of,
     share,
@@ -131,13 +131,12 @@ class Activity:
         if isinstance(statement, nodes.Assign):
             self._relate_assignment(statement.target.name, statement.value)
         elif isinstance(statement, nodes.SetItem | nodes.StaticSetItem):
-            self.store(statement.target, statement.value)
+            if not objects.relate_set_item(self, statement):
+                self.store(statement.target, statement.value)
         elif isinstance(statement, nodes.StoreMap):
             self.store(statement.dct, statement.value, statement.key)
         elif isinstance(statement, nodes.SetAttr):
-            owner = self._of(statement.target)
-            confuse(owner, self._of(statement.value))
-            write_all(owner)
+            objects.relate_set_attribute(self, statement)
         elif isinstance(statement, nodes.Return):
             meet(self.returned, self._of(statement.value))
 
@@ -158,8 +157,12 @@ class Activity:
         elif self._is_type(value):
             self.shapes[name] = None
         elif isinstance(value, nodes.Expr):
-            relate = getattr(self, f"_relate_{value.op}", self._relate_others)
-            is_new = relate(target, value)
+            method = objects.special_method(self, value)
+            if method is not None:
+                is_new = objects.relate_operation(self, target, method)
+            else:
+                relate = getattr(self, f"_relate_{value.op}", self._relate_others)
+                is_new = relate(target, value)
             if is_new is not None:
                 (self.new if is_new else self.outside).add(name)
 
@@ -174,6 +177,7 @@ class Activity:
     def store(self, owner, value, key=None):
         """Let a value be stored in an array or in a container."""
         replaces_slice = self.replaces_slice(owner, value)
+        is_record = isinstance(self.type_of(value.name), types.Record)
         owner, value = self._of(owner), self._of(value)
         if replaces_slice:
             owner.place.write()
@@ -183,6 +187,8 @@ class Activity:
         if isinstance(owner, Container):
             give_item(None, owner, key, value)
             return
+        if is_record:
+            unify(owner, value)
         combine(owner, value, key)
         write_all(owner)
         if not isinstance(owner, Place) or owner.find().is_opaque:
@@ -209,6 +215,10 @@ class Activity:
     _relate_null = _relate_make_function = _relate_undef
 
     def _relate_call(self, target, expr):
+        if isinstance(self.type_of(expr.func.name), types.ClassType):
+            return objects.relate_construction(calls.Call(self, target, expr))
+        if objects.is_struct_method(self.type_of(expr.func.name)):
+            return objects.relate_struct_method(calls.Call(self, target, expr))
         return calls.relate(self, target, expr)
 
     def _relate_phi(self, target, expr):
@@ -259,9 +269,11 @@ class Activity:
                 confuse(target, self._of(key), self._of(value))
 
     def _relate_getattr(self, target, expr):
-        if expr.attr in WITHOUT_DERIVATIVE:
-            return None
         owner, kind = self._of(expr.value), self.type_of(expr.value.name)
+        if expr.attr in WITHOUT_DERIVATIVE and not objects.has_fields(kind):
+            return None
+        if isinstance(kind, types.ClassInstanceType | types.StructRef):
+            return objects.relate_attribute(self, target, expr)
         if isinstance(kind, types.BaseNamedTuple) and expr.attr in kind.fields:
             assign(target, owner[kind.fields.index(expr.attr)])
             return None
@@ -428,21 +440,3 @@ def selects_elements(index):
     if isinstance(index, types.BaseTuple):
         return any(map(selects_elements, index.types))
     return isinstance(index, types.Array | types.List)
-
-
-def places_with_derivatives(shape, kind):
-    """Return the places of an argument that carry derivatives, by its type."""
-    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
-        return [
-            place
-            for item, item_kind in zip(shape, kind.types, strict=True)
-            for place in places_with_derivatives(item, item_kind)
-        ]
-    if isinstance(kind, types.DictType) and isinstance(shape, Container):
-        return [
-            *places_with_derivatives(shape.keys, kind.key_type),
-            *places_with_derivatives(shape.items, kind.value_type),
-        ]
-    if isinstance(shape, Container):
-        return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
-    return [] if carrier_in(kind) is None else places(shape)

@@ -2,9 +2,10 @@
 
 A *place* is where a number may lie: a number that a variable holds, or the memory of arrays,
 lists and objects. A variable has a *shape*, made from the type that Numba infers for it: None if
-it holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, or a
-`Container`.
-Of tuples the items are told apart; of lists, dictionaries and arrays they are not.
+it holds neither floats nor memory, a place, a tuple of the shapes of a tuple's items, a
+`Container`, or an `Object`.
+Of tuples the items are told apart, of objects the fields; of lists, dictionaries and arrays they
+are not.
 
 Two relations are kept:
 
@@ -20,7 +21,9 @@ place is *active* if it can be reached by flow from a place that has derivatives
 
 from numba import types
 
-from numgrad.numbers.carrier import is_carrier
+from numgrad.numbers.carrier import carrier_in, is_carrier
+from numgrad.numbers.objects import fields_of
+from numgrad.numbers.records import is_followed
 
 # Types whose values hold neither floats nor memory that floats lie in.
 WITHOUT_PLACE = (
@@ -120,6 +123,17 @@ class Container:
         self.keys = keys
 
 
+class Object:
+    """The shape of an object of a class: its own memory, and the shapes of its fields by name."""
+
+    __slots__ = "fields", "kind", "place"
+
+    def __init__(self, kind, fields):
+        self.place = Place(is_memory=True, holds_floats=False)
+        self.kind = kind  # without derivatives
+        self.fields = fields
+
+
 def shape_of(kind):
     """A new shape for a variable of a type, which is None if unknown."""
     if kind is None:
@@ -151,15 +165,21 @@ def shape_of(kind):
         return shape_of(kind.iterator_type)
     if isinstance(kind, types.IteratorType):
         return Container(shape_of(kind.yield_type))
+    if isinstance(kind, types.Record) and is_followed(kind):
+        return Place(is_memory=True)
+    fields = fields_of(kind)
+    if fields is not None:
+        return Object(kind, {name: shape_of(field) for name, field in fields.items()})
     return Place(is_memory=True, is_opaque=True, is_rigid=isinstance(kind, RIGID))
 
 
 def shape_of_array(kind):
     """The shape of an array; integers and booleans have no derivatives."""
     element = kind.dtype
-    holds_floats = not isinstance(element, types.Integer | types.Boolean)
+    if isinstance(element, types.Record):
+        return Place(is_memory=True, is_rigid=not is_followed(element))
     return Place(
-        is_memory=True, holds_floats=holds_floats, is_rigid=isinstance(element, types.Record)
+        is_memory=True, holds_floats=not isinstance(element, types.Integer | types.Boolean)
     )
 
 
@@ -171,6 +191,8 @@ def places(shape):
         return [shape]
     if isinstance(shape, Container):
         return [shape.place, *places(shape.keys), *places(shape.items)]
+    if isinstance(shape, Object):
+        return [shape.place, *(place for each in shape.fields.values() for place in places(each))]
     return [place for item in shape for place in places(item)]
 
 
@@ -185,6 +207,10 @@ def are_alike(shape, other):
         return len(shape) == len(other) and all(map(are_alike, shape, other))
     if isinstance(shape, Container) and isinstance(other, Container):
         return are_alike(shape.items, other.items) and are_alike(shape.keys, other.keys)
+    if isinstance(shape, Object) and isinstance(other, Object):
+        return shape.fields.keys() == other.fields.keys() and all(
+            are_alike(each, other.fields[name]) for name, each in shape.fields.items()
+        )
     return type(shape) is type(other)
 
 
@@ -219,6 +245,10 @@ def _relate(target, source, one_way):
         target.place.join(source.place)
         _relate(target.items, source.items, one_way=False)
         _relate(target.keys, source.keys, one_way=False)
+    elif isinstance(target, Object) and isinstance(source, Object) and are_alike(target, source):
+        target.place.join(source.place)
+        for name, field in target.fields.items():
+            _relate(field, source.fields[name], one_way=False)
     elif isinstance(target, tuple) and isinstance(source, tuple) and len(target) == len(source):
         for item, other in zip(target, source, strict=True):
             _relate(item, other, one_way)
@@ -286,18 +316,63 @@ def reached_from(starts):
     return reached
 
 
+def places_with_derivatives(shape, kind):
+    """Return the places of an argument that carry derivatives, by its type."""
+    if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
+        return [
+            place
+            for item, item_kind in zip(shape, kind.types, strict=True)
+            for place in places_with_derivatives(item, item_kind)
+        ]
+    if isinstance(kind, types.DictType) and isinstance(shape, Container):
+        return [
+            *places_with_derivatives(shape.keys, kind.key_type),
+            *places_with_derivatives(shape.items, kind.value_type),
+        ]
+    if isinstance(shape, Container):
+        return places_with_derivatives(shape.items, getattr(kind, "dtype", None))
+    if isinstance(shape, Object):
+        fields = fields_of(kind) or {}
+        return [
+            place
+            for name, field in fields.items()
+            for place in places_with_derivatives(shape.fields[name], field)
+        ]
+    return [] if carrier_in(kind) is None else places(shape)
+
+
 def arrays_in(shape, kind):
-    """Return the places of arrays of floats in a value, and whether their type holds duals."""
+    """Return what memory holds floats in a value: its kind, its place, whether it holds duals."""
     if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
         pairs = zip(shape, kind.types, strict=True)
         return [found for item, item_kind in pairs for found in arrays_in(item, item_kind)]
     if isinstance(shape, Container):
         return arrays_in(shape.items, getattr(kind, "dtype", None))
-    if not isinstance(shape, Place) or not isinstance(kind, types.Array):
+    if isinstance(shape, Object):
+        return objects_in(shape, kind)
+    if not isinstance(shape, Place) or not isinstance(kind, types.Array | types.Record):
         return []
+    if isinstance(kind, types.Record) or isinstance(kind.dtype, types.Record):
+        return [(types.Array, shape.find(), carrier_in(kind) is not None)]
     if is_carrier(kind.dtype):
-        return [(shape.find(), True)]
-    return [(shape.find(), False)] if isinstance(kind.dtype, types.Float | types.Complex) else []
+        return [(types.Array, shape.find(), True)]
+    is_floating = isinstance(kind.dtype, types.Float | types.Complex)
+    return [(types.Array, shape.find(), False)] if is_floating else []
+
+
+def objects_in(shape, kind):
+    """The same of an object, which has a place of its own, and of arrays in it.
+
+    From an object that nobody writes arrays may be read as copies with derivatives.
+    """
+    kind = kind.type if isinstance(kind, types.Optional) else kind
+    fields = fields_of(kind)
+    if fields is None:
+        return []  # a method that is bound to one
+    found = [(Object, shape.place.find(), carrier_in(kind) is not None)]
+    for name, field in fields.items():
+        found += arrays_in(shape.fields[name], field)
+    return [each for each in found if each[1].is_written]
 
 
 def divided_memory(shapes, kinds):
@@ -305,10 +380,10 @@ def divided_memory(shapes, kinds):
 
     An argument itself may hold floats where the variable for it holds a copy.
     """
-    found: dict[Place, dict[bool, str]] = {}
+    found: dict[tuple[type, Place], dict[bool, str]] = {}
     for name, shape in shapes.items():
         if name.startswith("arg."):
             continue
-        for place, holds_duals in arrays_in(shape, kinds.get(name)):
-            found.setdefault(place, {})[holds_duals] = name
+        for what, place, holds_duals in arrays_in(shape, kinds.get(name)):
+            found.setdefault((what, place), {})[holds_duals] = name
     return next((each[False] for each in found.values() if len(each) == 2), None)

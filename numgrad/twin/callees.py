@@ -110,7 +110,7 @@ def _elementwise_of(ufunc, active_version_of):
 
 def overloaded(typingctx, function, twin_of):
     """The active version of a function with overloads of another package's: they are twins."""
-    if isinstance(function, type | np.ufunc | types.Type):
+    if isinstance(function, np.ufunc | types.Type):
         return function
     if is_ours(function) and function not in FOLLOWED and function not in BY_SOURCE:
         return function

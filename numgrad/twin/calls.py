@@ -341,6 +341,10 @@ def relate_method(call):
     if isinstance(instance_type, types.ClassInstanceType) and name in instance_type.jit_methods:
         kinds = None if call.signature is None else (instance_type, *call.signature.args)
         return relate_source(call, instance_type.jit_methods[name], kinds, [owner, *call.given])
+    if isinstance(instance_type, types.ClassInstanceType):
+        kinds = None if call.signature is None else call.signature.args
+        method = instance_type.jit_static_methods[name]
+        return relate_source(call, method, kinds, call.given)
     if isinstance(instance_type, types.TypeRef) and name in MAKING_CONTAINERS:
         return pure(call)
     if isinstance(instance_type, types.Array) and name in effects.METHODS:

@@ -150,18 +150,25 @@ METHODS = {
 
 
 OPERATORS_ON_SAMPLES = "gradient differentiate laplacian divergence curl".split()
-# Functions of numgrad's own for compiled code, whose results are new: an output is given by name
+# Functions for compiled code whose results are new: an output is given by name
 FRESH_HERE = {
     *((f"numgrad.fields.operators.{name}", name) for name in OPERATORS_ON_SAMPLES),
     ("numgrad.numbers.dual.number", "Dual"),
     ("numgrad.arrays.activation", "shown"),
+    ("numba.experimental.structref", "new"),
 }
 
 
 def is_fresh_here(function):
-    """Whether a function is one of numgrad's own whose result is new memory."""
+    """Whether a function is one of those whose result is new memory."""
     where = getattr(function, "__module__", None), getattr(function, "__name__", None)
     return where in FRESH_HERE
+
+
+def is_new_struct(function):
+    """Whether a function makes a new structref of a type."""
+    where = getattr(function, "__module__", None), getattr(function, "__name__", None)
+    return where == ("numba.experimental.structref", "new")
 
 
 def output_of(function):

@@ -61,7 +61,7 @@ def reason_in(message: str) -> str:
     """The reason in a message of Numba's, without the pages about where it was found."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     told = [RAISED.sub("", line) for line in lines if not line.startswith(SURROUNDINGS)]
-    stored = re.search(r"setitem\((Record|(?:\w+ )?array)", message)
+    stored = re.search(r"setitem\((Record|nestedarray|(?:\w+ )?array)", message)
     if stored is not None:
         what = "a record" if stored[1] == "Record" else "this array"
         return f"What is stored carries derivatives, which {what} can't hold."

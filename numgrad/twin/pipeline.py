@@ -13,7 +13,7 @@ from numba.core.untyped_passes import InlineInlinables, LiteralUnroll, Reconstru
 
 from numgrad.caching.contents import Contents
 from numgrad.caching.known import NoDigestError
-from numgrad.numbers.carrier import NotUniformError, highest, without_derivatives
+from numgrad.numbers.carrier import NotUniformError, highest, joined, without_derivatives
 from numgrad.twin import classes
 from numgrad.twin.activity import Activity
 from numgrad.twin.aliases import divided_memory
@@ -58,9 +58,9 @@ def carry_derivatives(state, active_versions):
     activity.activate(state.args)
     remember_draws(state.func_id.func, kinds, activity)
     is_recursive = calls_itself(state.func_id.func)
-    rewriting = Rewriting(state, activity, highest(state.args), active_versions, is_recursive)
+    carrier = joined(state.args)
+    rewriting = Rewriting(state, activity, carrier, active_versions, is_recursive)
     rewriting.run()
-    carrier = highest(state.args)
     if carrier is not None and carrier.has_temporaries:
         carry_temporaries(activity, carrier, state.flags)
     state.metadata["numgrad_activity"] = activity

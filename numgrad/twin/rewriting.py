@@ -12,19 +12,19 @@ from numba.core.ir_utils import get_definition, guard
 from numgrad.arrays import activation, creation
 from numgrad.numbers.carrier import carrier_in
 from numgrad.targets import cuda_device
-from numgrad.twin import classes, effects, object_mode
-from numgrad.twin.aliases import Container, Place
+from numgrad.twin import effects, object_mode
+from numgrad.twin.aliases import Container, Object, Place
 from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
+from numgrad.twin.classes import Instances
 from numgrad.twin.origins import hashable
-from numgrad.twin.patterns import has_active, numbers_in, pattern_of, shadow_type
-from numgrad.twin.statements import Statements
+from numgrad.twin.patterns import has_active, numbers_in, pattern_of
 
 # Methods that give a container an item, and its place among their arguments.
 GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
 
 
-class Rewriting(Statements):
+class Rewriting(Instances):
     """The statements of one function, changed for one number."""
 
     def __init__(self, state, activity, carrier, active_versions, is_recursive):
@@ -51,7 +51,7 @@ class Rewriting(Statements):
         if isinstance(statement, self.nodes.DynamicRaise | self.nodes.DynamicTryRaise):
             return self._raised(statement)
         if isinstance(statement, self.nodes.SetItem | self.nodes.StaticSetItem):
-            return self._stored(statement, statement.target)
+            return self._item_set(statement) or self._stored(statement, statement.target)
         if isinstance(statement, self.nodes.StoreMap):
             return self._stored(statement, statement.dct)
         if isinstance(statement, self.nodes.Assign):
@@ -62,9 +62,12 @@ class Rewriting(Statements):
 
     def _assigned(self, statement):
         value, born = statement.value, self._pattern_at_birth(statement)
-        operation = value.op if isinstance(value, self.nodes.Expr) else type(value).__name__
-        replace = getattr(self, f"_replaced_{operation}", None)
-        before = [] if replace is None else replace(statement)
+        is_expression = isinstance(value, self.nodes.Expr)
+        operation = value.op if is_expression else type(value).__name__
+        before = self._operation(statement) if is_expression else []
+        if not before:
+            replace = getattr(self, f"_replaced_{operation}", None)
+            before = [] if replace is None else replace(statement)
         return [*before, *self._born(statement, born)]
 
     # The birth of memory
@@ -76,6 +79,7 @@ class Rewriting(Statements):
         plain = self.block.scope.redefine("$plain", self.loc)
         self.activity.ir._definitions[plain.name] = [statement.value]
         before = [self.nodes.Assign(statement.value, plain, self.loc)]
+        before += self._apart(plain, self.activity.shape(statement.target.name), pattern)
         call, added = self._as_duals(plain, pattern)
         self._set(statement, call)
         return [*before, *added, statement]
@@ -86,7 +90,8 @@ class Rewriting(Statements):
         if not activity.is_active(name) or self._is_allocated_active(statement):
             return None
         if isinstance(value, self.nodes.Arg):
-            return self._pattern_of_argument(activity.shape(name), self.state.args[value.index])
+            kind = self.state.args[value.index]
+            return self._pattern_of_argument(activity.shape(name), kind, value.name)
         is_constant = isinstance(value, self.nodes.Global | self.nodes.FreeVar)
         is_new, is_outside = name in activity.new, name in activity.outside
         is_named = isinstance(activity.type_of(name), types.BaseNamedTuple)
@@ -103,17 +108,22 @@ class Rewriting(Statements):
             is_unwritten = is_constant or not place.find().is_written
             return (is_unwritten and is_outside) or (is_new and not (is_carrier and is_unwritten))
 
-        return pattern_of(activity.shape(name), becomes_active)
+        def of_object(shape):
+            return self._active_object(shape) if is_new else None
+
+        return pattern_of(activity.shape(name), becomes_active, of_object=of_object)
 
     def _is_allocated_active(self, statement):
         """Whether an allocation is replaced, or typed by its arguments."""
         value, activity = statement.value, self.activity
         is_call = isinstance(value, self.nodes.Expr) and value.op == "call"
         return is_call and (
-            activity.is_comprehension(statement.target) or self._stand_in(statement)[0] is not None
+            activity.is_comprehension(statement.target)
+            or self._is_construction(value)
+            or self._stand_in(statement)[0] is not None
         )
 
-    def _pattern_of_argument(self, shape, kind):
+    def _pattern_of_argument(self, shape, kind, name):
         """The pattern of an argument's active parts that came without derivatives.
 
         A copy may stand for memory that nobody writes to while the function runs. The caller of a
@@ -121,7 +131,9 @@ class Rewriting(Statements):
         """
         if isinstance(shape, tuple) and isinstance(kind, types.BaseTuple):
             pairs = zip(shape, kind.types, strict=True)
-            return tuple(self._pattern_of_argument(item, item_kind) for item, item_kind in pairs)
+            return tuple(self._pattern_of_argument(*pair, name) for pair in pairs)
+        if isinstance(shape, Object):
+            return self._object_of_argument(shape, kind, name)
         if not isinstance(shape, Place) or carrier_in(kind) is not None:
             return None
         if not self.activity.carries(shape):
@@ -252,9 +264,7 @@ class Rewriting(Statements):
         before = self._walked(statement, "value")
         value, target = statement.value, statement.target.name
         if self.activity.is_active(target):
-            dtype = shadow_type(
-                value.dtype, self.activity.shape(target), self.activity, self.carrier
-            )
+            dtype = self._shadow_type(value.dtype, self.activity.shape(target))
             changed = self.nodes.Expr(value.op, value.loc, **{**value._kws, "dtype": dtype})
             self._set(statement, changed)
         return before
@@ -343,8 +353,9 @@ class Rewriting(Statements):
         function, named = self._constant(stand_in.__name__, stand_in)
         kind, before = self._constant("carrier", self.carrier)
         number_class = [call.func] if self._is_class(call.func) else []
-        self._set_call(statement, function, [kind, *owner, *call.args, *number_class])
-        return [named, before]
+        arguments, told = self._with_item_types(statement, call.args)
+        self._set_call(statement, function, [kind, *owner, *arguments, *number_class])
+        return [named, before, *told]
 
     def _stand_in(self, statement):
         """The stand-in for a statement's callee, and the object of a method."""
@@ -371,19 +382,6 @@ class Rewriting(Statements):
         return isinstance(definition, self.nodes.Arg) and isinstance(
             self.state.args[definition.index], types.NumberClass
         )
-
-    def _own_method(self, statement):
-        """Replace methods of jitclasses, which may be given what carries derivatives."""
-        function, arguments = classes.replaced_call(
-            self.activity, statement, self.active_versions.twin_of
-        )
-        if function is None:
-            return []
-        self.registered = True
-        variable, named = self._constant(function.__name__, function)
-        call = statement.value
-        self._set(statement, self.nodes.Expr.call(variable, arguments, (), call.loc, call.vararg))
-        return [named]
 
     # Functions and attributes
 
@@ -414,6 +412,7 @@ class Rewriting(Statements):
     def _replaced_getattr(self, statement):
         """Replace functions of modules, and attributes that Numba refuses for arrays of duals."""
         value = statement.value
+        self._check_attribute(value)
         function = self.activity.value_of(statement.target)
         if function is not None:
             return self._replaced_object(statement, function)

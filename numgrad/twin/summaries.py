@@ -11,14 +11,22 @@ _draws: WeakKeyDictionary[Any, dict[Any, bool]] = WeakKeyDictionary()  # of what
 
 def arguments_written(function, kinds):
     """Return the positions of the arguments that a function may write to, of whatever types."""
+    shapes = shapes_of_arguments(function, kinds)
+    if shapes is None:
+        return frozenset(range(len(kinds)))
+    return frozenset(k for k, shape in enumerate(shapes) if is_written(shape))
+
+
+def shapes_of_arguments(function, kinds):
+    """The shapes of a function's arguments of some types, those of ``*args`` too, or None."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
     summary = Activity.of(function, folded)
     if summary is None:
-        return frozenset(range(len(kinds)))
+        return None
     shapes = list(summary.arguments)
     if len(folded) <= len(kinds) and folded and isinstance(folded[-1], STARRED):
         shapes += shapes.pop()
-    return frozenset(k for k, shape in enumerate(shapes[: len(kinds)]) if is_written(shape))
+    return shapes[: len(kinds)]
 
 
 def takes_addresses_of_arrays(function, kinds):

@@ -6,8 +6,8 @@ eight, beside that by two, one pass.
 
 import numpy as np
 import pytest
-from numba import njit, typed, types
-from numba.experimental import jitclass, structref
+from numba import deferred_type, int64, njit, optional, typed, types
+from numba.experimental import jitclass
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
@@ -215,15 +215,15 @@ def test_inside_compiled_functions():
 
 
 def test_what_cannot_be_copied_is_refused_before_anything_is_written():
-    @structref.register
-    class PairType(types.StructRef):
-        pass
+    pair_type = deferred_type()
 
-    class Pair(structref.StructRefProxy):
-        def __new__(cls, n):
-            return structref.StructRefProxy.__new__(cls, n)
+    @jitclass([("n", int64), ("next", optional(pair_type))])
+    class Pair:
+        def __init__(self, n):
+            self.n = n
+            self.next = None
 
-    structref.define_proxy(Pair, PairType, ["n"])
+    pair_type.define(Pair.class_type.instance_type)
 
     @njit
     def sets(x, c, pair):

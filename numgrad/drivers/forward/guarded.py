@@ -6,6 +6,7 @@ from numba.core.imputils import fix_returning_optional
 from numba.extending import intrinsic
 
 from numgrad.drivers.chunks import store_values
+from numgrad.drivers.given_objects import give_back
 from numgrad.numbers.emitting import call
 
 
@@ -34,7 +35,8 @@ def guarded(typingctx, function, arguments, targets, sources, undone):
                     builder.extract_value(targets_given, k),
                     builder.extract_value(sources_given, k),
                 ]
-                call(context, builder, store_values, kinds, pair)
+                is_object = isinstance(kinds[0], types.BaseTuple)
+                call(context, builder, give_back if is_object else store_values, kinds, pair)
             if undone:
                 undo, kinds = undone
                 values = cgutils.unpack_tuple(builder, builder.extract_value(undone_given, 1))

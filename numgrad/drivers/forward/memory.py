@@ -9,6 +9,8 @@ from numba import types
 from numgrad.drivers import chunks, layouts, state
 from numgrad.drivers.forward.guarded import guarded
 from numgrad.drivers.forward.inputs import Input
+from numgrad.drivers.forward.objects import GivenObject
+from numgrad.drivers.given_objects import give_back
 from numgrad.drivers.randomness import (
     ALL_GENERATORS,
     keep,
@@ -40,6 +42,9 @@ class CallersMemory:
     flat: Callable[[types.Type, str], str]
     _dual_name: Callable[[Input], str]
     _duals_like: Callable[[Leaf, str], str]
+    objects: list[GivenObject]
+    pairs_of_objects: Callable[[], list[tuple[str, str]]]
+    check_apart: Callable[[set[str]], None]
 
     def check_unshared(self):
         """Raise if an argument that the function writes has an alias among the others.
@@ -58,6 +63,7 @@ class CallersMemory:
         duals = {each.leaf.expression for each in self.inputs if each.in_array}
         written = {each.leaf.expression for each in self.inputs if each.written}
         in_place = {expression for expression, _ in self.state}
+        self.check_apart(written)
         for expression, kind in arrays:
             if expression not in written | in_place:
                 continue
@@ -155,10 +161,12 @@ class CallersMemory:
         function, arguments = self.call
         written = [each for each in self.inputs if each.written]
         undone = self._undone()
-        if not (written or undone) or cuda_device.in_kernel():
+        if not (written or undone or self.objects) or cuda_device.in_kernel():
             return f"{function}({arguments})"
-        targets = "".join(f"{each.leaf.expression}, " for each in written)
-        sources = "".join(f"{each.name}_dual, " for each in written)
+        pairs = [(each.leaf.expression, f"{each.name}_dual") for each in written]
+        pairs += self.pairs_of_objects()
+        targets = "".join(f"{target}, " for target, _ in pairs)
+        sources = "".join(f"{source}, " for _, source in pairs)
         guard = self.name(guarded, "guarded")
         return f"{guard}({function}, (None, {arguments}), ({targets}), ({sources}), ({undone}))"
 
@@ -172,3 +180,5 @@ class CallersMemory:
             if each.written:
                 function = self.name(chunks.store_values, "store_values")
                 self.add(f"{function}({each.leaf.expression}, {each.name}_dual)")
+        for target, source in self.pairs_of_objects():
+            self.add(f"{self.name(give_back, 'give_back')}({target}, {source})")

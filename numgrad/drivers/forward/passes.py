@@ -10,10 +10,11 @@ from functools import partial
 
 from numba import types
 
-from numgrad.drivers import chunks, layouts, state
+from numgrad.drivers import chunks, layouts
 from numgrad.drivers.forward import lanes
 from numgrad.drivers.forward.inputs import Input, tangent_kind
 from numgrad.drivers.forward.memory import CallersMemory
+from numgrad.drivers.forward.objects import CallersObjects, GivenObject
 from numgrad.drivers.forward.watched import Watched
 from numgrad.drivers.forward.widths import count_for, counts_for_arrays
 from numgrad.drivers.layouts import duals_like
@@ -32,8 +33,8 @@ from numgrad.drivers.structure import (
     source_of,
     structure_of,
 )
-from numgrad.drivers.written import draws, written_arguments
-from numgrad.numbers.carrier import highest, is_carrier, number_of
+from numgrad.drivers.written import active_arguments, draws, written_arguments
+from numgrad.numbers.carrier import highest, is_carrier, number_of, without_derivatives
 from numgrad.numbers.dual import parts, seeds
 from numgrad.numbers.dual.type import CAREFUL, DualType
 from numgrad.targets import cuda_device
@@ -45,7 +46,7 @@ from numgrad.twin.twin import twin_of
 HOLDING_NOTHING = types.NoneType | types.UnicodeType | types.Literal | types.RangeType
 
 
-class Passes(Watched, CallersMemory):
+class Passes(Watched, CallersMemory, CallersObjects):
     """The source of all passes over a function with arguments of given types."""
 
     others = "None"  # what the careful function gets besides the arguments
@@ -82,6 +83,7 @@ class Passes(Watched, CallersMemory):
         }
         self.seeded = [each for each in self.inputs if each.seeded]
         self.dual = self.carrier(most, careful)
+        self.objects: list[GivenObject] = []
         self._call()
         self.state = self._state()  # asked of what has been compiled
         self.is_watched = self._is_watched(watched)
@@ -112,15 +114,10 @@ class Passes(Watched, CallersMemory):
 
     def _state(self):
         """The state in the caller's memory that the function may write: sources and types."""
-        found = [
-            held
-            for position in sorted(self.written)
-            for held in state.held_in(
-                argument(position),
-                self.kinds[position],
-                floats=self.writes_numbers and position not in self.argnums,
-            )
-        ]
+        found = []
+        for position in sorted(self.written):
+            floats = self.writes_numbers and position not in self.argnums
+            found += self.held_in(argument(position), self.kinds[position], floats)
         kinds = (*(kind for _, kind in self.leading), *self.kinds)
         if not cuda_device.in_kernel() and draws(self.function, kinds):
             found.append(("", ALL_GENERATORS))
@@ -203,13 +200,11 @@ class Passes(Watched, CallersMemory):
 
     def _call(self):
         """Prepare the call of the twin, and infer what it returns."""
-        expressions = [expression for expression, _ in self.leading]
-        kinds = [kind for _, kind in self.leading]
-        remaining = iter(self.inputs)
-        for position, kind in enumerate(self.kinds):
-            expression, active = self._argument(position, kind, remaining)
-            expressions.append(expression)
-            kinds.append(active)
+        expressions, kinds = self._arguments()
+        active = active_arguments(self.function, kinds)
+        if active != kinds:
+            self.take_objects(active[len(self.leading) :])
+            expressions, kinds = self._arguments()
         twin = self.name(self.twin, "twin")
         self.call = twin, "".join(f"{expression}, " for expression in expressions)
         self.twin_kinds = kinds
@@ -220,6 +215,17 @@ class Passes(Watched, CallersMemory):
     def compiled(self):
         """The overload of the twin."""
         return overload_of(self.twin, self.twin_kinds)
+
+    def _arguments(self):
+        """Return the expressions and the types of all that the twin takes."""
+        expressions = [expression for expression, _ in self.leading]
+        kinds = [kind for _, kind in self.leading]
+        remaining = iter(self.inputs)
+        for position, kind in enumerate(self.kinds):
+            expression, active = self._argument(position, kind, remaining)
+            expressions.append(expression)
+            kinds.append(active)
+        return expressions, kinds
 
     def _argument(self, position, kind, remaining):
         """Return the expression and the type of an argument of the twin."""
@@ -235,7 +241,7 @@ class Passes(Watched, CallersMemory):
     def _active(self, remaining, expression, kind):
         """Return an argument, tuples aside, as the twin gets it: expression and type."""
         if structure_of(expression, kind) is None:
-            return expression, kind
+            return self.object_at(expression, kind)
         each = next(remaining)
         if not (each.seeded or each.written):
             return self._constant(expression, kind) if each.alike else (expression, kind)
@@ -330,6 +336,7 @@ class Passes(Watched, CallersMemory):
                 self._seed(each, indent, start=f"start - {self.dual.count}", partial=0)
             if each.in_array and each.seeded and self.tangents is None:
                 self._seed(each, indent, start="start", partial=1)
+        self.make_objects(indent)
         self.add(f"value = {self._guarded()}", indent=indent)
         if self.optional:
             there = "".join(f"{expression} is not None, " for expression in self.optional)
@@ -382,8 +389,8 @@ class Passes(Watched, CallersMemory):
                 self._check_returned(item)
         elif structure_of("", kind) is None and not isinstance(kind, HOLDING_NOTHING):
             raise TypeError(
-                f"{self.function.py_func.__name__} returns {kind}, which has no derivative; "
-                "return a number, an array, or a tuple of these"
+                f"{self.function.py_func.__name__} returns {without_derivatives(kind)}, which has "
+                "no derivative; return a number, an array, or a tuple of these"
             )
 
     def values(self):
