@@ -10,7 +10,7 @@ from numba.core.errors import NumbaValueError
 
 from numgrad.fields.compiled.gradient import outputs_of, shape_check
 from numgrad.fields.compiled.lines import conversion
-from numgrad.fields.compiled.operators import slabs
+from numgrad.fields.compiled.terms import slabs
 from numgrad.fields.compiled.plan import (
     constant,
     constant_axes,
@@ -102,7 +102,7 @@ def _along(f, axis, kind, spacing, dtype, edge_order):
         derive = _uniform(np.dtype(dtype.char.lower()).type, dtype, edge_order, is_last)
 
     def along(f, spacings):
-        samples = slabs(np.ascontiguousarray(f.astype(dtype)), place)
+        samples = slabs(np.ascontiguousarray(f.astype(dtype)).reshape(f.size), f.shape, place)
         result = np.empty(samples.shape, dtype)
         derive(samples, spacing(spacings), result)
         return result.reshape(f.shape)
