@@ -58,9 +58,7 @@ def following_source(function: Any, run: Callable[..., Any]) -> Any:
     return call
 
 
-def gradient_of(
-    function: Any, of_numpy: Callable[..., Any], run: Callable[..., Any]
-) -> Any:
+def gradient_of(function: Any, of_numpy: Callable[..., Any], run: Callable[..., Any]) -> Any:
     """Return `numgrad.gradient`, which is NumPy's where samples carry derivatives."""
 
     @functools.wraps(function)

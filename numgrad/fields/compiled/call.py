@@ -8,7 +8,7 @@ from numba import types
 from numba.core.errors import NumbaTypeError, NumbaValueError
 
 from numgrad.fields.boundaries import WRAP, boundaries_of_axes
-from numgrad.fields.compiled.curved import GRADIENT
+from numgrad.fields.compiled.curved import GRADIENT, LAPLACIAN
 from numgrad.fields.compiled.line_terms import (
     Derivative,
     adding_where_missing,
@@ -118,13 +118,10 @@ class Call:
             self.accuracy,
             self.at_ends,
             self.ends[k],
-            role,
-            self.axes[k],
-            k,
-            of,
-            sign,
+            role == LAPLACIAN,
             self.factors,
         )
+        role, own, of, sign = np.int64(role), np.int64(k), np.int64(of), np.float64(sign)
         slot, has_period, axis = self.slots[k], self.has_period, np.int64(self.axes[k])
         spacing_at = formula(
             (lambda spacings: 1.0) if slot is None else (lambda spacings: spacings[slot])
@@ -141,7 +138,10 @@ class Call:
 
             def add_where_missing(flats, shape, spacings, period, factors, lost, totals):
                 spacing, signed = ways(spacing_at(spacings), period_of(period), shape)
-                missing(flats[component], shape, spacing, signed, factors, lost, totals)
+                missing(
+                    flats[component], shape, axis, spacing, signed, factors, role, own, of, sign,
+                    lost, totals
+                )  # fmt: skip
 
             repair = formula(named(add_where_missing, "missing_of", *name))
         if self.factors or derivative.kind == LINES:
@@ -149,7 +149,10 @@ class Call:
 
             def add_lines(flats, shape, spacings, period, factors, output):
                 spacing, signed = ways(spacing_at(spacings), period_of(period), shape)
-                derive_lines(flats[component], shape, spacing, signed, factors, output)
+                derive_lines(
+                    flats[component], shape, axis, spacing, signed, factors, role, own, of, sign,
+                    output
+                )  # fmt: skip
 
             return formula(named(add_lines, "lines_of", *name)), repair, component
         derive = term(

@@ -10,7 +10,6 @@ from numba.core.errors import NumbaValueError
 
 from numgrad.fields.compiled.gradient import outputs_of, shape_check
 from numgrad.fields.compiled.lines import conversion
-from numgrad.fields.compiled.terms import slabs
 from numgrad.fields.compiled.plan import (
     constant,
     constant_axes,
@@ -19,6 +18,7 @@ from numgrad.fields.compiled.plan import (
     samples_dtype_of,
     spacing_kinds,
 )
+from numgrad.fields.compiled.terms import slabs
 from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.plan import result_dtype
 from numgrad.fields.stencils import NUMPYS

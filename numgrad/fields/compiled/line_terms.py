@@ -10,7 +10,6 @@ import numpy as np
 
 from numgrad.fields.boundaries import CONSTANT, ONE_SIDED
 from numgrad.fields.compiled.curved import (
-    LAPLACIAN,
     balance,
     chain_line,
     factors_vary,
@@ -52,11 +51,7 @@ class Derivative(NamedTuple):
     accuracy: int
     at_ends: int | None
     ends: object
-    role: int
-    axis: int
-    own: int  # which scale factor is that of the axis
-    of: int  # which one a curl takes inside
-    sign: float
+    is_flux: bool  # the derivative of a factor times the first derivative
     factors: int  # how many scale factors there are
 
 
@@ -156,9 +151,9 @@ def adding_line(dtype, followed):
 
 
 @once
-def stencils_of_lines(kind, order, accuracy, at_ends, ends, role, followed):
+def stencils_of_lines(derivative, followed):
     """Make the function that gives the stencils of a line with its factors."""
-    flux = role == LAPLACIAN
+    kind, order, accuracy, _, ends, flux, _ = derivative
     first = varying_stencils(1, accuracy + 1, ends) if flux else None
     even_flux = accuracy % 2 == 0 and kind != LINES and flux
     balanced = balance(accuracy, ends) if even_flux else None
@@ -192,7 +187,7 @@ def stencils_of_lines(kind, order, accuracy, at_ends, ends, role, followed):
         return scaled_line(base, outer)
 
     first_way, last_way = (np.int64(way_of(end)) for end in ends)
-    such = order, accuracy, kind, role, *map(code_of, ends), *marks(followed)
+    such = order, accuracy, kind, flux, *map(code_of, ends), *marks(followed)
     if not flux:
         chosen = of_slope
     elif kind == SCALAR:
@@ -274,25 +269,22 @@ def spacing_of(kind, wraps, axis, followed):
 
 @once
 def line_term(results_dtype, derivative, followed):
-    """Make the function ``(flat, shape, spacing, period, factors, output)`` that adds a derivative.
+    """Make the function that adds a derivative along an axis to an output.
 
-    Samples and output are contiguous and seen as one dimension.
+    Samples and output are contiguous and seen as one dimension. Which factors stand where is said
+    by numbers: functions are compiled once for all axes and operators.
     """
-    kind, order, accuracy, at_ends, ends, role, axis, own, of, sign, count = derivative
+    kind, order, accuracy, at_ends, ends, _, count = derivative
     fewest = fewest_points(kind, order, accuracy, ends, at_ends)
     prepare, add = preparing(derivative, followed), adding_line(results_dtype, followed)
-    make = stencils_of_lines(kind, order, accuracy, at_ends, ends, role, followed)
+    make = stencils_of_lines(derivative, followed)
     ghost = ghost_of(results_dtype, ends, followed)
     number = conversion(results_dtype, followed)
-    # Numba knows no item of a tuple by a constant of NumPy's, and functions that are told one of
-    # Python's it compiles for each
-    along, own, of, count = axis, np.int64(own), np.int64(of), np.int64(count)
-    axis = np.int64(axis)
-    take, vary = taking(derivative.factors), varying(derivative.factors)
+    take, vary, count = taking(count), varying(count), np.int64(count)
     of_lines = kind == LINES
 
-    def derive(flat, shape, spacing, period, factors, output):
-        points = shape[along]
+    def derive(flat, shape, axis, spacing, period, factors, role, own, of, sign, output):
+        points = shape[axis]
         check_points(points, fewest)
         if flat.size == 0:
             return
@@ -327,23 +319,19 @@ def line_term(results_dtype, derivative, followed):
 
 def derivative_names(dtype, derivative, followed):
     """Give what tells a derivative in the names of functions."""
-    kind, order, accuracy, at_ends, ends, role, axis, own, of, sign, count = derivative
-    return (dtype.char, kind, order, accuracy, at_ends, *map(code_of, ends), role, axis, own, of,
-            "minus" if sign < 0 else "plus", count, *marks(followed))  # fmt: skip
+    kind, order, accuracy, at_ends, ends, is_flux, count = derivative
+    such = kind, order, accuracy, at_ends, *map(code_of, ends), is_flux, count
+    return dtype.char, *such, *marks(followed)
 
 
 @once
 def adding_where_missing(results_dtype, derivative, followed):
     """Make the function that adds a derivative to the totals of points with missing neighbours."""
-    kind, order, accuracy, _, ends, role, axis, own, of, sign, count = derivative
+    kind, order, accuracy, _, ends, is_flux, count = derivative
     dtype = np.result_type(results_dtype, np.float64)
     ghost, number = ghost_of(dtype, ends, followed), conversion(dtype, followed)
-    prepare, is_flux = preparing(derivative, followed), role == LAPLACIAN
-    # Numba knows no item of a tuple by a constant of NumPy's, and functions that are told one of
-    # Python's it compiles for each
-    along, own, of, count = axis, np.int64(own), np.int64(of), np.int64(count)
-    axis = np.int64(axis)
-    take, vary = taking(derivative.factors), varying(derivative.factors)
+    prepare = preparing(derivative, followed)
+    take, vary, count = taking(count), varying(count), np.int64(count)
     size = np.int64(points_needed(order, accuracy))
     reach, even_reach = np.int64(size - 1), np.int64(central_reach(order, accuracy))
     width, nothing, zero = np.int64(2 * size - 1), dtype.type(math.nan), dtype.type(0)
@@ -353,15 +341,15 @@ def adding_where_missing(results_dtype, derivative, followed):
     first_far, last_far = far_ways
     order, of_lines = np.int64(order), kind == LINES
 
-    def add(flat, shape, spacing, period, factors, lost, totals):
-        points = shape[along]
+    def add(flat, shape, axis, spacing, period, factors, role, own, of, sign, lost, totals):
+        points = shape[axis]
         behind, index = count_behind(shape, axis), np.zeros(len(shape), np.int64)
         x, h = np.empty(points), np.empty((count, points))
         inner, outer = np.empty(points), np.empty(points)
         varies = vary(factors, role, own, of, axis)
         if of_lines:
             take_line(spacing, index, axis, x)
-        base, x, step, even, period = prepare(x, spacing, period, points)
+        _, x, step, even, period = prepare(x, spacing, period, points)
         samples, around = np.empty(width, dtype), np.empty(width)
         distances, room = np.empty(width), room_for_weights(width, order)
         twice = varies and is_flux
@@ -405,5 +393,3 @@ def adding_where_missing(results_dtype, derivative, followed):
 
     names = derivative_names(results_dtype, derivative, followed)
     return internal_njit(named(add, "add_where_missing", *names))
-
-

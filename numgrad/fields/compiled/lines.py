@@ -172,7 +172,11 @@ def varying_stencils(order, accuracy, ends, reach=None, at_ends=None):
     Off the ends they have some points on either side, or as many as are needed in all.
     """
     size, order = points_needed(order, accuracy), np.int64(order)
-    left, right = (np.int64((size - 1) // 2), np.int64(size // 2)) if reach is None else (np.int64(reach),) * 2
+    left, right = (
+        (np.int64((size - 1) // 2), np.int64(size // 2))
+        if reach is None
+        else (np.int64(reach),) * 2
+    )
     width = left + right + 1
     edge_size = np.int64(points_needed(order, at_ends or accuracy))
     most = max(edge_size, width)

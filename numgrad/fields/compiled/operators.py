@@ -116,7 +116,7 @@ def results_of(outputs, call, out):
 def _one_more(output, of_all):
     return formula(
         lambda flats, shape, spacings, period, factors: (
-            (output(flats, shape, spacings, period, factors),)
+            (output(flats, shape, spacings, period, factors),)  # noqa: RUF005 - Numba knows no other
             + of_all(flats, shape, spacings, period, factors)
         )
     )

@@ -50,9 +50,7 @@ def grid_of_lines():
 
     def of_grid(given, shape):
         if given.shape != shape:
-            raise ValueError(
-                "coordinates must be one-dimensional or have the shape of the field"
-            )
+            raise ValueError("coordinates must be one-dimensional or have the shape of the field")
         return spread(given, shape)
 
     return internal_njit(of_grid)

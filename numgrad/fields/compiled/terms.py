@@ -19,6 +19,7 @@ from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.weights import points_needed
 from numgrad.targets.options import formula, internal_njit
 
+
 @internal_njit
 def check_points(points, fewest):
     """Raise if an axis has too few points."""
