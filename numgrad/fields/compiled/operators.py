@@ -73,7 +73,8 @@ def results_of(outputs, call, out):
     of_all = formula(lambda flats, shape, spacings, period, factors: ())
     for output in reversed(outputs):
         of_all = _one_more(output, of_all)
-    lifted = formula((lambda f: f.astype(dtype)) if call.followed else (lambda f: f))
+    is_lifted = call.followed and call.dtype != dtype
+    lifted = formula((lambda f: f.astype(dtype)) if is_lifted else (lambda f: f))
     flat = formula(lambda components: ())
     for k in reversed(range(call.components)):
         flat = _one_more_flat(k, lifted, flat)
