@@ -55,7 +55,9 @@ COVERED = {
         fields/adapters/applied fields/adapters/labels fields/adapters/times""",
     "fields/compiled/test_gradient": "fields/compiled/plan fields/compiled/registration",
     "fields/compiled/test_followed_gradient": "targets/followed tracer/samples",
-    "fields/compiled/test_operators": "fields/compiled/lines",
+    "fields/compiled/test_line_terms": "fields/compiled/curved fields/compiled/spreads",
+    "fields/compiled/test_operators": """
+        fields/compiled/call fields/compiled/lines fields/compiled/terms""",
     "fields/kernels/test_any_stencil": """
         fields/kernels/coefficients fields/kernels/runs fields/kernels/unrolled""",
     "fields/kernels/test_cuda_differences": "fields/run_differences_cuda",

@@ -17,7 +17,7 @@ from numgrad.fields.boundaries import CONSTANT, ONE_SIDED, Boundary, Ghosts
 from numgrad.fields.grid import Axis
 from numgrad.fields.layout import Array
 from numgrad.fields.lines import Line, from_center, others, scaled, spread, varying_line, whole
-from numgrad.fields.weights import ZERO, exact_weights, one_sided
+from numgrad.fields.weights import ZERO, exact_weights, one_sided, power
 
 
 def factors_of(given: Any, shape: tuple[int, ...], count: int) -> list[Array] | None:
@@ -202,9 +202,7 @@ def _balance(axis: Axis, h: float, accuracy: int, inner: Array) -> Line:
     before, after = (end.name == ONE_SIDED for end in axis.ends)
     ghosts = Ghosts(axis.ends, 0 if before else reach, 0 if after else reach)
     around, place, n = with_ghosts(inner, ghosts, axis.axis), axis.axis, axis.points
-    halves = tuple(Fraction(2 * k + 1, 2) for k in range(-half, half))
-    slopes = [float(w) for w in exact_weights(halves, 1)]
-    means = [float(w) for w in exact_weights(halves, 0)]
+    slopes, means = halfway_weights(accuracy)
     offsets = others(-reach, 2 * reach + 1)
     shape = [*np.broadcast_shapes(around.shape, (1,) * axis.ndim)]
     shape[place] = n
@@ -220,14 +218,15 @@ def _balance(axis: Axis, h: float, accuracy: int, inner: Array) -> Line:
         for b, slope in enumerate(slopes):
             offset = left + 1 + b - half
             if offset:
-                weights[offsets.searchsorted(offset)] += outward * slope / h**2 * between
+                weights[offsets.searchsorted(offset)] += outward * slope / power(h, 2) * between
     edges = np.r_[0 : reach if before else 0, n - (reach if after else 0) : n]
     starts = np.clip(edges - (size - 1) // 2, 0 if before else -reach, None)
     starts = np.minimum(starts, n - size) if after else starts
     edge_slots = np.array([others(k, size) for k in starts - edges], np.int64)
     edge_slots = from_center(edge_slots.reshape(len(edges), size - 1))
     second, first = (
-        _edge_weights(edges - starts, size, order, place, axis.ndim) / h**order for order in (2, 1)
+        _edge_weights(edges - starts, size, order, place, axis.ndim) / power(h, order)
+        for order in (2, 1)
     )
     return Line(
         place,
@@ -240,6 +239,14 @@ def _balance(axis: Axis, h: float, accuracy: int, inner: Array) -> Line:
         _by_chain_rule(edge_slots, second, first, around, edges, ghosts.before, place),
         ghosts,
     )
+
+
+def halfway_weights(accuracy: int) -> tuple[list[float], list[float]]:
+    """Give the weights of points half a step away, for the slope and the value between them."""
+    half = accuracy // 2
+    halves = tuple(Fraction(2 * k + 1, 2) for k in range(-half, half))
+    slopes, means = (exact_weights(halves, order) for order in (1, 0))
+    return list(map(float, slopes)), list(map(float, means))
 
 
 def _edge_weights(at: Array, size: int, order: int, axis: int, ndim: int) -> Array:

@@ -6,7 +6,6 @@ are arrays with one axis for the differences and those of the field, of length 1
 that they don't vary along.
 """
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -23,6 +22,7 @@ from numgrad.fields.weights import (
     central_reach,
     one_sided,
     points_needed,
+    power,
     weights_of_lines,
 )
 
@@ -167,7 +167,7 @@ def uniform_line(
     reach = central_reach(order, accuracy)
     slots, weights = central(order, accuracy)
     size = points_needed(order, at_ends)
-    scale = math.pow(h, order)  # as compiled code computes it
+    scale = power(h, order)
     edges: list[tuple[Slots, tuple[float, ...]]] = []
     before, after = (end.name == ONE_SIDED for end in ends)
     if before:

@@ -46,6 +46,14 @@ def central_reach(order: int, accuracy: int) -> int:
     return (order + 1) // 2 + accuracy // 2 - 1
 
 
+def power(h: float, order: int) -> float:
+    """Give a power of a spacing, by products: ``pow`` rounds them otherwise, here and there."""
+    result = h
+    for _ in range(1, order):
+        result *= h
+    return result
+
+
 @cache
 def exact_weights(offsets: tuple[int | Fraction, ...], order: int) -> tuple[Fraction, ...]:
     """Give the weights of points at distances of 1 from the one derived at, as fractions.

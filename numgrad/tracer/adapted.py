@@ -116,7 +116,7 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
     if is_own(function) and is_followed(function):
         is_gradient = function.__name__ == "gradient"
         if is_gradient:
-            return gradient_of(function, _gradient)
+            return gradient_of(function, _gradient, in_python)
         return following_source(function, in_python)
     if is_scipy(function.__module__):
         return following(function, adapted)

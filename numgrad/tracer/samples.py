@@ -19,7 +19,8 @@ from numgrad.tracer.arrays import TracedArray, fresh
 from numgrad.tracer.numbers import NO_RULE, Traced, has_traced
 from numgrad.tracer.places import refusal
 
-SPACINGS = frozenset(("x", "period", *(f"v{k}" for k in range(8))))
+FACTORS = "scale_factors"
+SPACINGS = frozenset(("x", "period", FACTORS, *(f"v{k}" for k in range(8))))
 
 
 def is_followed(function: Any) -> bool:
@@ -57,11 +58,15 @@ def following_source(function: Any, run: Callable[..., Any]) -> Any:
     return call
 
 
-def gradient_of(function: Any, of_numpy: Callable[..., Any]) -> Any:
+def gradient_of(function: Any, of_numpy: Callable[..., Any], run: Callable[..., Any]) -> Any:
     """Return `numgrad.gradient`, which is NumPy's where samples carry derivatives."""
 
     @functools.wraps(function)
     def call(f: Any, *varargs: Any, out: Any = None, **keywords: Any) -> Any:
+        factors = keywords.get("scale_factors")
+        if factors is not None and has_traced((f, varargs, factors, out)):
+            keywords |= {} if out is None else {"out": out}
+            return by_followed_source(function, run, (f, *varargs), keywords)
         is_numpys = keywords.keys() <= {"axis", "edge_order", "target"}
         if not is_numpys or not has_traced((f, varargs, out)):
             return function(f, *varargs, out=out, **keywords)
@@ -100,9 +105,9 @@ def _kind_of(name: str, argument: Any) -> Any:
         return types.Array(from_dtype(argument.dtype), argument.ndim, _layout_of(argument.raw))
     if isinstance(argument, Traced):
         return from_dtype(argument.dtype)
-    if isinstance(argument, np.ndarray) or name in SPACINGS:
+    if isinstance(argument, np.ndarray) or (name in SPACINGS and not isinstance(argument, tuple)):
         return typeof(argument)
-    if isinstance(argument, tuple) and has_traced(argument):
+    if isinstance(argument, tuple) and (name == FACTORS or has_traced(argument)):
         return types.Tuple([_kind_of(name, each) for each in argument])
     return argument
 

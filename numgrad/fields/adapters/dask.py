@@ -6,7 +6,7 @@ of its neighbours, or of the other end of a circle, are a few planes, which are 
 
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,8 @@ def derive_chunked(
             halos.around(index, model, avoid),
             avoid,
         )
+    axes = {axis.axis for axis in model.grid}
+    halos.even_out([(name, *index) for index in np.ndindex(*components[0].numblocks)], axes)
     meta = np.empty((0,) * ndim, fields.dtype)
     if fields.masks is not None:
         meta = np.ma.MaskedArray(meta)
@@ -136,10 +138,11 @@ class Halos:
     """The tasks that fetch what blocks need of others."""
 
     def __init__(self, components: Sequence[Any], name: str, graph: dict[Any, Any]) -> None:
-        self.components, self.graph, self.name = components, graph, f"halo-{name}"
+        self.components, self.graph, self.name = components, graph, name
         self.shape = components[0].shape
         self.bounds = [np.cumsum([0, *sizes]).tolist() for sizes in components[0].chunks]
         self.known: dict[Any, tuple[str, int]] = {}
+        self.wanted: dict[Any, list[Any]] = {}  # of a block
 
     def ranges(self, index: tuple[int, ...]) -> Ranges:
         """Give where a block begins and stops along each axis."""
@@ -205,10 +208,62 @@ class Halos:
     ) -> Any:
         key = k, source, axis, tuple(local), sign
         if key not in self.known:
-            self.known[key] = (self.name, len(self.known))
-            block = (self.components[k].name, *source)
-            self.graph[self.known[key]] = (fetch, block, axis, local, sign)
+            # All that others need of a block is one task: where they are as many tasks as others,
+            # Dask keeps twice the blocks in memory, by the order that it chooses.
+            own = (f"edges-{self.name}", k, *source)
+            if own not in self.wanted:
+                self.wanted[own] = []
+                self.graph[own] = (fetch, (self.components[k].name, *source), self.wanted[own])
+            self.known[key] = (f"halo-{self.name}", len(self.known))
+            self.graph[self.known[key]] = (item, own, len(self.wanted[own]))
+            self.wanted[own].append((axis, local, sign))
         return self.known[key]
+
+    def even_out(self, blocks: Sequence[Any], axes: Collection[int]) -> None:
+        """Let the blocks at the ends wait for as many tasks as others, which do nothing.
+
+        Dask begins with what waits for the most tasks. That would be the blocks in the middle, and
+        while they are derived twice as many blocks lie in memory as in the order of their places.
+        Where others than the first axes aren't derived along, theirs isn't the better order.
+        """
+        cut = [axis for axis, sizes in enumerate(self.components[0].chunks) if len(sizes) > 1]
+        derived = [axis for axis in cut if axis in axes]
+        if len(derived) < 2 or derived != cut[-len(derived) :]:
+            return
+        counts = [sum(1 for _ in self._halos_in(self.graph[key])) for key in blocks]
+        most, name = max(counts), f"nothing-{self.name}"
+        if most == min(counts):
+            return
+        # as many of the source's tasks stand behind each as behind a halo, and as many beginnings
+        self.graph[name] = (nothing,)
+        for halo in self.known.values():
+            self.graph[halo] = (*self.graph[halo], name)
+        for key, count in zip(blocks, counts, strict=True):
+            names = [(f"edges-{self.name}", c, *key[1:]) for c in range(len(self.components))]
+            block = (self.components[0].name, *key[1:])
+            own, waits = next((each for each in names if each in self.graph), block), []
+            for k in range(most - count):
+                self.graph[(name, k)] = (nothing,)
+                waits.append((f"{name}-{k}", *key[1:]))
+                self.graph[waits[-1]] = (nothing, own, (name, k))
+            self.graph[key] = (*self.graph[key], waits)
+
+    def _halos_in(self, task: Any) -> Iterator[Any]:
+        """Give the halos among the arguments of a task."""
+        if isinstance(task, tuple) and task and task[0] == f"halo-{self.name}":
+            yield task
+        elif isinstance(task, tuple | list):
+            for item in task:
+                yield from self._halos_in(item)
+
+
+def item(items: Sequence[Any], place: int, _waits: Any = None) -> Any:
+    """Give an item."""
+    return items[place]
+
+
+def nothing(*_waits: Any) -> None:
+    """Do nothing."""
 
 
 def reach_of_block(part: Part, start: int, stop: int, points: int, avoid: bool) -> tuple[int, int]:
@@ -223,8 +278,13 @@ def reach_of_block(part: Part, start: int, stop: int, points: int, avoid: bool) 
     )
 
 
-def fetch(block: Any, axis: int, places: list[int], sign: float) -> Any:
-    """Copy some planes of a block."""
+def fetch(block: Any, wanted: Sequence[tuple[int, list[int], float]]) -> list[Any]:
+    """Copy some planes of a block: along an axis, at some places, times a sign."""
+    return [planes_of(block, *each) for each in wanted]
+
+
+def planes_of(block: Any, axis: int, places: list[int], sign: float) -> Any:
+    """Copy planes along one axis."""
     planes = (
         np.take(block, places, axis)
         if not isinstance(block, np.ma.MaskedArray)
@@ -241,8 +301,9 @@ def derive_block(
     blocks: Sequence[Any],
     halos: Sequence[Any],
     avoid: bool,
+    _waits: Any = (),
 ) -> Any:
-    """Derive a block, given what lies around it."""
+    """Derive a block, given what lies around it; what it only waits for is nothing."""
     fields, own = fields_of(blocks), formula.block(ranges)
     dtype = fields.precision if needs_floats(own) else fields.components[0].dtype
     around: dict[tuple[int, int], tuple[Any, Any]] = {}

@@ -86,6 +86,7 @@ def gradient_chunked(
         graph[(name, *index)] = (
             _block, block, halos.ranges(index), axes, list(steps), sides, int(edge_order)
         )  # fmt: skip
+    halos.even_out([(name, *index) for index in np.ndindex(*f.numblocks)], axes)
     meta = np.empty((0,) * f.ndim, dtype)
     if isinstance(meta_of(f), np.ma.MaskedArray):
         meta = np.ma.MaskedArray(meta)
@@ -135,8 +136,9 @@ def _block(
     steps: Sequence[Steps],
     sides: Sequence[Any],
     edge_order: int,
+    _waits: Any = (),
 ) -> Any:
-    """Derive a block along all axes, and again at its faces."""
+    """Derive a block along all axes, and again at its faces; what it waits for is nothing."""
     results: list[Any] = [None] * len(axes)
     whole = [k for k, axis in enumerate(axes) if block.shape[axis] > edge_order]
     if whole:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from numgrad.fields.adapters.chunks import is_chunked
 from numgrad.fields.adapters.labels import is_dataset, is_labelled
 from numgrad.fields.adapters.times import IN_UDUNITS, SECONDS, is_time, numbers_of
 
@@ -44,7 +45,8 @@ def labelled(
     if factors is not None:
         keywords["scale_factors"] = tuple(_spread(factor, first) for factor in factors)
         units = [None]
-    data = [array.data for array in arrays]
+    by_times = any(isinstance(one, str) and is_time(first[one].dtype) for one in varargs)
+    data = [_samples(array, by_times, datetime_unit) for array in arrays]
     axis = axes[0] if operator.__name__ == "differentiate" else axes
     results = operator(data if several else data[0], *spacings, axis=axis, **keywords)
     each = results if isinstance(results, tuple) else (results,)
@@ -152,6 +154,13 @@ def _values(array: Any, coordinate: Any, datetime_unit: str | None) -> tuple[Any
     if coordinate.ndim > 1:
         values = coordinate.broadcast_like(array).transpose(*array.dims).data
     return values, coordinate.attrs.get("units")
+
+
+def _samples(array: Any, by_times: bool, datetime_unit: str | None) -> Any:
+    """Give samples: points in time by points in time as numbers in the same unit."""
+    if not by_times or not is_time(array.dtype) or is_chunked(array.data):
+        return array.data
+    return numbers_of(array.values, datetime_unit or SECONDS)
 
 
 def _spread(factor: Any, like: Any) -> Any:

@@ -10,7 +10,6 @@ from numba.core.errors import NumbaValueError
 
 from numgrad.fields.compiled.gradient import outputs_of, shape_check
 from numgrad.fields.compiled.lines import conversion
-from numgrad.fields.compiled.operators import slabs
 from numgrad.fields.compiled.plan import (
     constant,
     constant_axes,
@@ -19,6 +18,7 @@ from numgrad.fields.compiled.plan import (
     samples_dtype_of,
     spacing_kinds,
 )
+from numgrad.fields.compiled.terms import slabs
 from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.plan import result_dtype
 from numgrad.fields.stencils import NUMPYS
@@ -101,8 +101,14 @@ def _along(f, axis, kind, spacing, dtype, edge_order):
     else:
         derive = _uniform(np.dtype(dtype.char.lower()).type, dtype, edge_order, is_last)
 
+    is_plain = f.layout == "C" and samples_dtype_of(f) == dtype
+    # a copy of numbers with derivatives takes twice their memory, and longer than the derivatives
+    plain = formula(
+        (lambda f: f) if is_plain else (lambda f: np.ascontiguousarray(f.astype(dtype)))
+    )
+
     def along(f, spacings):
-        samples = slabs(np.ascontiguousarray(f.astype(dtype)), place)
+        samples = slabs(plain(f).reshape(f.size), f.shape, place)
         result = np.empty(samples.shape, dtype)
         derive(samples, spacing(spacings), result)
         return result.reshape(f.shape)

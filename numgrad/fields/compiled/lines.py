@@ -1,6 +1,5 @@
 """Stencils along an axis inside compiled code: those of ``fields.lines``, from the same numbers."""
 
-import math
 from functools import wraps
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 from numgrad.fields.boundaries import CONSTANT, ONE_SIDED, WRAP
 from numgrad.fields.kernels.unrolled import named
 from numgrad.fields.kernels.weighing import weigh_window
-from numgrad.fields.weights import central, central_reach, one_sided, points_needed
+from numgrad.fields.weights import central, central_reach, one_sided, points_needed, power
 from numgrad.targets.options import formula, internal_njit
 
 
@@ -53,6 +52,10 @@ def marks(followed):
     return ["followed"] if followed else []
 
 
+# What a spacing is: a number; one with a period, which may leave another distance at the seam; the
+# coordinates along an axis; those of each line of its own.
+SCALAR, STRETCHED, COORDINATES, LINES = "scalar", "stretched", "coordinates", "lines"
+
 # What lies beyond an end, as numbers: compiled code takes long to compare names.
 EDGE, REFLECTED, SYMMETRIC, WRAPPED, CONSTANT_WAY, NOTHING = range(6)
 WAYS = ("edge", "reflect", "symmetric", WRAP, CONSTANT, ONE_SIDED)
@@ -73,6 +76,15 @@ def mirrored_place(way, k, points):
         return turn if turn < points else 2 * (points - 1) - turn
     turn = (k - 1) % (2 * points)
     return turn if turn < points else 2 * points - 1 - turn
+
+
+@internal_njit
+def ghost_place(way, outward, points, side):
+    """Give the sample that stands some places beyond an end, counted from the first."""
+    if way == WRAPPED:
+        return (-outward) % points if side < 0 else (outward - 1) % points
+    place = mirrored_place(way, outward, points)
+    return place if side < 0 else points - 1 - place
 
 
 @internal_njit
@@ -107,11 +119,14 @@ def _filled_window(size, at):
     return [k for k in range(-at, size - at) if k]
 
 
+to_power = internal_njit(power)
+
+
 @once
-def uniform_stencils(order, accuracy, ends):
+def uniform_stencils(order, accuracy, ends, at_ends=None):
     """Make the function ``(h)`` that gives the stencils at equal distances."""
     slots, weights = central(order, accuracy)
-    reach, size = central_reach(order, accuracy), points_needed(order, accuracy)
+    reach, size = central_reach(order, accuracy), points_needed(order, at_ends or accuracy)
     before, after = (end.name == ONE_SIDED for end in ends)
     places = [*range(reach * before), *(size - reach + i for i in range(reach * after))]
     edges = [one_sided(size, at, order) for at in places]
@@ -125,7 +140,7 @@ def uniform_stencils(order, accuracy, ends):
     def stencils(h):
         if h == 0.0:
             raise ValueError("a spacing must not be 0")
-        scale = math.pow(h, order)
+        scale = to_power(h, order)
         return Stencils(
             all_slots.copy(),
             all_weights / scale,
@@ -137,23 +152,34 @@ def uniform_stencils(order, accuracy, ends):
             ghosts_after,
         )
 
-    return internal_njit(named(stencils, "uniform_stencils", order, accuracy, *map(_code, ends)))
+    name = "uniform_stencils", order, accuracy, *map(code_of, ends), *_or_nothing(at_ends)
+    return internal_njit(named(stencils, *name))
 
 
-def _code(end):
+def code_of(end):
+    """Give what tells an end in the names of functions."""
     return end.name.replace("-", "_")
 
 
+def _or_nothing(number):
+    return [] if number is None else [number]
+
+
 @once
-def varying_stencils(order, accuracy, ends, reach=None):
+def varying_stencils(order, accuracy, ends, reach=None, at_ends=None):
     """Make the function ``(x, period)`` that gives the stencils at any coordinates.
 
     Off the ends they have some points on either side, or as many as are needed in all.
     """
-    size, order = np.int64(points_needed(order, accuracy)), np.int64(order)
-    left, right = ((size - 1) // 2, size // 2) if reach is None else (np.int64(reach),) * 2
+    size, order = points_needed(order, accuracy), np.int64(order)
+    left, right = (
+        (np.int64((size - 1) // 2), np.int64(size // 2))
+        if reach is None
+        else (np.int64(reach),) * 2
+    )
     width = left + right + 1
-    most = max(size, width)
+    edge_size = np.int64(points_needed(order, at_ends or accuracy))
+    most = max(edge_size, width)
     before, after = (end.name == ONE_SIDED for end in ends)
     first_way, last_way = (np.int64(EDGE if end.name == CONSTANT else way_of(end)) for end in ends)
     to_first, to_last = np.int64(-1), np.int64(1)
@@ -173,8 +199,8 @@ def varying_stencils(order, accuracy, ends, reach=None):
         first = left if before else 0
         last = right if after else 0
         weights = np.zeros((width - 1, points))
-        edge_slots = np.zeros((first + last, size - 1, 2), np.int64)
-        edge_weights = np.empty((size - 1, first + last))
+        edge_slots = np.zeros((first + last, edge_size - 1, 2), np.int64)
+        edge_weights = np.empty((edge_size - 1, first + last))
         distances, table = np.empty(most), np.empty((most, order + 1))
         for i in range(points):
             at = i + ghosts_before
@@ -183,7 +209,7 @@ def varying_stencils(order, accuracy, ends, reach=None):
                 edge = i
             elif i >= points - last:
                 edge = first + i - (points - last)
-            count = size if edge >= 0 else width
+            count = edge_size if edge >= 0 else width
             start = min(max(at - left, 0), total - count)
             weigh_window(wider, start, count, at, order, distances, table)
             s = 0
@@ -200,50 +226,134 @@ def varying_stencils(order, accuracy, ends, reach=None):
             ghosts_after,
         )  # fmt: skip
 
-    name = "varying_stencils", order, accuracy, *map(_code, ends)
+    name = "varying_stencils", order, accuracy, *map(code_of, ends), *_or_nothing(at_ends)
     return internal_njit(named(stencils, *name, *([] if reach is None else ["central"])))
 
 
 @once
-def coordinates_stencils(order, accuracy, ends, followed=False):
+def even_step(accuracy, ends):
+    """Make the function ``(x, period)`` that gives the distance of coordinates.
+
+    Beside it, whether all are equal and suffice for an accuracy, and the period with its sign.
+    """
+    wraps, is_even = ends[0].name == WRAP, accuracy % 2 == 0
+
+    def seen(x, period):
+        step, even = x[1] - x[0], is_even
+        if wraps:
+            span = x[-1] - x[0]
+            if abs(span) >= period:
+                raise ValueError(
+                    "the coordinates span as much as the period or more: the first point must not "
+                    "come again at the end"
+                )
+            period = -period if span < 0 else period
+            even = even and x[0] + period - x[-1] == step
+        for i in range(1, len(x) - 1):
+            even = even and x[i + 1] - x[i] == step
+        return step, even, period
+
+    return internal_njit(named(seen, "even_step", wraps, is_even))
+
+
+@once
+def coordinates_stencils(order, accuracy, ends, followed=False, at_ends=None):
     """Make the function ``(x, period)`` for coordinates that may be at equal distances.
 
     Where derivatives are followed, the weights at equal distances come from the coordinates as
     elsewhere: each of them moves them.
     """
-    varying = varying_stencils(order, accuracy, ends)
-    wraps = ends[0].name == WRAP
+    varying = varying_stencils(order, accuracy, ends, None, at_ends)
     if followed:
-        central = varying_stencils(order, accuracy, ends, central_reach(order, accuracy))
+        reach = central_reach(order, accuracy)
+        central = varying_stencils(order, accuracy, ends, reach, at_ends)
         at_equal_distances = formula(lambda x, step, period: central(x, period))
     elif accuracy % 2 == 0:
-        uniform = uniform_stencils(order, accuracy, ends)
+        uniform = uniform_stencils(order, accuracy, ends, at_ends)
         at_equal_distances = formula(lambda x, step, period: uniform(step))
 
-    def checked_period(x, period):
-        if not wraps:
-            return 0.0
-        span = x[-1] - x[0]
-        if abs(span) >= period:
-            raise ValueError(
-                "the coordinates span as much as the period or more: the first point must not come "
-                "again at the end"
-            )
-        return -period if span < 0 else period
-
-    checked = internal_njit(named(checked_period, "checked_period", wraps))
+    seen = even_step(accuracy, ends)
 
     def always(x, period):
-        return varying(x, checked(x, period))
+        return varying(x, seen(x, period)[2])
 
     def stencils(x, period):
-        period = checked(x, period)
-        step = x[1] - x[0]
-        even = not wraps or x[0] + period - x[-1] == step
-        for i in range(1, len(x) - 1):
-            even = even and x[i + 1] - x[i] == step
+        step, even, period = seen(x, period)
         return at_equal_distances(x, step, period) if even else varying(x, period)
 
     chosen = always if accuracy % 2 else stencils
-    name = "followed" if followed else "coordinates_stencils", order, accuracy, *map(_code, ends)
-    return internal_njit(named(chosen, *name))
+    name = "followed" if followed else "coordinates_stencils", order, accuracy, *map(code_of, ends)
+    return internal_njit(named(chosen, *name, *_or_nothing(at_ends)))
+
+
+@once
+def coordinates_of(kind, ends):
+    """Make the function ``(spacing, period, points)`` that gives coordinates where they are needed.
+
+    That is but for equal distances of any number of points.
+    """
+
+    def given(spacing, period, points):
+        if len(spacing) != points:
+            raise ValueError(
+                "when 1d, distances must match the length of the corresponding dimension"
+            )
+        x = np.empty(points)
+        for i in range(points):
+            x[i] = spacing[i]
+        return x
+
+    def counted(spacing, period, points):  # a period may leave another distance at the seam
+        return np.arange(points) * spacing
+
+    chosen = given if kind == COORDINATES else counted
+    return internal_njit(named(chosen, "coordinates_of", kind))
+
+
+@once
+def stencils_of(kind, order, accuracy, ends, followed, at_ends=None):
+    """Make the function ``(spacing, period, points)`` that gives the stencils of an axis."""
+    coordinates = coordinates_of(kind, ends)
+    if kind == SCALAR:
+        from_spacing = uniform_stencils(order, accuracy, ends, at_ends)
+
+        def stencils(spacing, period, points):
+            return from_spacing(spacing)
+
+    elif kind == STRETCHED:
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed, at_ends)
+        from_spacing = uniform_stencils(order, accuracy, ends, at_ends)
+
+        def stencils(spacing, period, points):
+            if period == abs(spacing) * points and not followed:
+                return from_spacing(spacing)
+            return from_coordinates(coordinates(spacing, period, points), period)
+
+    else:
+        from_coordinates = coordinates_stencils(order, accuracy, ends, followed, at_ends)
+
+        def stencils(spacing, period, points):
+            return from_coordinates(coordinates(spacing, period, points), period)
+
+    such = order, accuracy, *map(code_of, ends), kind, *marks(followed), *_or_nothing(at_ends)
+    return internal_njit(named(stencils, "stencils", *such))
+
+
+@once
+def step_of(kind, accuracy, ends):
+    """Make the function ``(spacing, period, points)`` like ``even_step``, of any spacing."""
+    coordinates, seen = coordinates_of(kind, ends), even_step(accuracy, ends)
+
+    def of_spacing(spacing, period, points):
+        return spacing, True, period
+
+    def of_coordinates(spacing, period, points):
+        return seen(coordinates(spacing, period, points), period)
+
+    def stretched(spacing, period, points):
+        if period == abs(spacing) * points:
+            return spacing, True, period
+        return seen(coordinates(spacing, period, points), period)
+
+    chosen = {SCALAR: of_spacing, STRETCHED: stretched, COORDINATES: of_coordinates}[kind]
+    return internal_njit(named(chosen, "step_of", kind, accuracy, *map(code_of, ends)))

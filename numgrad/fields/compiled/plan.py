@@ -23,11 +23,13 @@ class Kind(NamedTuple):
     weights_dtype: np.dtype[Any]
 
 
-def check_numpys_own(out, target):
+def check_numpys_own(scale_factors, out, target):
     """Raise if a call of ``numpy.gradient`` has an argument that only ours has."""
-    if not is_none(out) or constant(target, "target") != "auto":
+    others = not is_none(scale_factors) or not is_none(out)
+    if others or constant(target, "target") != "auto":
         raise NumbaTypeError(
-            "numpy.gradient has no out and no target; numgrad.gradient has, in compiled code too"
+            "numpy.gradient has no out, no target and no scale_factors; numgrad.gradient has, in "
+            "compiled code too"
         )
 
 

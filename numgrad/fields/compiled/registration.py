@@ -52,15 +52,44 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
             v7=None,
             axis=None,
             edge_order=1,
+            scale_factors=None,
             out=None,
             target="auto",
         ):
             from numgrad.fields.compiled import followed_gradient
             from numgrad.fields.compiled.gradient import implementation, made_by_numgrad
-            from numgrad.fields.compiled.plan import check_numpys_own
+            from numgrad.fields.compiled.operators import curved_gradient
+            from numgrad.fields.compiled.plan import check_numpys_own, is_none
 
             if not with_out:
-                check_numpys_own(out, target)
+                check_numpys_own(scale_factors, out, target)
+            if not is_none(scale_factors):
+                derive_curved = curved_gradient(
+                    f, (v0, v1, v2, v3, v4, v5, v6, v7), axis, edge_order, scale_factors, out,
+                    target, followed
+                )  # fmt: skip
+
+                def compiled_curved(
+                    f,
+                    v0=None,
+                    v1=None,
+                    v2=None,
+                    v3=None,
+                    v4=None,
+                    v5=None,
+                    v6=None,
+                    v7=None,
+                    axis=None,
+                    edge_order=1,
+                    scale_factors=None,
+                    out=None,
+                    target="auto",
+                ):
+                    made_by_numgrad()
+                    spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+                    return derive_curved((f,), spacings, None, scale_factors, out)
+
+                return compiled_curved
             spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
             make = followed_gradient.implementation if followed else implementation
             derive = make(f, spacings, axis, edge_order, out, target)
@@ -77,6 +106,7 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
                 v7=None,
                 axis=None,
                 edge_order=1,
+                scale_factors=None,
                 out=None,
                 target="auto",
             ):
@@ -112,11 +142,12 @@ def _teach_operators() -> None:
             target="auto",
         ):
             from numgrad.fields.compiled import operators
+            from numgrad.fields.compiled.call import Settings
 
-            operators.refuse_others(nan, None, datetime_unit, target)
+            operators.refuse_others(datetime_unit, target)
             made_by_numgrad = operators.made_by_numgrad
-            settings = axis, order, accuracy, boundary, period, followed
-            outputs, call = operators.differentiation(f, (x,), *settings)
+            settings = Settings(axis, accuracy, boundary, period, nan, None, followed)
+            outputs, call = operators.differentiation(f, (x,), order, settings)
             derive = operators.results_of(outputs, call, out)
 
             def compiled(
@@ -133,7 +164,7 @@ def _teach_operators() -> None:
                 target="auto",
             ):
                 made_by_numgrad()
-                return derive((f,), (x,), period, out)
+                return derive((f,), (x,), period, None, out)
 
             return compiled
 
@@ -170,9 +201,10 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
             target="auto",
         ):
             from numgrad.fields.compiled import operators
+            from numgrad.fields.compiled.call import Settings
             from numgrad.targets.options import formula
 
-            operators.refuse_others(nan, scale_factors, datetime_unit, target)
+            operators.refuse_others(datetime_unit, target)
             made_by_numgrad = operators.made_by_numgrad
             spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
             if several:
@@ -182,7 +214,8 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
                 given, as_tuple = components, formula(lambda components: (components,))
                 check = operators.check_shapes(1)
             make = getattr(operators, name)
-            outputs, call = make(given, spacings, axis, accuracy, boundary, period, followed)
+            settings = Settings(axis, accuracy, boundary, period, nan, scale_factors, followed)
+            outputs, call = make(given, spacings, settings)
             derive = operators.results_of(outputs, call, out)
 
             def compiled(
@@ -208,7 +241,8 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
                 made_by_numgrad()
                 fields = as_tuple(components)
                 check(fields)
-                return derive(fields, (v0, v1, v2, v3, v4, v5, v6, v7), period, out)
+                spacings = (v0, v1, v2, v3, v4, v5, v6, v7)
+                return derive(fields, spacings, period, scale_factors, out)
 
             return compiled
 

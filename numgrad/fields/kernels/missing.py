@@ -32,38 +32,57 @@ def window(samples, left, right, size, fewest):
     return middle, 0
 
 
+@internal_njit
+def room_for_weights(points, order):
+    """Give arrays that ``derive_point`` works in."""
+    return np.empty(points), np.empty((points, order + 1)), np.empty((points, 3))
+
+
+@internal_njit
+def derive_point(samples, x, inner, order, twice, left, right, size, zero, room):
+    """Give ``d(inner f)`` at the middle of a row of samples, and whether there are enough of them.
+
+    It is ``d(inner df)`` where it is derived ``twice`` so.
+    """
+    points, table, second = room
+    middle = len(samples) // 2
+    start, count = window(samples, left, right, size, order + 1)
+    total = zero
+    if count == 0:
+        return False, total
+    here, factor = samples[middle], inner[middle]
+    if twice:
+        weigh_window(x, start, count, middle, 2, points, second)
+        weigh_window(x, start, count, middle, 1, points, table)
+        slope, factor_slope = zero, 0.0
+        for j in range(count):
+            if start + j != middle:
+                difference = samples[start + j] - here
+                total += second[j, 2] * factor * difference
+                slope += table[j, 1] * difference
+                factor_slope += table[j, 1] * (inner[start + j] - factor)
+        total += factor_slope * slope
+    else:
+        weigh_window(x, start, count, middle, order, points, table)
+        for j in range(count):
+            if start + j != middle:
+                there = inner[start + j] * samples[start + j]
+                total += table[j, order] * (there - factor * here)
+    return True, total
+
+
 @kernel
 def derive_points(samples, x, inner, outer, order, twice, left, right, size, results):
     """Add the derivatives of rows of samples, each at the middle one, to the results.
 
-    Each is ``outer d(inner f)``, or ``outer d(inner df)`` where it is derived ``twice`` so.
+    Each is ``outer`` times what ``derive_point`` gives.
     """
-    points = np.empty(samples.shape[1])
-    weights, slopes = np.empty((samples.shape[1], 3)), np.empty((samples.shape[1], 2))
-    table = np.empty((samples.shape[1], order + 1))
-    middle = samples.shape[1] // 2
+    room, zero = room_for_weights(samples.shape[1], order), results.dtype.type(0)
     for p in range(len(samples)):
-        start, count = window(samples[p], left, right, size, order + 1)
-        if count == 0:
-            results[p] = math.nan
-            continue
-        total = 0.0 * results[p]
-        here, factor = samples[p, middle], inner[p, middle]
-        if twice:
-            weigh_window(x[p], start, count, middle, 2, points, weights)
-            weigh_window(x[p], start, count, middle, 1, points, slopes)
-            slope, factor_slope = 0.0 * results[p], 0.0
-            for j in range(count):
-                if start + j != middle:
-                    difference = samples[p, start + j] - here
-                    total += weights[j, 2] * factor * difference
-                    slope += slopes[j, 1] * difference
-                    factor_slope += slopes[j, 1] * (inner[p, start + j] - factor)
-            total += factor_slope * slope
+        found, total = derive_point(
+            samples[p], x[p], inner[p], order, twice, left, right, size, zero, room
+        )
+        if found:
+            results[p] += outer[p] * total
         else:
-            weigh_window(x[p], start, count, middle, order, points, table)
-            for j in range(count):
-                if start + j != middle:
-                    there = inner[p, start + j] * samples[p, start + j]
-                    total += table[j, order] * (there - factor * here)
-        results[p] += outer[p] * total
+            results[p] = math.nan

@@ -163,6 +163,28 @@ def test_halos_are_as_wide_as_stencils():
     assert sizes <= {2, 10}
 
 
+def most_blocks_in_memory(result):
+    """Count the blocks of cosines that lie in memory at a time, in the order that Dask chooses."""
+    from dask.callbacks import Callback
+
+    counts = []
+
+    class Count(Callback):
+        def _posttask(self, key, value, graph, state, worker):
+            counts.append(sum(1 for key in state["cache"] if "cos" in str(key)))
+
+    with Count():
+        da.store(result, np.empty(result.shape), scheduler="sync")
+    return max(counts)
+
+
+def test_few_blocks_are_in_memory_at_a_time():
+    field = da.from_array(np.zeros((12, 10, 10)), chunks=(2, 2, 2)).map_blocks(np.cos)
+    assert 25 <= most_blocks_in_memory(numgrad.laplacian(field)) < 40  # of 150
+    assert most_blocks_in_memory(numgrad.differentiate(field, axis=0)) < 40
+    assert most_blocks_in_memory(numgrad.laplacian(field, axis=(1, 2))) < 15
+
+
 @pytest.mark.parametrize(
     ("error", "message", "call"),
     [

@@ -231,7 +231,11 @@ def test_runtime_errors_are_numpys():
         (lambda f: np.gradient(f, edge_order=3), (np.ones(3),), "greater than 2 not supported"),
         (lambda f, h: np.gradient(f, h), (np.ones(3), 1j), "a spacing must be"),
         (lambda f, h: np.gradient(f, h), (np.ones(3), np.ones((3, 1))), "scalars or 1d"),
-        (lambda f, o: np.gradient(f, out=o), (np.ones(3), np.ones(3)), "numpy.gradient has no out"),
+        (
+            lambda f, o: np.gradient(f, out=o),
+            (np.ones(3), np.ones(3)),
+            "numpy.gradient has no out, no target",
+        ),
         (lambda f: numgrad.gradient(f, target="cuda"), (np.ones(3),), "runs on the CPU"),
         (lambda f, o: numgrad.gradient(f, out=o), (np.ones(3), np.ones(3, np.float32)), "of dtype"),
     ],

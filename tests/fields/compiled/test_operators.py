@@ -9,7 +9,7 @@ from numba.core.errors import TypingError
 
 import numgrad
 from numgrad.fields.boundaries import Boundary
-from numgrad.fields.compiled.operators import term
+from numgrad.fields.compiled.terms import term
 from tests.fields.reference import assert_same
 
 GENERATOR = np.random.default_rng(8)
@@ -114,10 +114,6 @@ def test_three_components():
     [
         ("must be a constant written in the call",
          lambda f: numgrad.differentiate(f, order=len(f))),
-        ("nan='one-sided' isn't for compiled code",
-         lambda f: numgrad.laplacian(f, nan="one-sided")),
-        ("scale_factors aren't for compiled code",
-         lambda f: numgrad.laplacian(f, scale_factors=(1.0, 1.0))),
         ("a boundary must be", lambda f: numgrad.laplacian(f, boundary="mirror")),
         ("needs a period", lambda f: numgrad.differentiate(f, f[0], boundary="wrap")),
         ("a divergence needs one component an axis", lambda f: numgrad.divergence((f,))),

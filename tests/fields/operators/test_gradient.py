@@ -329,6 +329,15 @@ def test_strings():
         numgrad.gradient(np.arange(3.0), f)
 
 
+def test_zeros_of_both_signs_as_coordinates():
+    f, x = np.array([1.0, 2.0, 4.0, 8.0, 9.0]), np.array([-0.0, 0.0, -0.0, 0.0, -0.0])
+    for edge_order in (1, 2):
+        for some in (slice(None), slice(0, 3), slice(1, 4)):
+            with np.errstate(all="ignore"):
+                expected = np.gradient(f[some], x[some], edge_order=edge_order)
+            assert_same(numgrad.gradient(f[some], x[some], edge_order=edge_order), expected)
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "f2"])
 def test_objects_with_an_array_inside(dtype):
     f, x = np.array([1, 2, 4, 8], dtype), np.array([0.0, 1.0, 3.0, 4.0])
