@@ -4,7 +4,8 @@ import gc
 from collections import Counter
 
 from hypothesis import HealthCheck, settings
-from llvmlite.binding import newpassmanagers
+from llvmlite.binding import ffi, newpassmanagers
+from numba.core import base  # noqa: F401  (registers what is taken back below)
 
 # The first example that needs a kernel waits for its compilation, so times say nothing.
 settings.register_profile(
@@ -20,6 +21,11 @@ gc.set_threshold(200_000, 20, 50)
 for manager in (newpassmanagers.ModulePassManager, newpassmanagers.FunctionPassManager):
     manager._dispose = newpassmanagers.NewPassManager._dispose
 
+
+# Numba times each of millions of calls of LLVM, once for every function whose compilation waits for
+# it: a twelfth of the time went to clocks that nobody reads.
+for callbacks in tuple(ffi.lib._lock._cblist):
+    ffi.unregister_lock_callback(*callbacks)
 
 # Files of few tests that compile for long, or start processes. They come first, so that no worker
 # begins one when the others are done.

@@ -2,6 +2,7 @@
 
 import ctypes
 import pickle
+import platform
 
 import numba
 import numpy as np
@@ -75,6 +76,45 @@ def test_it_is_made_when_an_address_is_asked_for():
     assert library.get_pointer_to_function(name) != 0
     assert not library._is_deferred
     assert library.get_pointer_to_function(name) == library.get_pointer_to_function(name)
+
+
+def test_what_is_linked_into_its_callers_is_optimised_with_them():
+    doubled = njit(lambda x: x + x)
+    f = njit(lambda x: doubled(x) * doubled(x + 1.0))
+    assert numgrad.derivative(f)(3.0) == 28.0
+    library = twins_library(doubled)
+    assert not library._is_optimised
+    assert library._shared_module is None  # callers had copies
+    as_callers_had_it = str(library._final_module)
+    assert library.get_llvm_str() != as_callers_had_it
+    assert library._is_optimised
+    assert library._is_deferred  # to be read, not to run
+    assert "addsd" in library.get_asm_str() or platform.machine() != "x86_64"
+
+
+@pytest.mark.parametrize("is_read_before", [False, True])
+def test_machine_code_is_made_of_what_is_optimised(is_read_before):
+    """Inlined and simplified: nothing is left to call, and the loop knows its result."""
+    same = njit(lambda x: x)
+
+    @njit
+    def f(x):
+        total = 0.0
+        for _ in range(8):
+            total += same(x)
+        return total * x
+
+    assert numgrad.derivative(njit(lambda x: f(x)))(3.0) == 48.0
+    library = twins_library(f)
+    if is_read_before:
+        library.get_llvm_str()
+    assert library._is_optimised is is_read_before
+    (name,) = (each.fndesc.llvm_func_name for each in twin_of(f).overloads.values())
+    assert library.get_pointer_to_function(name) != 0
+    assert library._is_optimised
+    (function,) = (each for each in library.get_defined_functions() if each.name == name)
+    assert len(list(function.blocks)) == 1
+    assert "call" not in str(function)
 
 
 def test_constants_are_found_from_all_callers():
