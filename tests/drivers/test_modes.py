@@ -181,7 +181,8 @@ def of_values(a):
 def test_matrices_of_lower_rank(f):
     """An adjoint that is 0 up to rounding doesn't make what has no derivative 0."""
     for a in (np.eye(4, 3), np.outer(np.arange(1.0, 5.0), np.arange(1.0, 4.0))):
-        found, expected = (numgrad.grad(f, mode=mode)(a) for mode in ("reverse", "forward"))
+        found = numgrad.grad(f, mode="reverse")(a)
+        expected = numgrad.grad(f, mode="forward", jit=False)(a)
         assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
         assert np.isnan(expected).any() == (f is of_vectors)
 

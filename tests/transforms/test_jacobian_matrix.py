@@ -53,6 +53,7 @@ def test_tuples_are_refused():
         numgrad.jacobian_matrix(lambda p: p[0] * p[1], jit=False)((1.0, 2.0))
 
 
+@pytest.mark.thorough  # the manual's own run has it too
 def test_the_page_on_scipy(tmp_path):
     pytest.importorskip("scipy", reason="the page is about it")
     if not PAGE.exists():

@@ -78,7 +78,8 @@ def program(x):
 @pytest.mark.parametrize("size", [5, 50])
 def test_program(size):
     x = np.random.default_rng(size).uniform(0.5, 1.5, size)
-    found, expected = (numgrad.grad(program, mode=mode)(x) for mode in ("reverse", "forward"))
+    found = numgrad.grad(program, mode="reverse")(x)
+    expected = numgrad.grad(program, mode="forward", jit=False)(x)
     assert_allclose(found, expected, 1e-12)
     gradient, by_x = numgrad.grad(wave, argnums=(0, 1), mode="reverse"), numgrad.grad(wave)
     assert_allclose(gradient(0.5, 2.0)[0], by_x(0.5, 2.0))

@@ -15,6 +15,7 @@ FORWARD, REVERSE, TRACED = {"mode": "forward"}, {"mode": "reverse"}, {"jit": Fal
 BACKWARD = {"jit": False, "mode": "reverse"}
 slowly = pytest.param(FORWARD, marks=pytest.mark.thorough)  # the twin of the other mode is tested
 MODES = [slowly, REVERSE, TRACED, BACKWARD]
+OTHER_MODES = [FORWARD, pytest.param(REVERSE, marks=pytest.mark.thorough), TRACED, BACKWARD]
 
 
 @njit
@@ -50,7 +51,7 @@ def assert_right(function, x, keywords):
         assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("keywords", [FORWARD, *MODES[1:]], ids=str)
+@pytest.mark.parametrize("keywords", OTHER_MODES, ids=str)
 @pytest.mark.parametrize("x", [EVEN, UNEVEN], ids=["even", "uneven"])
 def test_gradients(x, keywords):
     assert_right(gradients, x, keywords)
@@ -61,9 +62,7 @@ def test_operators(keywords):
     assert_right(operators, UNEVEN, keywords)
 
 
-@pytest.mark.parametrize(
-    "keywords", [pytest.param(REVERSE, marks=pytest.mark.thorough), TRACED, BACKWARD], ids=str
-)
+@pytest.mark.parametrize("keywords", OTHER_MODES[1:], ids=str)
 def test_coordinates_at_equal_distances(keywords):
     """The stencil there is that of equal distances, whose weights each coordinate moves."""
 

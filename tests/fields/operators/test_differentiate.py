@@ -179,7 +179,9 @@ def test_large_fields_are_derived_as_small_ones(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("dtype", ["f8", "c8", pytest.param("i4", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "dtype", ["f8", *(pytest.param(d, marks=pytest.mark.thorough) for d in ("c8", "i4"))]
+)
 def test_what_goes_past_the_cache_is_the_same(monkeypatch, dtype):
     from numgrad.fields import run_differences
 

@@ -58,9 +58,8 @@ def sums_along(x):
 
 
 def compare(f, *arguments):
-    found, expected = (
-        numgrad.jacobian(f, mode=mode)(*arguments) for mode in ("reverse", "forward")
-    )
+    found = numgrad.jacobian(f, mode="reverse")(*arguments)
+    expected = numgrad.jacobian(f, mode="forward", jit=False)(*arguments)  # nothing to compile
     tolerance = 1e-12 if arguments[0].dtype == float else 1e-4
     assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
