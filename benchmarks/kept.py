@@ -14,6 +14,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import numgrad
+from benchmarks.timing import at_most
 
 FOLDER = Path(numgrad.__file__).parents[1]
 PROGRAM = """
@@ -94,7 +95,7 @@ class Inputs:
     def track_cpu(self, inputs):
         call = f"numgrad.grad(model.waves, mode='forward')(np.ones({inputs}))"
         with TemporaryDirectory() as folder:
-            return median(seconds(call, Path(folder), kept=False) for _ in range(3))
+            return median(seconds(call, Path(folder), kept=False) for _ in range(at_most(3)))
 
 
 class FirstCall:
@@ -106,7 +107,10 @@ class FirstCall:
 
     def track_ratio(self, of):
         with TemporaryDirectory() as folder:
-            found = [[seconds(call, Path(folder), kept=False) for call in OWN[of]] for _ in "123"]
+            found = [
+                [seconds(call, Path(folder), kept=False) for call in OWN[of]]
+                for _ in range(at_most(3))
+            ]
         own, derivative = map(min, zip(*found, strict=True))
         return derivative / own
 
@@ -121,7 +125,8 @@ class SecondProcess:
     def track_cpu(self, of):
         with TemporaryDirectory() as folder:
             seconds(CALLS[of], Path(folder), kept=True)
-            return median(seconds(CALLS[of], Path(folder), kept=True) for _ in range(5))
+            cache = Path(folder)
+            return median(seconds(CALLS[of], cache, kept=True) for _ in range(at_most(5)))
 
 
 class NothingKept:
@@ -133,7 +138,8 @@ class NothingKept:
 
     def track_cpu(self, of):
         with TemporaryDirectory() as folder:
-            return median(seconds(CALLS[of], Path(folder), kept=False) for _ in range(3))
+            cache = Path(folder)
+            return median(seconds(CALLS[of], cache, kept=False) for _ in range(at_most(3)))
 
 
 if __name__ == "__main__":
