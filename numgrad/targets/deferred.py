@@ -45,6 +45,13 @@ class DeferredLibrary(JITCodeLibrary):  # type: ignore[misc]
         if not self._is_optimised:
             super()._optimize_final_module()
             self._is_optimised = True
+            self._dynamic_globals.clear()  # of which some are no longer used
+            self._finalize_dynamic_globals()
+
+    @property
+    def has_dynamic_globals(self) -> bool:
+        self._optimise()
+        return bool(self._dynamic_globals)
 
     def _get_module_for_linking(self) -> Any:
         """A copy for one caller: Numba would keep one of each function for good."""

@@ -74,6 +74,7 @@ NAMES = {
     "_definitions": "of variables, where a statement is replaced",
     "_dispatcher": "the function of one element",
     "_dummy_liveness_func": "arrays live until LAPACK is done",
+    "_dynamic_globals": "whether an address is left that no other process has",
     "_enabled": "whether a cache is in use",
     "_engine": "the symbols that machine code has defined",
     "_ensure_finalized": "machine code is made when it is asked for",

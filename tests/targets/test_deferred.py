@@ -117,6 +117,25 @@ def test_machine_code_is_made_of_what_is_optimised(is_read_before):
     assert "call" not in str(function)
 
 
+def test_addresses_that_are_optimised_away_keep_nothing_from_a_disk():
+    square = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: x * x)
+
+    def chosen(number):
+        chooses = njit(lambda x: number if x > 0.0 else number + 1)
+
+        @njit
+        def f(x):
+            return square(2.0) * x * x if chooses(x) > 4 else x * x
+
+        return f
+
+    for f, expected, has_address in ((chosen(1), 6.0, False), (chosen(5), 24.0, True)):
+        assert numgrad.derivative(njit(lambda x, f=f: f(x)))(3.0) == expected
+        library = twins_library(f)
+        assert library._dynamic_globals  # of what hasn't been optimised
+        assert library.has_dynamic_globals is has_address
+
+
 def test_constants_are_found_from_all_callers():
     """An exception's arguments are constants of the function that raises it."""
     for factor in (1.0, 2.0):
