@@ -27,14 +27,22 @@ for manager in (newpassmanagers.ModulePassManager, newpassmanagers.FunctionPassM
 for callbacks in tuple(ffi.lib._lock._cblist):
     ffi.unregister_lock_callback(*callbacks)
 
-# Files of few tests that compile for long, or start processes. They come first, so that no worker
-# begins one when the others are done.
+# Files that compile for long, or start processes: ten seconds of a processor and more. They come
+# first, the longest first of all, so that no worker begins one when the others are done.
 LONG = """
-    drivers/reverse/test_passes fields/compiled/test_operators arrays/linalg/test_linear_algebra
-    arrays/test_array_functions caching/test_wrappers caching/test_kept
-    fields/compiled/test_gradient fields/adapters/test_dask_gradient numbers/tape/test_loops
-    drivers/test_modes test_safety test_readme targets/test_own_processes transforms/test_checkpoint
-    caching/test_stamping caching/test_changes tracer/test_both_ways test_first_use
+    drivers/reverse/test_passes fields/compiled/test_gradient arrays/linalg/test_linear_algebra
+    transforms/test_checkpoint transforms/test_sparse fields/operators/test_differentiate
+    fields/operators/test_gradient arrays/test_array_functions drivers/test_modes
+    caching/test_wrappers caching/test_kept fields/adapters/test_dask fields/compiled/test_operators
+    drivers/forward/test_care fields/compiled/test_followed_gradient numbers/tape/test_loops
+    drivers/sparse/test_random_programs fields/adapters/test_dask_gradient test_safety test_readme
+    targets/test_own_processes drivers/test_state fields/kernels/test_any_stencil
+    fields/kernels/test_cuda twin/test_kinds_of_code transforms/test_pullback
+    numbers/tape/test_lanes drivers/test_layouts fields/operators/test_differential
+    caching/test_stamping caching/test_changes tracer/test_both_ways arrays/test_statistics
+    transforms/test_products transforms/test_vjp transforms/test_implicit drivers/test_scratch
+    drivers/sparse/test_backward drivers/test_exceptions transforms/test_grad transforms/test_jacobian
+    transforms/test_safety transforms/test_hessian drivers/test_floats test_first_use
     numbers/tape/test_memory test_main
     """.split()
 
