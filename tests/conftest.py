@@ -41,9 +41,9 @@ LONG = """
     numbers/tape/test_lanes drivers/test_layouts fields/operators/test_differential
     caching/test_stamping caching/test_changes tracer/test_both_ways arrays/test_statistics
     transforms/test_products transforms/test_vjp transforms/test_implicit drivers/test_scratch
-    drivers/sparse/test_backward drivers/test_exceptions transforms/test_grad transforms/test_jacobian
-    transforms/test_safety transforms/test_hessian drivers/test_floats test_first_use
-    numbers/tape/test_memory test_main
+    drivers/sparse/test_backward drivers/test_exceptions transforms/test_grad
+    transforms/test_jacobian transforms/test_safety transforms/test_hessian drivers/test_floats
+    test_first_use numbers/tape/test_memory test_main
     """.split()
 
 
@@ -66,5 +66,11 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     """Leave alone what was imported, which none of the collections could free."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish():
+    """Look for garbage once, where pytest does so twice: a second each in a large process."""
     gc.collect()
     gc.freeze()
