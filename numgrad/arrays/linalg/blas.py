@@ -181,78 +181,39 @@ def with_blas_from_right(loop, ndim):
             return loop(zero, a, b, out)
         check_lengths(a.shape[1], b.shape[0])
         check_lengths(a.shape[0], out.shape[0])
-        planes = planes_of(np.ascontiguousarray(a))
-        put_planes(out, np.dot(planes, np.ascontiguousarray(b)))
+        right = np.ascontiguousarray(b)
+        planes = planes_of(np.ascontiguousarray(a), right.dtype)
+        put_planes(out, np.dot(planes, right))
         return out
 
     return internal_njit(multiply_vector if ndim == 1 else multiply_matrix)
 
 
-def planes_of(duals):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(planes_of, strict=False)
-def _planes_of(duals):
+@internal_njit
+def planes_of(duals, number):
     """Return a matrix of the values, and below it one of each partial."""
-    number = number_of(duals.dtype)
-    if is_complex(number):
-
-        def planes(duals):
-            rows, columns = duals.shape
-            numbers = numbers_in(duals)
-            result = np.empty((numbers.shape[3] * rows, columns), number)
-            for i in range(rows):
-                for j in range(columns):
-                    for k in range(numbers.shape[3]):
-                        real, imag = numbers[i, j, 0, k], numbers[i, j, 1, k]
-                        result[k * rows + i, j] = complex(real, imag)
-            return result
-
-        return planes
-
-    def planes_of_floats(duals):
-        rows, columns = duals.shape
-        numbers = numbers_in(duals)
-        result = np.empty((numbers.shape[3] * rows, columns), number)
-        for i in range(rows):
-            for j in range(columns):
+    rows, columns = duals.shape
+    numbers = numbers_in(duals)
+    planes = np.empty((numbers.shape[3] * rows, columns), number)
+    target = numbers_in(planes)
+    for i in range(rows):
+        for j in range(columns):
+            for part in range(numbers.shape[2]):
                 for k in range(numbers.shape[3]):
-                    result[k * rows + i, j] = numbers[i, j, 0, k]
-        return result
-
-    return planes_of_floats
+                    target[k * rows + i, j, part, 0] = numbers[i, j, part, k]
+    return planes
 
 
+@internal_njit
 def put_planes(duals, planes):
-    raise NotImplementedError("compiled code only")
-
-
-@overload(put_planes, strict=False)
-def _put_planes(duals, planes):
     """Store the matrix of the values and those of the partials."""
-    if is_complex(planes.dtype):
-
-        def put(duals, planes):
-            rows, columns = duals.shape
-            numbers = numbers_in(duals)
-            for i in range(rows):
-                for j in range(columns):
-                    for k in range(numbers.shape[3]):
-                        numbers[i, j, 0, k] = planes[k * rows + i, j].real
-                        numbers[i, j, 1, k] = planes[k * rows + i, j].imag
-
-        return put
-
-    def put_floats(duals, planes):
-        rows, columns = duals.shape
-        numbers = numbers_in(duals)
-        for i in range(rows):
-            for j in range(columns):
+    rows, columns = duals.shape
+    source, numbers = numbers_in(planes), numbers_in(duals)
+    for i in range(rows):
+        for j in range(columns):
+            for part in range(numbers.shape[2]):
                 for k in range(numbers.shape[3]):
-                    numbers[i, j, 0, k] = planes[k * rows + i, j]
-
-    return put_floats
+                    numbers[i, j, part, k] = source[k * rows + i, j, part, 0]
 
 
 @internal_njit
