@@ -40,6 +40,8 @@ def with_primal(number: Any, value: Any) -> Any:
     """Return a number with another value, and its derivatives."""
     if isinstance(number, Dual):
         return Dual(with_primal(number.value, value), number.partials, depth=number.depth)
+    if np.iscomplexobj(value) and not np.iscomplexobj(number):
+        return value  # the number was a real constant in a complex array
     return type(number)(value)
 
 

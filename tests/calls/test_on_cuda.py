@@ -70,6 +70,8 @@ def test_every_entry(name):
         HostKernel(kernel_of(function, arguments), (x, results))((2,), (3,), x, results)
     expected = in_python(rule, arguments, x)
     known = ~np.isnan(expected)
+    if rule.name == "undecided":  # which is nothing else
+        known[:] = True
     assert known.any()
     np.testing.assert_allclose(results[known], expected[known], rtol=1e-13, atol=1e-300)
 
