@@ -15,7 +15,7 @@ from numgrad.drivers.chunks import disjoint, in_step, store_values
 from numgrad.drivers.optionals import present
 from numgrad.numbers.carrier import is_carrier, without_derivatives
 from numgrad.numbers.layouts import allocated_like
-from numgrad.numbers.objects import fields_of
+from numgrad.numbers.objects import fields_of, is_recursive
 from numgrad.targets.options import internal_njit
 from numgrad.twin.source import Body, function_of
 
@@ -195,6 +195,8 @@ def _touches(value, start, stop):
             return first < stop and start < last
 
         return lies_there
+    if isinstance(value, types.Optional) and may_hold_memory(value.type):
+        return lambda value, start, stop: value is not None and touches(present(value), start, stop)
     fields = fields_of(value)
     if fields is not None:
         tests = [
@@ -222,13 +224,46 @@ def _touches(value, start, stop):
 
 def may_hold_memory(kind):
     """Whether there may be memory of the caller's in a value that is known by its type."""
+    return any(
+        isinstance(each, types.Array) or fields_of(each) is not None for each in types_within(kind)
+    )
+
+
+def holds_linked_memory(kind):
+    """Whether there may be memory behind an object that refers to others of its class.
+
+    There may be any number of these, in a circle too.
+    """
+    return any(
+        isinstance(each, types.ClassInstanceType)
+        and is_recursive(each.class_type)
+        and may_hold_memory(each)
+        for each in types_within(kind)
+    )
+
+
+def types_within(kind):
+    """The type of a value, and those of all that may be reached from it."""
+    found = [kind]
+    for each in found:
+        found += [part for part in _types_in(each) if part not in found]
+    return found
+
+
+def _types_in(kind):
+    if isinstance(kind, types.Optional):
+        return [kind.type]
+    if isinstance(kind, types.DeferredType):
+        return [kind.get()]
     if isinstance(kind, types.BaseTuple):
-        return any(map(may_hold_memory, kind.types))
+        return kind.types
     if isinstance(kind, types.List | types.ListType):
-        return may_hold_memory(kind.dtype)
+        return [kind.dtype]
     if isinstance(kind, types.DictType):
-        return may_hold_memory(kind.value_type)
-    return isinstance(kind, types.Array) or fields_of(kind) is not None
+        return [kind.value_type]
+    if isinstance(kind, types.ClassInstanceType):
+        return kind.struct.values()
+    return kind.field_dict.values() if isinstance(kind, types.StructRef) else ()
 
 
 @internal_njit

@@ -6,7 +6,7 @@ from numba import njit, typed, types
 from numpy.testing import assert_allclose
 
 import numgrad
-from tests.twin.jitclasses import Body, Field, Vec
+from tests.twin.jitclasses import Body, Field, Node, Optional, Vec
 
 X = 1.3
 
@@ -247,6 +247,16 @@ def see(x, z, f):
     return f.a[0] * x
 
 
+def see_optional(x, z, f):
+    z[0] = x
+    return x if f.maybe is None else f.maybe[0] * x
+
+
+def within_optional(x, f):
+    f.a[0] = x
+    return x if f.maybe is None else f.maybe[0] * x
+
+
 def renamed_part(x, f):
     f.a = f.b[1:]
     f.a[0] = x * x
@@ -279,11 +289,23 @@ def fields_that_share():
     return (f,)
 
 
+def array_in_optional():
+    z = np.zeros(2)
+    return z, Optional(np.ones(2), z)
+
+
+def optional_that_shares():
+    z = np.zeros(2)
+    return (Optional(z, z[:1]),)
+
+
 LYING = [
     (two, twice_the_same, "shares memory"),
     (listed, listed_too, "shares memory"),
     (see, array_in_object, "shares memory"),
     (steps, fields_that_share, "shares memory"),
+    (see_optional, array_in_optional, "shares memory"),
+    (within_optional, optional_that_shares, "shares memory"),
     (renamed_part, field, "holds a part of an array"),
     (other_object, lambda: (Body(*vec(), 2.0),), "holds another object"),
 ]
@@ -293,6 +315,43 @@ LYING = [
 def test_aliases_that_a_derivative_would_miss(function, given, message):
     with pytest.raises(ValueError, match=message):
         numgrad.grad(njit(function))(X, *given())
+
+
+@pytest.mark.parametrize("maybe", [None, np.ones(2)])
+def test_optional_arrays_of_their_own(maybe):
+    f = Optional(np.zeros(2), maybe)
+    slope = numgrad.grad(njit(see_optional))(X, np.zeros(2), f)
+    assert slope == 1.0
+    assert numgrad.grad(njit(within_optional))(X, f) == 1.0
+    assert f.a[0] == X
+
+
+def array_and_nodes(x, z, nodes):
+    z[0] = x
+    return nodes[0].a[0] * x
+
+
+def field_and_nodes(x, f, nodes):
+    f.a[0] = x
+    return nodes[0].a[0] * x
+
+
+@pytest.mark.parametrize(
+    ("function", "written"), [(array_and_nodes, np.zeros(2)), (field_and_nodes, Field(2, 1.0))]
+)
+def test_memory_behind_linked_objects(function, written):
+    """Any number of objects may be there, in a circle too."""
+    with pytest.raises(numgrad.DifferentiationError, match="refers to others of its class"):
+        numgrad.grad(njit(function))(X, written, (Node(np.ones(2), None),))
+
+
+def test_linked_objects_beside_what_is_not_written():
+    @njit
+    def f(x, n):
+        return n.a[0] * x + n.next.a[1] * x**2
+
+    nodes = Node(np.ones(2), Node(np.full(2, 3.0), None))
+    assert numgrad.grad(f)(X, nodes) == pytest.approx(1.0 + 6.0 * X)
 
 
 def test_fields_that_cannot_be_given_derivatives():

@@ -103,3 +103,23 @@ class Body:
     def push(self, f):
         self.v.x += f / self.m
         self.pos = (self.pos[0] + f, self.pos[1] * f)
+
+
+node = types.deferred_type()
+
+
+@jitclass([("a", float64[:]), ("next", types.optional(node))])
+class Node:
+    def __init__(self, a, next):
+        self.a = a
+        self.next = next
+
+
+node.define(Node.class_type.instance_type)
+
+
+@jitclass([("a", float64[:]), ("maybe", types.optional(float64[:]))])
+class Optional:
+    def __init__(self, a, maybe):
+        self.a = a
+        self.maybe = maybe

@@ -10,7 +10,12 @@ from numba import types
 from numgrad.arrays.activation import activated_object
 from numgrad.drivers import state
 from numgrad.drivers.forward.inputs import Input
-from numgrad.drivers.given_objects import check_apart, check_distinct, may_hold_memory
+from numgrad.drivers.given_objects import (
+    check_apart,
+    check_distinct,
+    holds_linked_memory,
+    may_hold_memory,
+)
 from numgrad.drivers.structure import argument
 from numgrad.drivers.written import holds_objects
 from numgrad.numbers.carrier import is_carrier, without_derivatives
@@ -127,7 +132,7 @@ class CallersObjects:
 
         Nor may an array that the function writes lie in an object, where it would be seen.
         """
-        if cuda_device.in_kernel():
+        if cuda_device.in_kernel() or not (self.objects or written):
             return
         others = [
             found for k, kind in enumerate(self.kinds) for found in self._others(argument(k), kind)
@@ -157,6 +162,12 @@ class CallersObjects:
                 for k, item in enumerate(kind.types)
                 for found in self._others(f"{expression}[{k}]", item)
             ]
+        if holds_linked_memory(kind):
+            raise DifferentiationError(
+                f"{self.function.py_func.__name__} writes derivatives to memory, and is given an "
+                "object that refers to others of its class, which may hold the same memory: pass "
+                "the arrays that are in it"
+            )
         _, active = self.object_at(expression, kind)
         return [(expression, kind)] if active == kind else others_in(expression, kind, active)
 
