@@ -145,12 +145,10 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
-        from numgrad.drivers.reverse.passes import ReversePasses
-
         if cuda_device.in_kernel():
             hint = self._hint_in_kernel(kinds)
         passes = self.chosen_passes(kinds, out, hint)
-        is_reverse = self.mode == REVERSE or isinstance(passes, ReversePasses)
+        is_reverse = self.mode == REVERSE or passes.goes_backward
         if hint is not None or is_reverse or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)
