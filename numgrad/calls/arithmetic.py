@@ -1,55 +1,111 @@
 """Values and slopes that are a few instructions, written where they are asked for.
 
 A body of the table is compiled as a function of its own, and for an instruction that takes as long
-as for fifty. Here the commonest are written into the code that calls them, and nothing is compiled.
-Their instructions are those that Numba makes of the body, in NumPy's error model.
+as for fifty. A body without branches that takes no more than a few steps is run here on symbols,
+which keep what is done with them; that is written into the code that calls it, and nothing is
+compiled. The instructions are those that Numba makes of the body, in NumPy's error model.
 """
 
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial, reduce
+from functools import cache
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.typing.templates import signature
 
-from numgrad.calls.powers import EXPONENTS
+from numgrad.calls import powers
 from numgrad.rules import table
 
 Parts = tuple[Any, ...]  # the value and the slopes
-Formula = Callable[..., Parts]
+Formula = tuple[list["Symbol"], Parts]  # the arguments of a body, and what it returns for them
+MOST_STEPS = 24
+# NumPy's functions that Numba compiles to the same as those of the math module
+CALLED: dict[Any, Callable[[float], float]] = {
+    np.arctan: math.atan,
+    **{
+        getattr(np, name): getattr(math, name)
+        for name in ("cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tan")
+    },
+}
 
 
-class Writer:
-    """What writes instructions on floats of one type."""
+class NotStraightError(TypeError):
+    """A body does what can't be written as a few steps."""
 
-    def __init__(self, context: Any, builder: Any, kind: types.Float) -> None:
-        self.context, self.builder, self.kind = context, builder, kind
-        self.plus, self.minus = builder.fadd, builder.fsub
-        self.times, self.over = builder.fmul, builder.fdiv
 
-    def number(self, value: float) -> Any:
-        return ir.Constant(self.context.get_value_type(self.kind), value)
+class Symbol:
+    """A number that keeps how it comes from the arguments of a body."""
 
-    def negated(self, x: Any) -> Any:
-        return self.minus(self.number(-0.0), x)
+    def __init__(self, step: Any, *operands: "Symbol | float") -> None:
+        self.step, self.operands = step, operands
 
-    def call(self, function: Any, x: Any) -> Any:
-        """Call a function of the math module, which NumPy's of the same name is too."""
-        sig = signature(self.kind, self.kind)
-        return self.context.get_function(function, sig)(self.builder, [x])
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> "Symbol":
+        if ufunc not in CALLED or method != "__call__" or keywords:
+            raise NotStraightError
+        return Symbol(CALLED[ufunc], *inputs)
+
+    def __neg__(self) -> "Symbol":
+        return Symbol("fsub", -0.0, self)
+
+    def _refused(self, *_: Any) -> Any:
+        raise NotStraightError
+
+    __bool__ = __float__ = __int__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
+    __hash__ = object.__hash__
+
+
+def _operator(step: str, *, is_reflected: bool) -> Callable[[Symbol, Any], Symbol]:
+    def apply(self: Symbol, other: Any) -> Symbol:
+        if not isinstance(other, Symbol | float):
+            raise NotStraightError
+        return Symbol(step, other, self) if is_reflected else Symbol(step, self, other)
+
+    return apply
+
+
+for _name, _step in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
+    setattr(Symbol, f"__{_name}__", _operator(_step, is_reflected=False))
+    setattr(Symbol, f"__r{_name}__", _operator(_step, is_reflected=True))
 
 
 def formula_of(body: Any, argtypes: tuple[Any, ...]) -> Formula | None:
-    """Return what writes the value and the slopes of an entry, or None if its body is compiled."""
+    """Return what writes the value and the slopes, or None if the body is to be compiled."""
     first, *rest = argtypes
     if first not in (types.float32, types.float64) or any(kind != first for kind in rest):
         return None
-    if body in EXPONENTS:
-        return partial(power, EXPONENTS[body])
-    return FORMULAS.get(body)
+    return straight(body) if body.__module__ in (table.__name__, powers.__name__) else None
+
+
+@cache
+def straight(body: Any) -> Formula | None:
+    """Return what a body returns for symbols, or None if it isn't a few steps without branches."""
+    arguments = [Symbol(None) for _ in range(body.__code__.co_argcount)]
+    try:
+        parts = body(*arguments)
+    except (TypeError, AttributeError, NotImplementedError):
+        return None
+    if not isinstance(parts, tuple) or not all(isinstance(each, Symbol | float) for each in parts):
+        return None
+    return (arguments, parts) if len(steps_of(parts)) <= MOST_STEPS else None
+
+
+def steps_of(parts: Parts) -> list[Symbol]:
+    """List the steps to some symbols, those that are needed first before."""
+    found: dict[int, Symbol] = {}
+
+    def take(part: Symbol | float) -> None:
+        if isinstance(part, Symbol) and part.step is not None and id(part) not in found:
+            for operand in part.operands:
+                take(operand)
+            found[id(part)] = part
+
+    for part in parts:
+        take(part)
+    return list(found.values())
 
 
 def may_write(context: Any, builder: Any) -> bool:
@@ -66,118 +122,21 @@ def is_in_try(builder: Any) -> bool:
     return False
 
 
-def add(w: Writer, x: Any, y: Any) -> Parts:
-    return w.plus(x, y), w.number(1.0), w.number(1.0)
+def written(context: Any, builder: Any, kind: Any, formula: Formula, values: Any) -> list[Any]:
+    """Write the steps of a formula on floats of one type; return the value and the slopes."""
+    arguments, parts = formula
+    known = {id(symbol): value for symbol, value in zip(arguments, values, strict=True)}
 
+    def number(part: Symbol | float) -> Any:
+        if isinstance(part, Symbol):
+            return known[id(part)]
+        return ir.Constant(context.get_value_type(kind), part)
 
-def subtract(w: Writer, x: Any, y: Any) -> Parts:
-    return w.minus(x, y), w.number(1.0), w.number(-1.0)
-
-
-def multiply(w: Writer, x: Any, y: Any) -> Parts:
-    return w.times(x, y), y, x
-
-
-def divide(w: Writer, x: Any, y: Any) -> Parts:
-    quotient = w.over(x, y)
-    return quotient, w.over(w.number(1.0), y), w.over(w.negated(quotient), y)
-
-
-def negative(w: Writer, x: Any) -> Parts:
-    return w.negated(x), w.number(-1.0)
-
-
-def square(w: Writer, x: Any) -> Parts:
-    return w.times(x, x), w.times(w.number(2.0), x)
-
-
-def reciprocal(w: Writer, x: Any) -> Parts:
-    inverse = w.over(w.number(1.0), x)
-    return inverse, w.times(w.negated(inverse), inverse)
-
-
-def power(n: int, w: Writer, x: Any) -> Parts:
-    """Multiply as `numgrad.calls.powers` writes it out."""
-    squares = [x]
-    while 2 ** len(squares) <= max(abs(n), abs(n - 1)):
-        squares.append(w.times(squares[-1], squares[-1]))
-
-    def product(exponent: int) -> Any:
-        factors = [square for k, square in enumerate(squares) if exponent >> k & 1]
-        return reduce(w.times, factors) if factors else w.number(1.0)
-
-    factor = w.number(float(n))
-    if n >= 0:
-        return product(n), w.times(factor, product(n - 1)) if n else w.number(0.0)
-    inverse = w.over(w.number(1.0), product(-n))
-    return inverse, w.over(w.times(factor, inverse), x)
-
-
-def sqrt(w: Writer, x: Any) -> Parts:
-    root = w.call(math.sqrt, x)
-    return root, w.over(w.number(0.5), w.plus(root, w.number(0.0)))
-
-
-def exp(w: Writer, x: Any) -> Parts:
-    value = w.call(math.exp, x)
-    return value, value
-
-
-def expm1(w: Writer, x: Any) -> Parts:
-    return w.call(math.expm1, x), w.call(math.exp, x)
-
-
-def log(w: Writer, x: Any) -> Parts:
-    return w.call(math.log, x), w.over(w.number(1.0), w.plus(x, w.number(0.0)))
-
-
-def log1p(w: Writer, x: Any) -> Parts:
-    return w.call(math.log1p, x), w.over(w.number(1.0), w.plus(w.number(1.0), x))
-
-
-def sin(w: Writer, x: Any) -> Parts:
-    return w.call(math.sin, x), w.call(math.cos, x)
-
-
-def cos(w: Writer, x: Any) -> Parts:
-    return w.call(math.cos, x), w.negated(w.call(math.sin, x))
-
-
-def tan(w: Writer, x: Any) -> Parts:
-    value = w.call(math.tan, x)
-    return value, w.plus(w.number(1.0), w.times(value, value))
-
-
-def arctan(w: Writer, x: Any) -> Parts:
-    slope = w.over(w.number(1.0), w.plus(w.number(1.0), w.times(x, x)))
-    return w.call(math.atan, x), slope
-
-
-def sinh(w: Writer, x: Any) -> Parts:
-    return w.call(math.sinh, x), w.call(math.cosh, x)
-
-
-def cosh(w: Writer, x: Any) -> Parts:
-    return w.call(math.cosh, x), w.call(math.sinh, x)
-
-
-FORMULAS: dict[Any, Formula] = {
-    table.add: add,
-    table.subtract: subtract,
-    table.multiply: multiply,
-    table.divide: divide,
-    table.negative: negative,
-    table.square: square,
-    table.reciprocal: reciprocal,
-    table.sqrt: sqrt,
-    table.exp: exp,
-    table.expm1: expm1,
-    table.log: log,
-    table.log1p: log1p,
-    table.sin: sin,
-    table.cos: cos,
-    table.tan: tan,
-    table.arctan: arctan,
-    table.sinh: sinh,
-    table.cosh: cosh,
-}
+    for symbol in steps_of(parts):
+        operands = [number(operand) for operand in symbol.operands]
+        if isinstance(symbol.step, str):
+            known[id(symbol)] = getattr(builder, symbol.step)(*operands)
+        else:
+            function = context.get_function(symbol.step, signature(kind, kind))
+            known[id(symbol)] = function(builder, operands)
+    return [number(part) for part in parts]

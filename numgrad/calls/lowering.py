@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import typeof, types
 from numba.core import cgutils
 
-from numgrad.calls.arithmetic import Writer, may_write
+from numgrad.calls.arithmetic import may_write, written
 from numgrad.numbers.carrier import Operand, is_active, is_carrier, is_none
 from numgrad.numbers.emitting import call
 from numgrad.targets import cuda_device
@@ -85,8 +85,8 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
             argument, argtype = argtype.value_of(builder, argument), argtype.value
         values.append(context.cast(builder, argument, argtype, wanted))
     if derivation.formula is not None and may_write(context, builder):
-        writer = Writer(context, builder, derivation.argtypes[0])
-        value, *slopes = derivation.formula(writer, *values)
+        kind = derivation.argtypes[0]
+        value, *slopes = written(context, builder, kind, derivation.formula, values)
     else:
         result = called(context, builder, derivation, values)
         if not derivation.returned:

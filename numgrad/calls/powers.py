@@ -8,7 +8,6 @@ from typing import Any
 
 from numgrad.numbers.conversions import converted_like
 
-EXPONENTS: dict[Any, int] = {}  # of the bodies below
 LARGEST = 0x10000  # the exponent from which on Numba itself takes x**float(n) for x**n
 
 
@@ -21,7 +20,6 @@ def literal_power(n):
         return (x * x4), 5.0 * (x4)      where x2 = x * x, x4 = x2 * x2
     """
     if n == 0:
-        EXPONENTS[zeroth_power] = 0
         return zeroth_power
     highest = max(abs(n), abs(n - 1)).bit_length()
     squares = [f"    x{2 << k} = {factor(1 << k)} * {factor(1 << k)}" for k in range(highest - 1)]
@@ -31,7 +29,6 @@ def literal_power(n):
         returned = [f"    y = 1.0 / {product(-n)}", f"    return y, {float(n)} * y / x"]
     namespace: dict[str, Any] = {"__name__": __name__}
     exec("\n".join(["def power(x):", *squares, *returned]), namespace)
-    EXPONENTS[namespace["power"]] = n
     return namespace["power"]
 
 

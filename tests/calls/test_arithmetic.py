@@ -14,9 +14,17 @@ from numgrad.calls import arithmetic
 from numgrad.calls.derivations import compiled_body
 from numgrad.calls.powers import literal_power
 from numgrad.rules import table
+from numgrad.rules.registry import TABLE
 
 VALUES = [0.0, -0.0, 1.0, -1.0, -1.5, 3.0, 0.7, 1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]
-BODIES = [*arithmetic.FORMULAS, *map(literal_power, [0, 1, 2, 3, 7, -1, -2, -5])]
+BODIES = [
+    body
+    for body in (
+        *{rule.body: None for rule in TABLE.values() if rule.kind == "rule"},
+        *map(literal_power, [1, 2, 3, 7, -1, -2, -5]),
+    )
+    if arithmetic.formula_of(body, (types.float64,) * body.__code__.co_argcount)
+]
 
 
 def written(body):
@@ -30,8 +38,8 @@ def written(body):
 
         def emit(context, builder, signature, given):
             values = cgutils.unpack_tuple(builder, given[0], len(arguments.types))
-            writer = arithmetic.Writer(context, builder, arguments.types[0])
-            made = formula(writer, *values)
+            kind = arguments.types[0]
+            made = arithmetic.written(context, builder, kind, formula, values)
             return context.make_tuple(builder, signature.return_type, made)
 
         return returned(arguments), emit
@@ -54,6 +62,17 @@ def test_the_parts_are_those_of_the_body(body, dtype):
             np.testing.assert_array_equal(one, other)
             if not np.isnan(one):
                 assert np.signbit(one) == np.signbit(other)
+
+
+def test_which_are_a_few_steps():
+    """Branches, and what isn't one instruction or a function of the math module, are compiled."""
+    names = {body.__name__ for body in BODIES}
+    assert names == {
+        *"add subtract multiply divide negative square reciprocal sqrt".split(),
+        *"exp expm1 log log1p sin cos tan arctan sinh cosh power real conjugate".split(),
+    }
+    assert arithmetic.formula_of(table.power, (types.float64,) * 2) is None  # has branches
+    assert arithmetic.formula_of(literal_power(7), (types.float64,)) is not None
 
 
 @pytest.mark.parametrize(
@@ -113,10 +132,10 @@ def test_nothing_is_compiled_for_it():
     def terms(x):
         return -(x * x - 3.0) / (x + 2.0) + x**3 + math.exp(x) - np.sqrt(x)
 
-    for body in arithmetic.FORMULAS:
+    for body in BODIES:
         compiled_body(body, (types.float64,)).overloads.clear()
     slope = -(3.0 * 3.5 - (1.5**2 - 3.0)) / 3.5**2 + 3.0 * 1.5**2
     slope += math.exp(1.5) - 0.5 / math.sqrt(1.5)
     assert numgrad.grad(terms)(1.5) == pytest.approx(slope)
-    for body in arithmetic.FORMULAS:
+    for body in BODIES:
         assert not compiled_body(body, (types.float64,)).overloads
