@@ -5,7 +5,8 @@ from numba import carray, farray, types
 from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
 from numba.core.imputils import impl_ret_borrowed
-from numba.extending import intrinsic, overload
+from numba.core.typing.templates import AbstractTemplate, builtin_registry, signature
+from numba.extending import intrinsic, lower_builtin, overload
 
 from numgrad.arrays.creation import compiled_only
 from numgrad.numbers.carrier import (
@@ -21,6 +22,7 @@ from numgrad.numbers.carrier import (
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.emitting import call, return_type
 from numgrad.numbers.layouts import allocated_like, as_constant, retyped
+from numgrad.numbers.temporaries import has_temporary
 from numgrad.targets.options import internal_njit
 
 FLOATING = types.Float | types.Complex
@@ -92,6 +94,31 @@ def of_fields(record, converted, **names):
 def activated_item(dual, value):
     """Return a number or an array of floats with derivatives, and everything else as it is."""
     compiled_only()
+
+
+class OfNumber(AbstractTemplate):
+    """The same of a number, which is a cast: nothing is compiled for it."""
+
+    key = activated_item
+
+    def generic(self, argtypes, keywords):
+        if keywords or len(argtypes) != 2:
+            return None
+        dual, value = argtypes
+        if isinstance(value, FLOATING):
+            return signature(active_type(dual.instance_type, value), *argtypes)
+        is_kept = isinstance(value, types.Number | types.Boolean | types.NoneType)
+        if is_kept or (is_carrier(value) and not has_temporary(value)):
+            return signature(value, *argtypes)
+        return None
+
+
+builtin_registry.register_global(activated_item, types.Function(OfNumber))
+
+
+@lower_builtin(activated_item, types.Any, types.Any)
+def activate_number(context, builder, sig, arguments):
+    return context.cast(builder, arguments[1], sig.args[1], sig.return_type)
 
 
 @overload(activated_item)

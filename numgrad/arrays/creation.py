@@ -13,6 +13,7 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
+from numgrad.arrays import allocation
 from numgrad.numbers.carrier import active_type, carrier_in, is_carrier, is_none
 from numgrad.numbers.conversions import converted, primal_of
 from numgrad.numbers.layouts import line_of
@@ -85,6 +86,12 @@ def define_by_shape(function):
 
     def stand_in(dual, shape, dtype=None):
         compiled_only()
+
+    allocation.define(
+        stand_in,
+        lambda dual, dtype: elements_of(dual, dtype, types.float64),
+        lambda elements: in_memory(function, elements) is np.zeros,
+    )
 
     @overload(stand_in)
     def typed(dual, shape, dtype=None):

@@ -11,10 +11,8 @@ import hashlib
 import pickle
 from typing import Any
 
-from numba import config, types
+from numba import config
 from numba.core.caching import Cache
-from numba.core.compiler import CompileResult
-from numba.core.typing.templates import signature
 
 from numgrad.caching import folder, switch
 from numgrad.caching.contents import Contents, describe
@@ -42,8 +40,6 @@ IRRELEVANT = (
     "THREADING_LAYER",
     "TRACE",
 )
-# Types of which code can be loaded before Numba itself is ready to compile
-SIMPLE = types.Number | types.Boolean | types.NoneType | types.Omitted
 
 
 class Call:
@@ -113,7 +109,7 @@ class DerivativeCache(Cache):
             return None
         try:
             parts = loaded_from(data, functions_of(self._py_func))
-            result = rebuilt(target_context, sig, parts)
+            result = objects.rebuilt(target_context, sig, parts)
         except Exception:  # whatever a file brings up that is whole and of no use: compile instead
             folder.remove(folder.folder() / name)
             return None
@@ -132,48 +128,8 @@ class DerivativeCache(Cache):
             return  # it can't be kept, or something in it can't be pickled
 
     def _save_overload(self, data: Any, key: bytes) -> None:
-        description, returned = data.fndesc, data.signature.return_type
-        description.typemap = description.calltypes = None  # as Numba does: they may fail
-        code = objects.reduced(data)
-        parts = description, returned, data.reload_init, code
-        data = code[0], tuple(data._find_referenced_environments())  # what stamps look at
+        parts = objects.taken_apart(data)
+        data = parts[-1][0], tuple(data._find_referenced_environments())  # what stamps look at
         pickled = pickled_by(ReferringPickler, parts, functions_of(self._py_func))
         name = folder.file_name(self.transform.label(), key)
         folder.save(name, self._py_func.label, key, pickled)
-
-
-def rebuilt(target_context: Any, kinds: Any, parts: tuple[Any, ...]) -> Any:
-    """Return what was compiled, ready to be called."""
-    description, returned, initialise, code = parts
-    for each in initialise:
-        each()
-    if not all(map(is_simple, (*kinds, returned))):
-        target_context.refresh()
-    library = objects.restored(target_context, code)
-    own = objects.environment(description.env_name, "", [])
-    return CompileResult(
-        typing_context=target_context.typing_context,
-        target_context=target_context,
-        entry_point=target_context.get_executable(library, description, own),
-        typing_error=None,
-        type_annotation="",
-        signature=signature(returned, *kinds),
-        library=library,
-        call_helper=None,
-        environment=own,
-        fndesc=description,
-        objectmode=False,
-        lifted=(),
-        metadata=None,
-        reload_init=(),
-        referenced_envs=(),
-    )
-
-
-def is_simple(kind: Any) -> bool:
-    """Whether values of a type are handed over by Numba without more than its runtime."""
-    if isinstance(kind, types.BaseTuple):
-        return all(map(is_simple, kind))
-    if isinstance(kind, types.Array):
-        return isinstance(kind.dtype, SIMPLE)
-    return isinstance(kind, SIMPLE)

@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import os
 import sys
-import sysconfig
 from functools import cache
 from types import BuiltinFunctionType, CodeType, ModuleType
 
@@ -137,7 +136,7 @@ def is_known_file(file):
     """Whether a file is part of Python or of a known package."""
     (folder,) = folders_of((os.path.dirname(file),))
     path = os.path.join(folder, os.path.basename(file))
-    (library,) = folders_of((sysconfig.get_path("stdlib"),))
+    (library,) = folders_of((os.path.dirname(os.__file__),))
     outside = {"site-packages", "dist-packages"}
     if path.startswith(library) and outside.isdisjoint(path.removeprefix(library).split(os.sep)):
         return True

@@ -12,6 +12,7 @@ from numba import typeof, types
 from numba.core.errors import NumbaTypeError
 
 from numgrad.caching.known import is_known_file
+from numgrad.calls.arithmetic import Formula, formula_of
 from numgrad.calls.builtins import folded
 from numgrad.calls.powers import LARGEST, integer_power, literal_power
 from numgrad.numbers.carrier import (
@@ -41,6 +42,7 @@ class Derivation:
     finite_partials: bool = False  # whether the slopes are known to be finite
     by_tangents: bool = False  # whether the callee takes a tangent and returns one
     is_product: bool = False  # or a quotient
+    formula: Formula | None = None  # which writes value and slopes where the callee isn't called
     has_poles: bool = False  # whether finite arguments can have infinite slopes
 
 
@@ -66,7 +68,11 @@ def derivation(typingctx, function, rule, argtypes):
     body, values, finite_partials = rule_for(function, rule, values)
     finite_partials = finite_partials and not (rule.kinked and any(map(is_carrier, values)))
     callee = compiled_body(body, values)
-    returned = return_type(typingctx, callee, values)
+    formula = formula_of(body, values)
+    if formula is None:
+        returned = return_type(typingctx, callee, values)
+    else:
+        returned = values[:1] * (1 + len(values))
     if returned is None:
         return None
     value, *slopes = returned
@@ -95,6 +101,7 @@ def derivation(typingctx, function, rule, argtypes):
         result,
         returned,
         finite_partials,
+        formula=formula,
         is_product=name in (np.multiply, np.divide),
         has_poles=not (finite_partials or name in registry.OVERFLOWING),
     )

@@ -7,6 +7,7 @@ from llvmlite import ir
 from numba import typeof, types
 from numba.core import cgutils
 
+from numgrad.calls.arithmetic import may_write, written
 from numgrad.numbers.carrier import Operand, is_active, is_carrier, is_none
 from numgrad.numbers.emitting import call
 from numgrad.targets import cuda_device
@@ -83,12 +84,14 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
             active.append((position, argtype, argument))
             argument, argtype = argtype.value_of(builder, argument), argtype.value
         values.append(context.cast(builder, argument, argtype, wanted))
-    if derivation.carrier and not any(map(is_carrier, derivation.argtypes)):
-        note_callee(builder, derivation)
-    result = call(context, builder, derivation.callee, derivation.argtypes, values)[1]
-    if not derivation.returned:
-        return result
-    value, *slopes = cgutils.unpack_tuple(builder, result, len(derivation.returned))
+    if derivation.formula is not None and may_write(context, builder):
+        kind = derivation.argtypes[0]
+        value, *slopes = written(context, builder, kind, derivation.formula, values)
+    else:
+        result = called(context, builder, derivation, values)
+        if not derivation.returned:
+            return result
+        value, *slopes = cgutils.unpack_tuple(builder, result, len(derivation.returned))
     value_type, *slope_types = derivation.returned
     operands = [
         Operand(*each, slope_types[each[0]], slopes[each[0]])
@@ -98,6 +101,13 @@ def by_slopes(context, builder, derivation, argtypes, arguments):
     result = derivation.result
     value = context.cast(builder, value, value_type, result.value)
     return result.of_slopes(context, builder, derivation, values, value, operands)
+
+
+def called(context, builder, derivation, values):
+    """Emit a call of an entry's body."""
+    if derivation.carrier and not any(map(is_carrier, derivation.argtypes)):
+        note_callee(builder, derivation)
+    return call(context, builder, derivation.callee, derivation.argtypes, values)[1]
 
 
 OWN = ("numgrad.rules.", "numgrad.calls.")  # where our rules are, which differentiate nothing

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OBJECTS = 200_000  # more than there were, before Python looks for garbage
+OBJECTS = 400_000  # more than there were, before Python looks for garbage
 _before: list[tuple[int, int, int]] = []  # the thresholds of the program, while others are in force
 
 

@@ -29,6 +29,7 @@ from numgrad.targets import cuda_compiler, cuda_device
 from numgrad.targets.heap import keep_freed_memory
 from numgrad.targets.options import ENTRY_POINT, INLINED, InternalCompiler
 from numgrad.targets.stamps import attach
+from numgrad.targets.symbols import NEEDED
 from numgrad.twin.errors import DifferentiationError, explained, shown
 from numgrad.twin.origins import DRIVERS
 from numgrad.twin.source import Body, function_of
@@ -335,7 +336,6 @@ class DriverCompiler(InternalCompiler):
 
     def _compile_core(self, args, return_type):
         """Compile the derivative, and stamp it with its origins."""
-        from numgrad.numbers.tape import loops, memory
         from numgrad.numbers.temporaries import has_temporary
 
         load()
@@ -344,10 +344,8 @@ class DriverCompiler(InternalCompiler):
         if has_temporary(compiled.signature.return_type):
             raise AssertionError(f"a temporary outlives {self.py_func.__name__}")
         attach(stamp, compiled)
-        if memory.is_registered():  # and may be needed
-            attach(memory.Needed(), compiled)
-        if loops.is_registered():
-            attach(loops.Needed(), compiled)
+        for needed in NEEDED:
+            attach(needed, compiled)
         return compiled
 
 

@@ -14,6 +14,7 @@ from numba.core import sigutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 
+from numgrad.targets.objects import rebuilt, taken_apart
 from numgrad.targets.options import ENTRY_POINT
 from numgrad.targets.stamps import PACKAGE, sources
 
@@ -66,6 +67,25 @@ class _PackageCache(FunctionCache):  # type: ignore[misc]
         stamp = source, versions, of_folder, _stamp_of_imported(PACKAGE)
         self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
         self._name = function.__qualname__
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load an entry as what is called and nothing more: Numba need not be ready to compile."""
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        parts = self._cache_file.load(self._index_key(sig, target_context.codegen()))
+        if parts is None:
+            return None
+        try:
+            return rebuilt(target_context, getattr(sig, "args", sig), parts)
+        except LookupError:  # what it was linked with isn't here: compile instead
+            return None
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        if self._impl.check_cachable(data):
+            self._impl.locator.ensure_cache_path()
+            self._cache_file.save(self._index_key(sig, data.codegen), taken_apart(data))
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         """The key of an entry: the name says what a function closes over.

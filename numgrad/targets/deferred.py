@@ -50,6 +50,7 @@ class DeferredLibrary(JITCodeLibrary):  # type: ignore[misc]
 
     @property
     def has_dynamic_globals(self) -> bool:
+        self._ensure_finalized()
         self._optimise()
         return bool(self._dynamic_globals)
 
@@ -128,6 +129,7 @@ class DeferredLibrary(JITCodeLibrary):  # type: ignore[misc]
         return code
 
     def _get_compiled_object(self) -> bytes:
+        self._ensure_finalized()
         if self._is_deferred:
             self._emit()
         code: bytes = super()._get_compiled_object()

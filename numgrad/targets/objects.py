@@ -7,9 +7,14 @@ defined in. Code that is only called needs its object and its constants.
 from typing import Any
 
 from llvmlite import binding
+from numba import types
+from numba.core.compiler import CompileResult
 from numba.core.environment import Environment, lookup_environment
 from numba.core.runtime import rtsys
+from numba.core.typing.templates import signature
 
+# Types of which code can be loaded before Numba itself is ready to compile
+SIMPLE = types.Number | types.Boolean | types.NoneType | types.Omitted
 _kept: list[Any] = []  # code and its constants, which live as long as the process
 
 
@@ -21,7 +26,11 @@ def reduced(compiled: Any) -> tuple[Any, ...]:
         for each in (compiled.environment, *compiled._find_referenced_environments())
     }
     # Numba finds no symbols but those that are defined here, whatever they are
-    entries = description.llvm_func_name, description.llvm_cpython_wrapper_name
+    entries = (
+        description.llvm_func_name,
+        description.llvm_cpython_wrapper_name,
+        description.llvm_cfunc_wrapper_name,
+    )
     defined = [f'@"{name}" = global i64 0' for name in (*environments, *entries)]
     code = library._get_compiled_object(), bitcode("\n".join(defined))
     needed = symbols_in(library._final_module)
@@ -66,3 +75,52 @@ def symbols_in(module: Any) -> list[str]:
 def bitcode(assembly: str) -> bytes:
     code: bytes = binding.parse_assembly(assembly).as_bitcode()
     return code
+
+
+def taken_apart(compiled: Any) -> tuple[Any, ...]:
+    """Return what is to be pickled of a function that Python calls, or whose address is asked."""
+    description = compiled.fndesc
+    description.typemap = description.calltypes = None  # as Numba does: they may fail
+    return (
+        description,
+        compiled.signature.return_type,
+        compiled.reload_init,
+        reduced(compiled),
+    )
+
+
+def rebuilt(target_context: Any, kinds: Any, parts: tuple[Any, ...]) -> Any:
+    """Return what was compiled, ready to be called."""
+    description, returned, initialise, code = parts
+    for each in initialise:
+        each()
+    if not all(map(is_simple, (*kinds, returned))):
+        target_context.refresh()
+    library = restored(target_context, code)
+    own = environment(description.env_name, "", [])
+    return CompileResult(
+        typing_context=target_context.typing_context,
+        target_context=target_context,
+        entry_point=target_context.get_executable(library, description, own),
+        typing_error=None,
+        type_annotation="",
+        signature=signature(returned, *kinds),
+        library=library,
+        call_helper=None,
+        environment=own,
+        fndesc=description,
+        objectmode=False,
+        lifted=(),
+        metadata=None,
+        reload_init=(),
+        referenced_envs=(),
+    )
+
+
+def is_simple(kind: Any) -> bool:
+    """Whether values of a type are handed over by Numba without more than its runtime."""
+    if isinstance(kind, types.BaseTuple):
+        return all(map(is_simple, kind))
+    if isinstance(kind, types.Array):
+        return isinstance(kind.dtype, SIMPLE)
+    return isinstance(kind, SIMPLE)

@@ -7,15 +7,17 @@ would is followed by calls on one thread, with the same results. Several threads
 where that costs little beside the time that has gone by.
 """
 
+import math
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 USUAL_SECONDS = 2e-9  # a result: what takes no longer isn't compared with a single thread
 RARE = 50  # times as long as a launch took, until the next one is tried
 MOST_KINDS = 1024
 
-Launch = Callable[[int], object]
+Launch = Callable[[int], Any]
 
 
 @dataclass(slots=True)
@@ -48,28 +50,41 @@ class Pace:
         """Know nothing: calls are on several threads at first."""
         self._known.clear()
 
-    def run(self, kind: Hashable, results: int, threads: int, launch: Launch) -> None:
-        """Launch what has so many results, on several threads or on one."""
+    def run(
+        self,
+        kind: Hashable,
+        results: int,
+        threads: int,
+        launch: Launch,
+        trial: float = math.inf,
+    ) -> Any:
+        """Launch what has so many results, on several threads or on one; return what it returns.
+
+        A single thread is tried only where that takes no longer than a ``trial``, in seconds.
+        """
         if threads == 1:
-            launch(1)
-            return
+            return launch(1)
         key = kind, threads, results.bit_length()
         if len(self._known) >= MOST_KINDS and key not in self._known:
             self.forget()
         one, several = self._known.setdefault(key, (Way(), Way()))
         start = self._clock()
-        launches = pays(one, several, results, start)
-        launch(threads if launches else 1)
+        launches = pays(one, several, results, start, most=trial / threads)
+        returned = launch(threads if launches else 1)
         end = self._clock()
         (several if launches else one).note(end - start, end)
+        return returned
 
 
-def pays(one: Way, several: Way, results: int, now: float) -> bool:
-    """Whether to take several threads this time."""
+def pays(one: Way, several: Way, results: int, now: float, most: float = math.inf) -> bool:
+    """Whether to take several threads this time; they took so long at most if one is to be tried.
+
+    One thread takes no longer than all of them together.
+    """
     if several.seconds is None or several.seconds <= USUAL_SECONDS * results:
         return True
     if one.seconds is None:
-        return False
+        return several.seconds > most
     return several.seconds <= one.seconds or now - several.ended >= RARE * several.seconds
 
 

@@ -13,6 +13,7 @@ from numba.core.registry import cpu_target
 from numgrad.targets import objects
 from numgrad.targets.stamps import StaleError, loading, package, put_into
 
+NEEDED: list[Any] = []  # constants that bind what machine code from now on may call
 _bound: dict[str, Any] = {}  # by symbols: functions compiled here, or what others were loaded from
 
 

@@ -118,16 +118,21 @@ class Jacobian(Transform):
 
     def hint(self, arguments):
         """The number of inputs in the arguments of a call from Python, rounded up."""
-        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
-        try:
-            inputs = sum([size_of(arguments[argnum]) for argnum in argnums])
-        except IndexError:  # it is among the keywords, or missing
+        inputs = self.count_inputs(arguments)
+        if inputs is None:
             return None
         if goes_backward(self.mode, inputs, self.forward_up_to):
             return ROWS if self._has_fewer_outputs(arguments, inputs) else REVERSE
         if inputs < MANY:
             return HINTS[inputs]
         return SHARED if inputs**2 >= SHARED_NUMBERS and thread_count(1 << 30) > 1 else MANY
+
+    def count_inputs(self, arguments):
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        try:
+            return sum([size_of(arguments[argnum]) for argnum in argnums])
+        except IndexError:  # it is among the keywords, or missing
+            return None
 
     def _has_fewer_outputs(self, arguments, inputs):
         """Whether an array of outputs is so short that sweeps from all of them pay."""
@@ -145,12 +150,10 @@ class Jacobian(Transform):
         return MANY if hint == SHARED else hint
 
     def implementation(self, kinds, out, hint):
-        from numgrad.drivers.reverse.passes import ReversePasses
-
         if cuda_device.in_kernel():
             hint = self._hint_in_kernel(kinds)
         passes = self.chosen_passes(kinds, out, hint)
-        is_reverse = self.mode == REVERSE or isinstance(passes, ReversePasses)
+        is_reverse = self.mode == REVERSE or passes.goes_backward
         if hint is not None or is_reverse or not passes.has_arrays:
             return passes.implementation(value=self.with_value)
         few, _ = counts_for_arrays(passes.dual.value)

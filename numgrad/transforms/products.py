@@ -9,13 +9,13 @@ from numba.extending import overload
 
 from numgrad.drivers.floats import Conversion, arrays_of_lists
 from numgrad.drivers.forward.widths import FEWEST
-from numgrad.drivers.modes import checked_mode, goes_backward, meaning_of
+from numgrad.drivers.modes import REVERSE, checked_mode, goes_backward, meaning_of
 from numgrad.drivers.transform import MAKERS, constant_of, original_of
 from numgrad.numbers.carrier import is_none
 from numgrad.targets import cuda_compiler
 from numgrad.targets.options import internal_njit
 from numgrad.transforms.callables import Mode, R
-from numgrad.transforms.grad import backward, grad
+from numgrad.transforms.grad import Grad, backward, grad
 from numgrad.transforms.jacobian import size_of
 from numgrad.transforms.made import is_traced, made, tracer
 from numgrad.transforms.tuples import OfTuples
@@ -28,6 +28,20 @@ class Jvp(OfTuples):
     summary = "the value and the directional derivative"
     second = "tangents"
     with_value = True
+
+    def hint(self, arguments):
+        """How a gradient that is differentiated goes, which its arguments tell: one way is enough.
+
+        Forward it has one of two widths, for few inputs and for more.
+        """
+        if not (isinstance(self.original, Grad) and arguments and type(arguments[0]) is tuple):
+            return None
+        inputs = self.original.count_inputs(arguments[0])
+        if inputs is None:
+            return None
+        if goes_backward(self.original.mode, inputs, self.original.forward_up_to):
+            return REVERSE
+        return FEWEST // 2 if inputs <= FEWEST // 2 else FEWEST
 
     def implementation(self, kinds, out, hint):
         from numgrad.drivers.forward.along import JvpPasses  # which takes time to load
@@ -44,7 +58,8 @@ class Jvp(OfTuples):
         written = super(OfTuples, self).written((primals,)) if moving else ()
         at = Conversion(primals, [k for k in moving if k not in written])
         along = Conversion(tangents, moving)
-        passes = JvpPasses(self.function, at.kinds, along.kinds, out, with_value=self.with_value)
+        function = self.function if hint is None else self.original.driver(hint)
+        passes = JvpPasses(function, at.kinds, along.kinds, out, with_value=self.with_value)
         run = internal_njit(function_of("jvp", "arguments, tangents, out", passes.implementation()))
         lines = [
             "_, primals, tangents = arguments",

@@ -2,20 +2,23 @@
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
+import numba
 import numpy as np
 
 from numgrad.drivers.structure import is_integer
 from numgrad.drivers.transform import Transform
 from numgrad.targets.choose import TARGETS, thread_count
 from numgrad.targets.cuda_arrays import is_on_device
+from numgrad.targets.pace import Pace
 from numgrad.transforms.callables import Mapped
 from numgrad.transforms.made import made, register
 
 # Numbers in and out of all items, above which the items are shared among threads.
 PARALLEL_NUMBERS = 1 << 14
+TRIAL = 0.3  # seconds that a call on one thread may take, made to see whether more are faster
 USUAL = frozenset([np.ndarray, np.float64, float, int])  # types of arguments that lie on the host
 
 
@@ -26,10 +29,20 @@ class Targeted(Transform):
     def target(self):
         return self.settings[1]
 
+    def __init__(self, function, *settings):
+        super().__init__(function, *settings)
+        self.pace = Pace()
+
     def __call__(self, *arguments, **keywords):
         if runs_on_cuda(self.target, arguments):
             return self.call_on_cuda(*bound(self, arguments, keywords))
-        return Transform.__call__(self, *arguments, **keywords)
+        call = partial(Transform.__call__, self, *arguments, **keywords)
+        numbers = sum(map(numbers_in, arguments))
+        if not may_share(numbers):
+            return call()
+        kind = tuple(map(kind_of, arguments)), tuple(keywords)
+        threads = thread_count(1 << 30)
+        return self.pace.run(kind, numbers, threads, partial(on_threads, call), TRIAL)
 
     def call_on_cuda(self, arguments, out):
         """The results of the transform on a GPU for arguments in their order."""
@@ -103,6 +116,23 @@ def numbers_in(argument):
     if isinstance(argument, tuple):
         return sum(map(numbers_in, argument))
     return getattr(argument, "size", 1)
+
+
+def kind_of(argument):
+    """What tells machine code for an argument from that for others, as far as it is cheap."""
+    return getattr(argument, "dtype", type(argument)), getattr(argument, "ndim", 0)
+
+
+def on_threads(call, threads):
+    """Make a call that is shared among so many threads."""
+    before = numba.get_num_threads()
+    if threads >= before:
+        return call()
+    numba.set_num_threads(threads)
+    try:
+        return call()
+    finally:
+        numba.set_num_threads(before)
 
 
 def may_share(numbers):

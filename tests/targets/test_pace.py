@@ -1,13 +1,17 @@
 """Launches on several threads, where these wait for each other longer than one would take."""
 
+import math
 import threading
 
+import numba
 import numpy as np
 import pytest
+from numba import njit
 
 import numgrad
 from numgrad.fields import run_cpu
 from numgrad.targets.pace import MOST_KINDS, RARE, Pace
+from numgrad.transforms import vmap
 
 RESULTS = 1_000_000
 
@@ -19,6 +23,7 @@ class Machine:
         self.now = 0.0
         self.one, self.several = one, several
         self.pace = Pace(lambda: self.now)
+        self.trial = math.inf
 
     def call(self, kind="gradient", results=RESULTS, threads=2):
         """Return on how many threads a call runs."""
@@ -28,7 +33,7 @@ class Machine:
             used.append(count)
             self.now += self.several if count > 1 else self.one
 
-        self.pace.run(kind, results, threads, launch)
+        self.pace.run(kind, results, threads, launch, self.trial)
         (count,) = used
         return count
 
@@ -46,6 +51,14 @@ def test_slow_work_is_compared_once():
     machine = Machine(one=0.02, several=0.01)
     assert machine.calls(5) == [2, 2, 1, 1, 2]
     assert set(machine.calls(1000)) == {2}
+
+
+def test_long_work_is_not_tried_on_one_thread():
+    machine = Machine(one=20.0, several=10.0)
+    machine.trial = 0.3
+    assert set(machine.calls(100)) == {2}
+    machine.several = 0.1
+    assert 1 in machine.calls(3)
 
 
 def test_busy_machines():
@@ -99,6 +112,34 @@ def test_errors_pass():
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             pace.run("gradient", RESULTS, 2, lambda count: 1 / 0)
+
+
+@pytest.mark.parametrize("made", [numgrad.derivative, numgrad.vmap])
+def test_maps_take_one_thread_where_several_wait(made, monkeypatch):
+    """By a clock in which calls on several threads take longer than on one."""
+    monkeypatch.setattr(vmap, "thread_count", lambda results: 2)
+    now, threads, on_threads = [0.0], [], vmap.on_threads
+
+    @njit
+    def cube(x):
+        return x**3
+
+    points = np.linspace(0.5, 1.5, 100_000)
+    mapped = made(cube)
+    expected = 3.0 * points**2 if made is numgrad.derivative else points**3
+    mapped.pace = Pace(lambda: now[0])
+
+    def noted(call, count):
+        threads.append(count)
+        now[0] += 0.02 if count > 1 else 0.001
+        return on_threads(call, count)
+
+    monkeypatch.setattr(vmap, "on_threads", noted)
+    before = numba.get_num_threads()
+    for _ in range(6):
+        np.testing.assert_allclose(mapped(points), expected, 1e-14)
+    assert threads == [2, 2, 1, 1, 1, 1]
+    assert numba.get_num_threads() == before
 
 
 @pytest.mark.parametrize("waits", [0.0, 1.0])

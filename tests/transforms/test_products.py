@@ -145,3 +145,39 @@ def test_as_scipy_calls_it():
         method="Newton-CG",
     )
     assert_allclose(found.x, [1.0, 1.0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [3, 8, 40])
+@pytest.mark.parametrize("mode", ["auto", "forward"])
+def test_gradients_that_are_differentiated_go_one_way(size, mode):
+    """A call from Python tells how many inputs there are: one twin does, where there were two."""
+
+    @njit
+    def f(x):
+        return np.sum(x**3) + x[0] * x[-1]
+
+    x, v = np.linspace(0.5, 1.5, size), np.linspace(1.0, 2.0, size)
+    expected = 6.0 * x * v
+    expected[0] += v[-1]
+    expected[-1] += v[0]
+    gradient = numgrad.grad(f, mode=mode)
+    assert_allclose(numgrad.jvp(gradient, (x,), (v,))[1], expected, rtol=1e-13)
+    assert_allclose(numgrad.hvp(f, x, v, mode=mode), expected, rtol=1e-13)
+    compiled = {hint for (hint, _), driver in gradient._drivers.items() if driver.overloads}
+    assert compiled
+    assert compiled <= {4, 8, "reverse"}  # of all sizes here; None would have two twins in it
+
+
+def test_other_sizes_follow():
+    @njit
+    def f(x):
+        return np.sum(x**3)
+
+    gradient = numgrad.grad(f)
+    for size in (3, 40, 8, 4, 3):
+        x = np.linspace(0.5, 1.5, size)
+        value, along = numgrad.jvp(gradient, (x,), (x,))
+        assert_allclose(value, 3.0 * x**2, rtol=1e-14)
+        assert_allclose(along, 6.0 * x**2, rtol=1e-14)
+    value, along = numgrad.jvp(numgrad.grad(f, argnums=(0,)), (x,), (x,))
+    assert_allclose(along[0], 6.0 * x**2, rtol=1e-14)

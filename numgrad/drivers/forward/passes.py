@@ -51,6 +51,7 @@ class Passes(Watched, CallersMemory, CallersObjects):
 
     others = "None"  # what the careful function gets besides the arguments
     leading: tuple[tuple[str, types.Type], ...] = ()  # what the twin takes before the arguments
+    goes_backward = False
 
     def __init__(
         self,

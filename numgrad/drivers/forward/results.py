@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from numba import get_num_threads, prange, types
 
@@ -117,10 +118,14 @@ class JacobianPasses(Passes):
 
     def _look_back(self):
         """Take down whether derivatives are lacking, where the passes themselves didn't."""
-        for result, (name, _) in zip(self.results, self._found(), strict=True):
-            if self.is_watched and (self.looks_back or not result.output.is_array):
-                test = nans.any_nan if result.is_array else nans.is_nan
-                self.add(f"lacking = lacking | {self.name(test, 'nan')}({name})")
+        numbers = ""
+        for result, (name, is_array) in zip(self.results, self._found(), strict=True):
+            if not is_array:
+                numbers += f"{name}, "
+            elif self.is_watched and (self.looks_back or not result.output.is_array):
+                self.add(f"lacking = lacking | {self.name(nans.any_nan, 'any_nan')}({name})")
+        if numbers and self.is_watched:
+            self.add(f"lacking = lacking | {self.name(nans.is_any_nan, 'is_any_nan')}(({numbers}))")
 
     def _found(self):
         """Return the names of results, arrays as one dimension, and whether they are arrays."""
@@ -242,12 +247,15 @@ class JacobianPasses(Passes):
 
     def _store(self, indent, *, first):
         """Take the partials of a pass to their places."""
+        numbers = [result for result in self.results if not result.is_array]
+        if numbers and not self._needs_more_passes():
+            self._store_numbers(numbers, indent)
         for result in self.results:
             if result.by.leaf.is_array:
                 self._store_chunk(result, indent)
             elif result.output.is_array:
                 self._store_column(result, indent)
-            else:
+            elif self._needs_more_passes():
                 self._store_number(result, indent, first=first)
 
     def _store_chunk(self, result, indent):
@@ -278,14 +286,22 @@ class JacobianPasses(Passes):
         partial = self._partial(element, lane)
         self.add(f"{result.name}_flat[row] = {partial}", indent=indent + 2)
 
+    def _store_numbers(self, results, indent):
+        """Store the derivatives of numbers by numbers, all those of one output at once."""
+        by = {result.by.name: None for result in results}
+        where = "".join(f"{name}_offset - start, " for name in by)
+        self.add(f"lanes = ({where})", indent=indent)
+        partials, dual = self.name(parts.partials_at, "partials_at"), self.name(self.dual, "dual")
+        for output, group in groupby(results, lambda result: result.output.expression):
+            names = "".join(f"{result.name}, " for result in group)
+            self.add(f"{names} = {partials}({dual}, {output}, lanes)", indent=indent)
+
     def _store_number(self, result, indent, *, first):
+        """Store the derivative of a number by a number, if it is in the chunk."""
         output, lane = result.output.expression, f"{result.by.name}_offset - start"
-        partial = self._partial(output, lane)
-        if self._needs_more_passes():
-            before = self._partial(output, "0") if first else result.name
-            kept, dual = self.name(lanes.kept, "kept"), self.name(self.dual, "dual")
-            partial = f"{kept}({dual}, {before}, {output}, {lane})"
-        self.add(f"{result.name} = {partial}", indent=indent)
+        before = self._partial(output, "0") if first else result.name
+        kept, dual = self.name(lanes.kept, "kept"), self.name(self.dual, "dual")
+        self.add(f"{result.name} = {kept}({dual}, {before}, {output}, {lane})", indent=indent)
 
     def _partial(self, output, lane):
         partial, dual = self.name(parts.partial_at, "partial_at"), self.name(self.dual, "dual")

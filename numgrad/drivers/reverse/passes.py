@@ -39,6 +39,7 @@ LANE_FUNCTIONS = "clear_lanes close_lanes lanes_for set_lane sweep_lanes take_la
 class ReversePasses(JacobianPasses):
     """The call and the sweeps, and the results that they fill."""
 
+    goes_backward = True
     looks_back = True  # a derivative that is nan is found among the results
     fallback = JacobianPasses  # forward passes that compute it again
     both_parts = False  # whether a result by a complex number tells of its imaginary part too

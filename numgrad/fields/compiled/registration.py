@@ -1,30 +1,38 @@
 """``numgrad.gradient``, ``numpy.gradient`` and the operators inside compiled code.
 
 Numba calls ``register`` through the entry point ``numba_extensions`` before it first compiles, so
-this file imports as little as it can: the rest is loaded when a gradient is compiled.
+this file imports as little as it can: the rest is loaded when a gradient is compiled. Numba learns
+of an operator when a program has loaded it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 from numgrad.targets.followed import FOLLOWED
 
-_registered = False
+Operator = TypeVar("Operator", bound=Callable[..., Any])
+_loaded: list[Callable[..., Any]] = []
+_asked: list[bool] = []  # whether Numba has begun
 
 
+def compiled_too(operator: Operator) -> Operator:
+    """Let compiled code call an operator."""
+    _loaded.append(operator)
+    if _asked:
+        TEACHERS[operator.__name__](operator)
+    return operator
+
+
+@cache
 def register() -> None:
-    """Teach Numba all of them."""
-    global _registered
-    if _registered:
-        return
-    _registered = True
+    """Teach Numba what is loaded, and from now on what will be."""
     import numpy as np
 
-    from numgrad.fields.operators.gradient import gradient
-
-    _teach(gradient, with_out=True)
-    _teach(np.gradient, with_out=False)
-    _teach_operators()
+    _asked.append(True)
+    _teach_gradient(np.gradient, with_out=False)
+    for operator in _loaded:
+        TEACHERS[operator.__name__](operator)
 
 
 def _overload(function: Callable[..., Any], choosing: Callable[[bool], Any]) -> None:
@@ -35,8 +43,8 @@ def _overload(function: Callable[..., Any], choosing: Callable[[bool], Any]) -> 
     FOLLOWED[function] = choosing(True)
 
 
-def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
-    """Teach Numba one function, which knows ``out`` and ``target`` or doesn't."""
+def _teach_gradient(function: Callable[..., Any], *, with_out: bool = True) -> None:
+    """Teach Numba a gradient, which knows ``out`` and ``target`` or doesn't."""
 
     def choosing(followed):
         # Numba can't compile *varargs beside keywords, so each spacing has a name of its own.
@@ -120,12 +128,8 @@ def _teach(function: Callable[..., Any], *, with_out: bool) -> None:
     _overload(function, choosing)
 
 
-def _teach_operators() -> None:
-    """Teach Numba the operators."""
-    from numgrad.fields.operators.curl import curl
-    from numgrad.fields.operators.differentiate import differentiate
-    from numgrad.fields.operators.divergence import divergence
-    from numgrad.fields.operators.laplacian import laplacian
+def _teach_differentiate(function: Callable[..., Any]) -> None:
+    """Teach Numba the operator of one axis."""
 
     def choosing(followed):
         def typed(
@@ -170,13 +174,10 @@ def _teach_operators() -> None:
 
         return typed
 
-    _overload(differentiate, choosing)
-    _teach_operator(laplacian, "laplacian", several=False)
-    _teach_operator(divergence, "divergence", several=True)
-    _teach_operator(curl, "curl", several=True)
+    _overload(function, choosing)
 
 
-def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -> None:
+def _teach_operator(function: Callable[..., Any], *, several: bool) -> None:
     """Teach Numba an operator of several axes."""
 
     def choosing(followed):
@@ -213,7 +214,7 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
             else:
                 given, as_tuple = components, formula(lambda components: (components,))
                 check = operators.check_shapes(1)
-            make = getattr(operators, name)
+            make = getattr(operators, function.__name__)
             settings = Settings(axis, accuracy, boundary, period, nan, scale_factors, followed)
             outputs, call = make(given, spacings, settings)
             derive = operators.results_of(outputs, call, out)
@@ -249,3 +250,12 @@ def _teach_operator(function: Callable[..., Any], name: str, *, several: bool) -
         return typed
 
     _overload(function, choosing)
+
+
+TEACHERS: dict[str, Callable[[Callable[..., Any]], None]] = {
+    "gradient": _teach_gradient,
+    "differentiate": _teach_differentiate,
+    "laplacian": partial(_teach_operator, several=False),
+    "divergence": partial(_teach_operator, several=True),
+    "curl": partial(_teach_operator, several=True),
+}

@@ -3,10 +3,12 @@
 from typing import Any, Literal
 
 from numgrad.fields.adapters.applied import applied
+from numgrad.fields.compiled.registration import compiled_too
 from numgrad.fields.operation import NAN
 from numgrad.fields.terms import Options, of_curl
 
 
+@compiled_too
 def curl(
     components: Any,
     *varargs: Any,

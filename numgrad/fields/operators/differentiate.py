@@ -3,10 +3,12 @@
 from typing import Any, Literal
 
 from numgrad.fields.adapters.applied import applied
+from numgrad.fields.compiled.registration import compiled_too
 from numgrad.fields.operation import NAN
 from numgrad.fields.terms import of_differentiate
 
 
+@compiled_too
 def differentiate(
     f: Any,
     x: Any = 1.0,

@@ -9,12 +9,14 @@ import numpy as np
 from numgrad.fields.adapters.chunks import is_chunked
 from numgrad.fields.adapters.labels import any_labelled, any_quantity
 from numgrad.fields.adapters.times import in_unit
+from numgrad.fields.compiled.registration import compiled_too
 from numgrad.fields.outputs import checked_outputs
 from numgrad.targets.choose import TARGETS
 from numgrad.targets.cuda_arrays import is_on_device
 from numgrad.targets.cuda_device import ready
 
 
+@compiled_too
 def gradient(
     f: Any,
     *varargs: Any,

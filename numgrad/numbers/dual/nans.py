@@ -49,6 +49,20 @@ def is_nan(typingctx, number):
 
 
 @intrinsic
+def is_any_nan(typingctx, numbers):
+    """Whether any of some numbers, or of their partials, is nan."""
+
+    def codegen(context, builder, sig, arguments):
+        found = cgutils.false_bit
+        values = cgutils.unpack_tuple(builder, arguments[0])
+        for kind, value in zip(sig.args[0].types, values, strict=True):
+            found = builder.or_(found, has_nan(context, builder, kind, value))
+        return found
+
+    return types.boolean(numbers), codegen
+
+
+@intrinsic
 def noted(typingctx, lacking, number):
     """Return an integer with all bits set if a number or any of its partials is nan.
 

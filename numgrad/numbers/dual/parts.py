@@ -69,6 +69,26 @@ def partial_at(typingctx, dual, number, lane):
     return kind_of_partial(dual, number)(types.TypeRef(dual), number, lane), codegen
 
 
+@intrinsic
+def partials_at(typingctx, dual, number, lanes):
+    """Return several partials of a number as `partial_at` does, given a tuple of lanes."""
+    dual = dual.instance_type
+    returned = types.UniTuple(kind_of_partial(dual, number), len(lanes))
+
+    def codegen(context, builder, sig, arguments):
+        _, value, lanes = arguments
+        read = reader(context, builder, dual, number, value)
+        words = [
+            context.cast(builder, lane, kind, types.int64)
+            for lane, kind in zip(
+                cgutils.unpack_tuple(builder, lanes), sig.args[2].types, strict=True
+            )
+        ]
+        return context.make_tuple(builder, returned, [read(lane) for lane in words])
+
+    return returned(types.TypeRef(dual), number, lanes), codegen
+
+
 def write_partial(context, builder, dual, pointer, lane, number):
     """Store one partial of a dual in memory while code is emitted."""
     path = [PARTIALS] + ([lane] if dual.count > 1 else [])

@@ -23,6 +23,7 @@ from numgrad.numbers.tape.rounds import Rounds, kept_in
 from numgrad.numbers.tape.statements import partial_type, reserve, words_of
 from numgrad.numbers.tape.type import TapeNumber
 from numgrad.targets.cache import callback
+from numgrad.targets.symbols import NEEDED
 
 _kept: list[Any] = []  # the functions that other code has the addresses of
 
@@ -37,6 +38,7 @@ def register() -> None:
         compiled = callback(signature, function)
         _kept.append(compiled)
         threads.STATE[place] = compiled.address
+    NEEDED.append(Needed())
 
 
 class Needed:
@@ -49,10 +51,6 @@ class Needed:
 def restored() -> Needed:
     register()
     return Needed()
-
-
-def is_registered() -> bool:
-    return bool(_kept)
 
 
 class Loops:

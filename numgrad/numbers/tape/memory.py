@@ -25,6 +25,7 @@ from typing import Any
 from llvmlite import binding, ir
 
 from numgrad.numbers.tape import threads
+from numgrad.targets.symbols import NEEDED
 
 I8, I32, I64, VOID = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.VoidType()
 POINTER = I8.as_pointer()
@@ -67,6 +68,7 @@ def register() -> None:
     threads.register(engine.get_function_address(DESTROY))
     for name in (OPEN, GROW):
         binding.add_symbol(name, engine.get_function_address(name))
+    NEEDED.append(Needed())
 
 
 class Needed:
@@ -83,10 +85,6 @@ class Needed:
 def restored() -> Needed:
     register()
     return Needed()
-
-
-def is_registered() -> bool:
-    return bool(_kept)
 
 
 def declared(module: Any, name: str, kind: Any) -> Any:
