@@ -4,8 +4,8 @@ import gc
 from collections import Counter
 
 from hypothesis import HealthCheck, settings
-from llvmlite.binding import ffi, newpassmanagers
-from numba.core import base  # noqa: F401  (registers what is taken back below)
+
+from tests import compiling  # noqa: F401  (makes it faster)
 
 # The first example that needs a kernel waits for its compilation, so times say nothing.
 settings.register_profile(
@@ -15,17 +15,6 @@ settings.load_profile("numgrad")
 
 # Compilers make millions of small objects; a tenth of the time went to looking for dead ones.
 gc.set_threshold(200_000, 20, 50)
-
-# llvmlite's pass managers inherit a disposal that does nothing before the one that is written for
-# them, and leave half a megabyte behind for each function that is compiled.
-for manager in (newpassmanagers.ModulePassManager, newpassmanagers.FunctionPassManager):
-    manager._dispose = newpassmanagers.NewPassManager._dispose
-
-
-# Numba times each of millions of calls of LLVM, once for every function whose compilation waits for
-# it: a twelfth of the time went to clocks that nobody reads.
-for callbacks in tuple(ffi.lib._lock._cblist):
-    ffi.unregister_lock_callback(*callbacks)
 
 # Files that compile for long, or start processes: ten seconds of a processor and more. They come
 # first, the longest first of all, so that no worker begins one when the others are done.

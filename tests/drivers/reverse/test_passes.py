@@ -424,16 +424,16 @@ def test_second_derivatives_of_results_that_are_constant():
     """They are no nodes, though all that is swept carries the outer derivative."""
     inner = numgrad.jacobian(some_constant, mode="reverse")
     x, y = np.array([1.5, -2.0]), 3.0
-    by_x = numgrad.jacobian(inner)(x, y)
-    by_y = numgrad.jacobian(inner, argnums=1)(x, y)
+    found = numgrad.jacobian(inner, argnums=(0, 1))(x, y)
+    by_x, by_y = zip(*found, strict=True)
     squares = np.zeros((2, 2, 2))
     squares[[0, 1], [0, 1], [0, 1]] = 2.0 * y
-    for found, zeros, expected in (
+    for each, zeros, expected in (
         (by_x, np.zeros((2, 2)), squares),
         (by_y, np.zeros(2), np.diag(2.0 * x)),
     ):
-        assert_allclose(found[1], expected)
+        assert_allclose(each[1], expected)
         for constant in (0, 2, 3):
-            assert_array_equal(found[constant], zeros)
+            assert_array_equal(each[constant], zeros)
     assert_array_equal(numgrad.hessian(lambda x: 2.0, mode="reverse")(x), np.zeros((2, 2)))
     assert numgrad.sparse_hessian(lambda x: 2.0)(x).nnz == 0

@@ -89,6 +89,7 @@ def test_random_programs_backward(program, x):
     assert_allclose(backward(x, program).toarray(), dense, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.thorough
 @given(PROGRAMS, POINTS)
 @example(np.array([(0, 0, 0, 0), (6, 0, 1, 6)]), np.zeros(SIZE))
 @settings(max_examples=40, deadline=None)
