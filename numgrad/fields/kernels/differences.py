@@ -53,8 +53,9 @@ FIRST_TERM = 1
 STOP_TERM = 2
 ROW_INSIDE_FROM = 3  # where in a row the points between its ends begin
 ROW_INSIDE_TO = 4
-FUNCTION = 5  # address of the function for the pieces between
-OUTPUT_COLUMNS = 6
+FUNCTION = 5  # address of the function for pieces with the stencils between the edges
+EDGE_FUNCTION = 6  # and for those at the ends of rows, where no other axis has an edge
+OUTPUT_COLUMNS = 7
 
 # a term; behind these the strides along the outer axes of the samples, of the ghosts before and
 # after, of the weights and of those at the edges
@@ -298,14 +299,15 @@ def derivation(samples_dtype, precision):
                         piece = row_pieces[found * pieces.PIECE_COLUMNS :]
                         stops, vary = sums[sum_at:], sums[sum_at + head[TERMS] :]
                         own = slots[slot * pieces.SLOT_COLUMNS :]
-                        k, s, regular = 0, 0, inside
+                        k, s, regular, along, edges = 0, 0, True, 0, 0
                         for t in range(output[FIRST_TERM], output[STOP_TERM]):
                             term = terms[t * term_columns : (t + 1) * term_columns]
-                            place = q // unit
-                            if term[AXIS] >= 0:
-                                place = outer[term[AXIS]]
-                                if place < term[FIRST] or place >= term[POINTS] - term[LAST]:
-                                    regular = False
+                            place = outer[term[AXIS]] if term[AXIS] >= 0 else q // unit
+                            edge = place < term[FIRST] or place >= term[POINTS] - term[LAST]
+                            if term[AXIS] < 0:
+                                along, edges = along + 1, edges + edge
+                            elif edge:
+                                regular = False
                             s, vary[k] = find(
                                 term, outer, place, q, unit, itemsize, width, head[ZEROS], own, s
                             )  # fmt: skip
@@ -318,7 +320,11 @@ def derivation(samples_dtype, precision):
                         piece[pieces.VARY] = vary.ctypes.data
                         piece[pieces.SCRATCH] = scratch.ctypes.data
                         piece[pieces.STORES] = head[STORES]
-                        functions[found] = output[FUNCTION] if regular else head[ANY_FUNCTION]
+                        functions[found] = head[ANY_FUNCTION]
+                        if regular and edges == 0:
+                            functions[found] = output[FUNCTION]
+                        elif regular and edges == along:
+                            functions[found] = output[EDGE_FUNCTION]
                         if stop - q > width_of_longest:
                             longest, width_of_longest = found, stop - q
                         slot, sum_at = slot + s, sum_at + 2 * head[TERMS]
