@@ -218,7 +218,10 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
         strides = [output.strides[d] for d in rows.order[: rows.outer]]
         functions = [any_function] * 2
         if output.size >= WRITTEN_SIZE:
-            structures = _structure(group, term_rows[start:]), _edge_structure(group, term_rows[start:])
+            structures = (
+                _structure(group, term_rows[start:]),
+                _edge_structure(group, term_rows[start:]),
+            )
             functions = [
                 pieces.written_piece(samples_dtype, precision, structure).address
                 if structure

@@ -39,7 +39,8 @@ VARY = 6  # address of whether the weights of each term vary along a row
 FIRSTS = 7  # address of six integers a difference
 STORES = 8  # how results are stored
 SCRATCH = 9  # address of two columns of numbers
-PIECE_COLUMNS = 10
+BETWEEN = 10  # whether what lies between the rows of results may be written, and is derived later
+PIECE_COLUMNS = 11
 
 # How results are stored: for small fields; for large ones, whose samples are asked for ahead, past
 # the cache; and for these where somebody else will take them past it.
@@ -53,9 +54,9 @@ SLOT_COLUMNS = 6
 
 BLOCK_BYTES = 2 * LINE_BYTES
 
-# How far ahead samples are asked for: what the processor does by itself falls behind a stream of
-# stores.
-LINES_AHEAD = 64
+# How far ahead samples are asked for, of all components together: what the processor does by itself
+# falls behind a stream of stores.
+LINES_AHEAD = 128
 
 
 @cache
@@ -124,9 +125,20 @@ def _by_columns(samples_dtype, precision):
     return internal_njit(named(derive, "columns", samples_dtype.char, precision.char))
 
 
-def _frame(derive_blocks, derive_short, precision, *names):
+@internal_njit
+def are_one(slots, vary, samples_step):
+    """Tell if rows that follow on each other have all samples and weights in one row of memory."""
+    for k in range(0, slots.size, SLOT_COLUMNS):
+        if slots[k + FIRST_STEP] != samples_step or slots[k + SECOND_STEP] != samples_step:
+            return False
+        if slots[k + WEIGHT_STEP] != 0:
+            return False
+    return not vary.any()
+
+
+def _frame(derive_blocks, derive_short, samples_dtype, precision, *names):
     """Make the function that derives a piece: row by row, or short rows together."""
-    width = precision.itemsize
+    itemsize, width = samples_dtype.itemsize, precision.itemsize
     block = BLOCK_BYTES // width
 
     def derive(address, begin, end):
@@ -138,6 +150,11 @@ def _frame(derive_blocks, derive_short, precision, *names):
         if count < block:
             derive_short(terms, stops, vary, slots, piece, begin, end)
             return
+        if piece[BETWEEN] != 0 and end - begin > 1:
+            apart = piece[OUTPUT_STEP] // width
+            if are_one(slots, vary, apart * itemsize):
+                count += (end - begin - 1) * apart
+                end = begin + 1
         for row in range(begin, end):
             output = piece[OUTPUT] + row * piece[OUTPUT_STEP]
             start = (-output % LINE_BYTES) // width
@@ -182,7 +199,9 @@ def any_piece(samples_dtype, precision):
 
     codes = samples_dtype.char, precision.char
     blocks = internal_njit(named(derive, "blocks", *codes))
-    return _frame(blocks, _by_columns(samples_dtype, precision), precision, "piece", *codes)
+    return _frame(
+        blocks, _by_columns(samples_dtype, precision), samples_dtype, precision, "piece", *codes
+    )
 
 
 def latest(names):
@@ -230,6 +249,7 @@ def _written_blocks(structure):
     leads = {}
     for s, _, component, _ in bases:
         leads.setdefault(component, []).append(f"a{s}")
+    ahead = LINES_AHEAD // len(leads) * LINE_BYTES
     return [
         *(
             f"{name}{s} = slots[{s * SLOT_COLUMNS + column}]"
@@ -243,7 +263,7 @@ def _written_blocks(structure):
             if name != "b" or center == s
         ),
         *(f"v{s} = block_of(number_at(w{s}, precision))" for s, varies, *_ in bases if not varies),
-        *(f"lead{c} = {latest(a)} + {LINES_AHEAD * LINE_BYTES}" for c, a in leads.items()),
+        *(f"lead{c} = {latest(a)} + {ahead}" for c, a in leads.items()),
         "nothing = block_of(zero)",
         f"ahead, streamed = stores != {SMALL}, stores == {PAST}",
         "start, count = index(start), index(count)",
@@ -369,4 +389,4 @@ def written_piece(samples_dtype, precision, structure):
         COUNT=COUNT,
         **known,
     )
-    return _frame(blocks, short, precision, "written_piece", *names)
+    return _frame(blocks, short, samples_dtype, precision, "written_piece", *names)

@@ -205,11 +205,12 @@ def test_what_goes_past_the_cache_is_the_same(monkeypatch, dtype):
         small.setattr(run_differences, "WRITTEN_SIZE", 1 << 60)
         expected = list(all_of_them())
     monkeypatch.setattr(run_differences, "WRITTEN_SIZE", 1)
-    monkeypatch.setattr(run_differences, "most_cached_bytes", lambda: 0)
     monkeypatch.setattr(run_differences, "STRIP_BYTES", 1 << 15)
     monkeypatch.setattr(run_differences, "BUFFER_BYTES", 1 << 12)
-    for ours, theirs in zip(all_of_them(), expected, strict=True):
-        assert ours.tobytes() == theirs.tobytes()
+    for cached in (0, 1 << 60):
+        monkeypatch.setattr(run_differences, "most_cached_bytes", lambda most=cached: most)
+        for ours, theirs in zip(all_of_them(), expected, strict=True):
+            assert ours.tobytes() == theirs.tobytes()
 
 
 def test_long_axes_are_derived_in_parts(monkeypatch):
