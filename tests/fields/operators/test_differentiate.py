@@ -242,6 +242,32 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("long", [100, 10_000])
+def test_results_may_take_the_place_of_coordinates(monkeypatch, long):
+    from numgrad.fields import lines
+
+    monkeypatch.setattr(lines, "LONG", long)
+    f, x = GENERATOR.normal(size=5000), grid(5000)
+    for place in (slice(None), slice(None, None, -1)):
+        expected = numgrad.differentiate(f, x[place].copy(), order=2, accuracy=4)
+        out = x.copy()
+        numgrad.differentiate(f, out[place], order=2, accuracy=4, out=out)
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_one_step_among_many_makes_a_grid_uneven():
+    f = GENERATOR.normal(size=100_000)
+    for place in (1, 16, 17, 18, 50_000, 99_999):
+        x = np.arange(100_000.0)
+        x[place] += 0.25
+        expected, _ = naive_differentiate(f[-9:], x[-9:], 0, 1, 2)
+        np.testing.assert_allclose(numgrad.differentiate(f, x)[-3:], expected[-3:], rtol=1e-12)
+        near = slice(max(0, place - 4), place + 5)
+        expected, _ = naive_differentiate(f[near], x[near], 0, 1, 2)
+        found = numgrad.differentiate(f, x)[near]
+        np.testing.assert_allclose(found[2:-2], expected[2:-2], rtol=1e-9)
+
+
 def test_masked_arrays():
     mask = np.arange(12) == 4
     f = np.ma.MaskedArray(np.arange(12.0) ** 2, mask)
