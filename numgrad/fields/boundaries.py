@@ -150,6 +150,8 @@ def _planes(samples: Array, axis: int, indices: Array, end: Boundary) -> Array |
 
 def extended(x: Array, ghosts: Ghosts, period: float | None) -> Array:
     """Give coordinates, along the last axis, with those of the ghosts on both sides."""
+    if not ghosts.before and not ghosts.after:
+        return x
     before = _beyond(x, ghosts.ends[0], ghosts.before, period, -1)
     after = _beyond(x, ghosts.ends[1], ghosts.after, period, 1)
     return np.concatenate([before, x, after], axis=-1)

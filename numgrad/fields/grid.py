@@ -167,7 +167,8 @@ def _spacing_of(given: Any, axis: int, shape: tuple[int, ...]) -> float | Array:
             f"coordinates must be one-dimensional or have the shape of the field, {shape}, not "
             f"{array.shape}"
         )
-    return np.moveaxis(array.astype(np.float64), axis if array.ndim > 1 else 0, -1)
+    aligned = np.require(array, np.float64, "A")
+    return np.moveaxis(aligned, axis if array.ndim > 1 else 0, -1)
 
 
 def _checked_period(x: Array, period: float | None) -> float:

@@ -142,9 +142,13 @@ def derive_into(
     components = fields.components
     if needs_floats(formula):
         components = [component.astype(fields.precision, copy=False) for component in components]
+    # the caller's own coordinates are read while results are written
+    coordinates = [x.spacing for x in formula.grid if isinstance(x.spacing, np.ndarray)]
     targets = [
         result
-        if result.dtype == fields.precision and result.flags.aligned
+        if result.dtype == fields.precision
+        and result.flags.aligned
+        and not any(np.may_share_memory(result, x) for x in coordinates)
         else np.empty_like(result, fields.precision)
         for result in results
     ]

@@ -37,6 +37,11 @@ POINTS_AT_ONCE = 1 << 18
 WRITTEN_SIZE = 1 << 16
 
 
+# Of each term, whether its weights vary along a row, its component, and of each of its differences
+# whether the second sample is that at the point derived at.
+Structure = tuple[tuple[bool, int, tuple[bool, ...]], ...]
+
+
 @dataclass(slots=True)
 class Term:
     """The derivatives of a component along an axis: a part of an output, in which terms add up."""
@@ -211,12 +216,21 @@ def _derive(outputs: Sequence[Array], terms: Sequence[Sequence[Term]], rows: Row
             term_rows.append(_term_row(term, copies[key], rows, shape, precision, tile))
         inside = _inside(group, rows, length)
         strides = [output.strides[d] for d in rows.order[: rows.outer]]
-        function = any_function
+        functions = [any_function] * 2
         if output.size >= WRITTEN_SIZE:
-            varying = [bool(row[kernels.WEIGHTS_VARY]) for row in term_rows[start:]]
-            structure = _structure(group, varying)
-            function = pieces.written_piece(samples_dtype, precision, structure).address
-        output_rows.append([output.ctypes.data, start, len(term_rows), *inside, function, *strides])
+            structures = (
+                _structure(group, term_rows[start:]),
+                _edge_structure(group, term_rows[start:]),
+            )
+            functions = [
+                pieces.written_piece(samples_dtype, precision, structure).address
+                if structure
+                else any_function
+                for structure in structures
+            ]
+        output_rows.append(
+            [output.ctypes.data, start, len(term_rows), *inside, *functions, *strides]
+        )
     gathered = 0
     if streamed and tile == length and all(_is_block(target, rows, length) for target in outputs):
         most = max(count_pieces(row, length, rows.unit) for row in output_rows)
@@ -293,19 +307,33 @@ def _is_block(output: Array, rows: Rows, length: int) -> bool:
     return rows.outer > 0 and output.strides[rows.order[rows.outer - 1]] == row
 
 
-def _structure(
-    group: Sequence[Term], varying: Sequence[bool]
-) -> tuple[tuple[bool, int, tuple[bool, ...]], ...]:
+def _structure(group: Sequence[Term], rows: Sequence[Sequence[int]]) -> Structure:
     """Tell what the differences of an output are taken of, and which end at the point itself."""
     components: dict[int, int] = {}
     return tuple(
         (
-            varies,
+            bool(row[kernels.WEIGHTS_VARY]),
             components.setdefault(id(term.samples), len(components)),
             tuple(second == 0 for _, second in term.line.slots.tolist()),
         )
-        for term, varies in zip(group, varying, strict=True)
+        for term, row in zip(group, rows, strict=True)
     )
+
+
+def _edge_structure(group: Sequence[Term], rows: Sequence[Sequence[int]]) -> Structure | None:
+    """Tell the same at the ends of rows, if all points there have it in common."""
+    structure = list(_structure(group, rows))
+    edges = 0
+    for k, (term, row) in enumerate(zip(group, rows, strict=True)):
+        if row[kernels.AXIS] >= 0 or not len(term.line.edges):
+            continue
+        at_point = term.line.edge_slots[..., 1] == 0
+        if not (at_point == at_point[0]).all():
+            return None
+        varies = bool(row[kernels.EDGE_WEIGHTS_VARY])
+        structure[k] = varies, structure[k][1], tuple(at_point[0].tolist())
+        edges += 1
+    return tuple(structure) if edges else None
 
 
 def _most_slots(line: Line) -> int:

@@ -383,7 +383,8 @@ def leaves_of(argument: Any) -> list[Any]:
 def stand_in(argument: Any) -> Any:
     """Give an argument with something in the place of arrays of Dask's, whose values aren't known.
 
-    Coordinates may be uneven, which is all that the reach of stencils depends on.
+    Coordinates may be uneven, which is all that the reach of stencils depends on. Other arrays are
+    copied: they may be changed before a block is derived.
     """
     if hasattr(argument, "__dataclass_fields__"):
         names = argument.__dataclass_fields__
@@ -391,7 +392,7 @@ def stand_in(argument: Any) -> Any:
     if isinstance(argument, tuple | list):
         return type(argument)(stand_in(item) for item in argument)
     if not is_chunked(argument):
-        return argument
+        return argument.copy() if isinstance(argument, np.ndarray) else argument
     if argument.ndim == 1:
         return 1e-30 * np.cumsum(1.0 + np.arange(argument.shape[0]) % 2)
     return np.ones(argument.shape)

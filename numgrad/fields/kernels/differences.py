@@ -53,8 +53,9 @@ FIRST_TERM = 1
 STOP_TERM = 2
 ROW_INSIDE_FROM = 3  # where in a row the points between its ends begin
 ROW_INSIDE_TO = 4
-FUNCTION = 5  # address of the function for the pieces between
-OUTPUT_COLUMNS = 6
+FUNCTION = 5  # address of the function for pieces with the stencils between the edges
+EDGE_FUNCTION = 6  # and for those at the ends of rows, where no other axis has an edge
+OUTPUT_COLUMNS = 7
 
 # a term; behind these the strides along the outer axes of the samples, of the ghosts before and
 # after, of the weights and of those at the edges
@@ -85,6 +86,7 @@ TERM_COLUMNS = 23
 STRIDE_GROUPS = 5
 
 table_dtype = np.dtype(np.int64)
+CELL = table_dtype.itemsize
 
 
 @internal_njit
@@ -249,24 +251,37 @@ def derivation(samples_dtype, precision):
         term_columns = TERM_COLUMNS + STRIDE_GROUPS * count
         outputs = array_at(head[OUTPUT_TABLE], head[OUTPUTS] * output_columns, table_dtype)
         terms = array_at(head[TERM_TABLE], head[TERMS] * term_columns, table_dtype)
-        slots = np.empty(MOST_PIECES * head[MOST_SLOTS] * pieces.SLOT_COLUMNS, np.int64)
-        sums = np.empty(2 * MOST_PIECES * head[TERMS], np.int64)
-        row_pieces = np.empty(MOST_PIECES * pieces.PIECE_COLUMNS, np.int64)
-        functions = np.empty(MOST_PIECES, np.int64)
-        outer = np.empty(count, np.int64)
+        # by their addresses: counting who refers to an array would wait for all that is on its way
+        # past the cache
+        sizes = (
+            MOST_PIECES * head[MOST_SLOTS] * pieces.SLOT_COLUMNS,
+            2 * MOST_PIECES * head[TERMS],
+            MOST_PIECES * pieces.PIECE_COLUMNS,
+            MOST_PIECES,
+            count,
+        )
+        memory = np.empty(sizes[0] + sizes[1] + sizes[2] + sizes[3] + sizes[4], np.int64)
+        at = memory.ctypes.data
+        slots = array_at(at, sizes[0], table_dtype)
+        at += sizes[0] * CELL
+        sums = array_at(at, sizes[1], table_dtype)
+        at += sizes[1] * CELL
+        row_pieces = array_at(at, sizes[2], table_dtype)
+        at += sizes[2] * CELL
+        functions = array_at(at, sizes[3], table_dtype)
+        outer = array_at(at + sizes[3] * CELL, sizes[4], table_dtype)
         scratch = np.empty(2 * pieces.COLUMN, precision)
         group = head[BUFFER]
         buffer = np.empty(group * length + LINE_BYTES, precision)
         made = np.zeros(head[LONG] * head[TILE])
         kept = np.empty(head[LONG] * head[TILE], precision)
+        room, scratch_at = buffer.ctypes.data, scratch.ctypes.data
+        room += -room % LINE_BYTES
         weighed = -1
         if head[LONG] > 0:
             terms = terms.copy()
         number = begin
         while number < end:
-            # here, since Numba frees an array after its last use, whoever has its address
-            room = buffer.ctypes.data
-            room += -room % LINE_BYTES
             tile, row = number // head[ROWS], number % head[ROWS]
             together = 1
             if count > 0:
@@ -287,6 +302,7 @@ def derivation(samples_dtype, precision):
                     step = output[OUTPUT_COLUMNS + count - 1]
                 q = low
                 while q < high:
+                    begins = q == 0
                     # as many pieces of the row as there is room for, all rows of each
                     found, slot, sum_at, longest, width_of_longest = 0, 0, 0, 0, 0
                     while q < high and found < MOST_PIECES:
@@ -298,14 +314,15 @@ def derivation(samples_dtype, precision):
                         piece = row_pieces[found * pieces.PIECE_COLUMNS :]
                         stops, vary = sums[sum_at:], sums[sum_at + head[TERMS] :]
                         own = slots[slot * pieces.SLOT_COLUMNS :]
-                        k, s, regular = 0, 0, inside
+                        k, s, regular, along, edges = 0, 0, True, 0, 0
                         for t in range(output[FIRST_TERM], output[STOP_TERM]):
                             term = terms[t * term_columns : (t + 1) * term_columns]
-                            place = q // unit
-                            if term[AXIS] >= 0:
-                                place = outer[term[AXIS]]
-                                if place < term[FIRST] or place >= term[POINTS] - term[LAST]:
-                                    regular = False
+                            place = outer[term[AXIS]] if term[AXIS] >= 0 else q // unit
+                            edge = place < term[FIRST] or place >= term[POINTS] - term[LAST]
+                            if term[AXIS] < 0:
+                                along, edges = along + 1, edges + edge
+                            elif edge:
+                                regular = False
                             s, vary[k] = find(
                                 term, outer, place, q, unit, itemsize, width, head[ZEROS], own, s
                             )  # fmt: skip
@@ -316,13 +333,24 @@ def derivation(samples_dtype, precision):
                         piece[pieces.SLOTS], piece[pieces.FIRSTS] = s, own.ctypes.data
                         piece[pieces.TERM_STOPS] = stops.ctypes.data
                         piece[pieces.VARY] = vary.ctypes.data
-                        piece[pieces.SCRATCH] = scratch.ctypes.data
-                        piece[pieces.STORES] = head[STORES]
-                        functions[found] = output[FUNCTION] if regular else head[ANY_FUNCTION]
+                        piece[pieces.SCRATCH] = scratch_at
+                        piece[pieces.STORES], piece[pieces.BETWEEN] = head[STORES], False
+                        functions[found] = head[ANY_FUNCTION]
+                        if regular and edges == 0:
+                            functions[found] = output[FUNCTION]
+                        elif regular and edges == along:
+                            functions[found] = output[EDGE_FUNCTION]
                         if stop - q > width_of_longest:
                             longest, width_of_longest = found, stop - q
                         slot, sum_at = slot + s, sum_at + 2 * head[TERMS]
                         found, q = found + 1, stop
+                    if (
+                        begins
+                        and q == length
+                        and head[STORES] != pieces.PAST
+                        and step == length * width
+                    ):
+                        row_pieces[longest * pieces.PIECE_COLUMNS + pieces.BETWEEN] = True
                     first = 0
                     while first < together:
                         last, results = together, target
@@ -343,6 +371,8 @@ def derivation(samples_dtype, precision):
                         first = last
             number += together
         fence()
+        # Numba frees an array after its last use, whoever has its address
+        memory[:0], buffer[:0], scratch[:0] = 0, 0, 0
 
     return named(derive_tiles, "derive_tiles", samples_dtype.char, precision.char)
 

@@ -39,7 +39,8 @@ VARY = 6  # address of whether the weights of each term vary along a row
 FIRSTS = 7  # address of six integers a difference
 STORES = 8  # how results are stored
 SCRATCH = 9  # address of two columns of numbers
-PIECE_COLUMNS = 10
+BETWEEN = 10  # whether what lies between the rows of results may be written, and is derived later
+PIECE_COLUMNS = 11
 
 # How results are stored: for small fields; for large ones, whose samples are asked for ahead, past
 # the cache; and for these where somebody else will take them past it.
@@ -53,9 +54,9 @@ SLOT_COLUMNS = 6
 
 BLOCK_BYTES = 2 * LINE_BYTES
 
-# How far ahead samples are asked for: what the processor does by itself falls behind a stream of
-# stores.
-LINES_AHEAD = 64
+# How far ahead samples are asked for, of all components together: what the processor does by itself
+# falls behind a stream of stores.
+LINES_AHEAD = 128
 
 
 @cache
@@ -78,20 +79,6 @@ def streaming_copy(precision):
             put(target + k * width, number_at(source + k * width, precision))
 
     return internal_njit(named(copy, "streaming_copy", precision.char))
-
-
-@internal_njit
-def next_block(done, start, count, block):
-    """Give the block that comes after so many numbers, and which of its numbers are to be stored.
-
-    Blocks begin at ``start``, where lines of the cache do. Of the one before, and of the last,
-    which ends with the row, only a part is stored.
-    """
-    if done < start:
-        return done, index(0), start
-    if done + block > count:
-        return count - block, done + block - count, block
-    return done, index(0), block
 
 
 @cache
@@ -138,9 +125,20 @@ def _by_columns(samples_dtype, precision):
     return internal_njit(named(derive, "columns", samples_dtype.char, precision.char))
 
 
-def _frame(derive_blocks, by_columns, precision, *names):
-    """Make the function that derives a piece: whole blocks, and what is left, row by row."""
-    width = precision.itemsize
+@internal_njit
+def are_one(slots, vary, samples_step):
+    """Tell if rows that follow on each other have all samples and weights in one row of memory."""
+    for k in range(0, slots.size, SLOT_COLUMNS):
+        if slots[k + FIRST_STEP] != samples_step or slots[k + SECOND_STEP] != samples_step:
+            return False
+        if slots[k + WEIGHT_STEP] != 0:
+            return False
+    return not vary.any()
+
+
+def _frame(derive_blocks, derive_short, samples_dtype, precision, *names):
+    """Make the function that derives a piece: row by row, or short rows together."""
+    itemsize, width = samples_dtype.itemsize, precision.itemsize
     block = BLOCK_BYTES // width
 
     def derive(address, begin, end):
@@ -150,8 +148,13 @@ def _frame(derive_blocks, by_columns, precision, *names):
         vary = array_at(piece[VARY], terms, table_dtype)
         slots = array_at(piece[FIRSTS], piece[SLOTS] * SLOT_COLUMNS, table_dtype)
         if count < block:
-            by_columns(terms, stops, vary, slots, piece, begin, end)
+            derive_short(terms, stops, vary, slots, piece, begin, end)
             return
+        if piece[BETWEEN] != 0 and end - begin > 1:
+            apart = piece[OUTPUT_STEP] // width
+            if are_one(slots, vary, apart * itemsize):
+                count += (end - begin - 1) * apart
+                end = begin + 1
         for row in range(begin, end):
             output = piece[OUTPUT] + row * piece[OUTPUT_STEP]
             start = (-output % LINE_BYTES) // width
@@ -171,7 +174,7 @@ def any_piece(samples_dtype, precision):
     def derive(terms, stops, vary, slots, row, output, start, count, stores):
         done, count = index(0), index(count)
         while done < count:
-            q, low, high = next_block(done, index(start), count, block)
+            q = min(done, count - block)  # the last block ends with the row
             samples_at, at = q * itemsize, q * width
             total = block_of(zero)
             s = 0
@@ -191,15 +194,14 @@ def any_piece(samples_dtype, precision):
                         part = part + block_of(number_at(weight, precision)) * difference
                 s = stops[t]
                 total = total + part
-            if high - low < block:
-                put_part(output + at, total, low, high)
-            else:
-                put(output + at, total)
-            done = q + high
+            put(output + at, total)
+            done = q + block
 
     codes = samples_dtype.char, precision.char
     blocks = internal_njit(named(derive, "blocks", *codes))
-    return _frame(blocks, _by_columns(samples_dtype, precision), precision, "piece", *codes)
+    return _frame(
+        blocks, _by_columns(samples_dtype, precision), samples_dtype, precision, "piece", *codes
+    )
 
 
 def latest(names):
@@ -207,93 +209,184 @@ def latest(names):
     return names[0] if len(names) == 1 else f"max({', '.join(names)})"
 
 
+def _bases(structure):
+    """Write down where the samples and the weight of each difference lie in the first row.
+
+    Those of the points derived at are given by the first difference that has them.
+    """
+    s, centers, bases = 0, {}, []
+    for varies, component, ends_here in structure:
+        for here in ends_here:
+            center = centers.setdefault(component, s) if here else s
+            bases.append((s, varies, component, center))
+            s += 1
+    return bases
+
+
+def _sums(structure, sample, weight):
+    """Write down the differences and their sum, from the text of a sample and of a weight."""
+    bases, lines, known, sums, s = _bases(structure), [], set(), [], 0
+    for _, _, ends_here in structure:
+        parts = []
+        for _ in ends_here:
+            center = bases[s][3]
+            if center not in known:
+                known.add(center)
+                lines.append(f"right{center} = {sample(f'b{center}')}")
+            parts.append(f"{weight(s, bases[s][1])} * ({sample(f'a{s}')} - right{center})")
+            s += 1
+        sums.append(f"({' + '.join(parts)})")  # a zero before it changes no sum but that of zeros
+    return [*lines, f"total = {' + '.join(['nothing', *sums])}"]
+
+
+def _written_blocks(structure):
+    """Write down how a row is derived block by block.
+
+    The first block and the last overlap with those between, which begin where lines of the cache
+    do: what both derive is stored twice, unless it goes past the cache.
+    """
+    bases, block = _bases(structure), "index(block)"
+    leads = {}
+    for s, _, component, _ in bases:
+        leads.setdefault(component, []).append(f"a{s}")
+    ahead = LINES_AHEAD // len(leads) * LINE_BYTES
+    return [
+        *(
+            f"{name}{s} = slots[{s * SLOT_COLUMNS + column}]"
+            f" + row * slots[{s * SLOT_COLUMNS + step}]"
+            for s, _, _, center in bases
+            for name, column, step in (
+                ("a", FIRST, FIRST_STEP),
+                ("b", SECOND, SECOND_STEP),
+                ("w", WEIGHT, WEIGHT_STEP),
+            )
+            if name != "b" or center == s
+        ),
+        *(f"v{s} = block_of(number_at(w{s}, precision))" for s, varies, *_ in bases if not varies),
+        *(f"lead{c} = {latest(a)} + {ahead}" for c, a in leads.items()),
+        "nothing = block_of(zero)",
+        f"ahead, streamed = stores != {SMALL}, stores == {PAST}",
+        "start, count = index(start), index(count)",
+        f"done, whole = start, count - {block}",
+        "for part in range(3):",
+        "    if part == 1:",
+        "        q, last = start, whole",
+        "    elif part == 0 and start > index(0):",
+        "        q, last = index(0), index(0)",
+        "    elif part == 2 and done < count:",
+        "        q, last = whole, whole",
+        "    else:",
+        "        continue",
+        "    while q <= last:",
+        "        samples_at, at = q * itemsize, q * width",
+        *(
+            f"        {line}"
+            for line in _sums(
+                structure,
+                "block_at({} + samples_at, samples_dtype)".format,
+                lambda s, varies: f"block_at(w{s} + at, precision)" if varies else f"v{s}",
+            )
+        ),
+        "        if ahead:",
+        *(
+            f"            prefetch_at(lead{k} + samples_at + {line})"
+            for k in leads
+            for line in (0, LINE_BYTES)
+        ),
+        "        if not streamed:",
+        "            put(output + at, total)",
+        "        elif part == 1:",
+        "            stream(output + at, total)",
+        "        elif part == 0:",
+        "            put_part(output + at, total, index(0), start)",
+        "        else:",
+        f"            put_part(output + at, total, done - whole, {block})",
+        f"        q += {block}",
+        "    if part == 1:",
+        "        done = q",
+    ]
+
+
+def _written_short(structure):
+    """Write down how short rows are derived, number by number."""
+    bases = _bases(structure)
+    return [
+        *(
+            f"{name}{s}, {name}_step{s} = slots[{s * SLOT_COLUMNS + column}],"
+            f" slots[{s * SLOT_COLUMNS + step}]"
+            for s, _, _, center in bases
+            for name, column, step in (
+                ("a", FIRST, FIRST_STEP),
+                ("b", SECOND, SECOND_STEP),
+                ("w", WEIGHT, WEIGHT_STEP),
+            )
+            if name != "b" or center == s
+        ),
+        "nothing = zero",
+        "for row in range(begin, end):",
+        "    output = piece[OUTPUT] + row * piece[OUTPUT_STEP]",
+        "    for q in range(piece[COUNT]):",
+        *(
+            f"        {line}"
+            for line in _sums(
+                structure,
+                lambda name: (
+                    f"number_at({name} + row * {name[0]}_step{name[1:]} + q * itemsize,"
+                    " samples_dtype)"
+                ),
+                lambda s, varies: (
+                    f"number_at(w{s} + row * w_step{s}{' + q * width' * varies}, precision)"
+                ),
+            )
+        ),
+        "        put(output + q * width, total)",
+    ]
+
+
 @cache
 def written_piece(samples_dtype, precision, structure):
-    """Compile the loop for the differences of an operator, written out.
+    """Compile the loops for the differences of an operator, written out.
 
     ``structure`` is, for each term, whether its weights vary along a row, which component it is
     of, and of each of its differences whether the second sample is that at the point derived at.
     """
-    itemsize, width = samples_dtype.itemsize, precision.itemsize
-    head, body, centers, s, sums = [], [], {}, 0, []
-    firsts = {}  # of each component, the addresses of samples
-    for varies, component, ends_here in structure:
-        parts = []
-        for here in ends_here:
-            k = s * SLOT_COLUMNS
-            head.append(f"a{s} = slots[{k + FIRST}] + row * slots[{k + FIRST_STEP}]")
-            at = f"slots[{k + SECOND}] + row * slots[{k + SECOND_STEP}]"
-            firsts.setdefault(component, []).append(f"a{s}")
-            if not here:
-                head.append(f"b{s} = {at}")
-                body.append(f"right{s} = block_at(b{s} + samples_at, samples_dtype)")
-                right = f"right{s}"
-            elif component in centers:
-                right = centers[component]
-            else:
-                head.append(f"center{s} = {at}")
-                right = centers[component] = f"middle{s}"
-                body.append(f"{right} = block_at(center{s} + samples_at, samples_dtype)")
-            head.append(f"w{s} = slots[{k + WEIGHT}] + row * slots[{k + WEIGHT_STEP}]")
-            if varies:
-                weight = f"block_at(w{s} + at, precision)"
-            else:
-                head.append(f"v{s} = block_of(number_at(w{s}, precision))")
-                weight = f"v{s}"
-            left = f"block_at(a{s} + samples_at, samples_dtype)"
-            parts.append(f"{weight} * ({left} - {right})")
-            s += 1
-        sums.append(f"({' + '.join(parts)})")  # a zero before it changes no sum but that of zeros
-    lines = [
-        *head,
-        *(f"lead{c} = {latest(names)} + {LINES_AHEAD * LINE_BYTES}" for c, names in firsts.items()),
-        "nothing = block_of(zero)",
-        f"ahead, streamed = stores != {SMALL}, stores == {PAST}",
-        "done, count = index(0), index(count)",
-        "while done < count:",
-        "    q, low, high = next_block(done, index(start), count, block)",
-        "    samples_at, at = q * itemsize, q * width",
-        *("    " + line for line in body),
-        f"    total = {' + '.join(['nothing', *sums])}",
-        "    if high - low < block:",
-        "        put_part(output + at, total, low, high)",
-        "    else:",
-        "        if ahead:",
-        *(
-            f"            prefetch_at(lead{k} + samples_at + {line})"
-            for k in firsts
-            for line in (0, LINE_BYTES)
-        ),
-        "        if streamed:",
-        "            stream(output + at, total)",
-        "        else:",
-        "            put(output + at, total)",
-        "    done = q + high",
-    ]
     code = "_".join(
         f"{varies:d}{component}" + "".join(f"{here:d}" for here in ends_here)
         for varies, component, ends_here in structure
     )
     names = samples_dtype.char, precision.char, code
+    itemsize, width = samples_dtype.itemsize, precision.itemsize
+    known = {
+        "zero": precision.type(0),
+        "samples_dtype": samples_dtype,
+        "precision": precision,
+        "number_at": number_at,
+        "put": put,
+    }
     blocks = statements(
         lambda function: internal_njit(named(function, "written_blocks", *names)),
         "terms, stops, vary, slots, row, output, start, count, stores",
-        lines,
+        _written_blocks(structure),
         index=index,
         itemsize=index(itemsize),
         width=index(width),
-        block=index(BLOCK_BYTES // width),
-        zero=precision.type(0),
-        samples_dtype=samples_dtype,
-        precision=precision,
+        block=BLOCK_BYTES // width,
         block_at=block_at,
         block_of=block_of,
-        number_at=number_at,
-        put=put,
         put_part=put_part,
         stream=stream,
         prefetch_at=prefetch_at,
-        next_block=next_block,
+        **known,
     )
-    by_columns = _by_columns(samples_dtype, precision)
-    return _frame(blocks, by_columns, precision, "written_piece", *names)
+    short = statements(
+        lambda function: internal_njit(named(function, "written_short", *names)),
+        "terms, stops, vary, slots, piece, begin, end",
+        _written_short(structure),
+        itemsize=itemsize,
+        width=width,
+        OUTPUT=OUTPUT,
+        OUTPUT_STEP=OUTPUT_STEP,
+        COUNT=COUNT,
+        **known,
+    )
+    return _frame(blocks, short, samples_dtype, precision, "written_piece", *names)

@@ -216,12 +216,12 @@ def common_unit(address, count, size, order):
         low, high = high, low
     if not (0.0 < abs(usual) < np.inf):
         return 0.0, 0.0
-    others = 0
+    alike = 0
     for k in range(left.size):
         step = right[k] - left[k]
-        others += step <= low or step >= high or step != step
+        alike += (step > low) & (step < high)
     _, exponent = math.frexp(usual * (size - 1))
-    if others > 0 or abs(exponent) * order > MOST_POWER:
+    if alike < left.size or abs(exponent) * order > MOST_POWER:
         return 0.0, 0.0
     return math.ldexp(1.0, -exponent), math.ldexp(1.0, -exponent * order)
 

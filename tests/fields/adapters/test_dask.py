@@ -130,6 +130,17 @@ def test_lines_with_grids_of_their_own(field):
             assert_same(result.compute(), numgrad.differentiate(field, x, **options))
 
 
+def test_coordinates_are_those_of_the_call():
+    f, x = (
+        np.random.default_rng(3).normal(size=40),
+        np.sort(np.random.default_rng(4).normal(size=40)),
+    )
+    expected = numgrad.differentiate(f, x)
+    lazy = numgrad.differentiate(da.from_array(f, chunks=10), x)
+    x[:] = 0.0
+    np.testing.assert_array_equal(lazy.compute(), expected)
+
+
 def test_gradient_with_scale_factors(field):
     lazy = da.from_array(field, chunks=(3, 5, 2))
     factors = 2.0, X[:, None, None], 1.0

@@ -205,11 +205,12 @@ def test_what_goes_past_the_cache_is_the_same(monkeypatch, dtype):
         small.setattr(run_differences, "WRITTEN_SIZE", 1 << 60)
         expected = list(all_of_them())
     monkeypatch.setattr(run_differences, "WRITTEN_SIZE", 1)
-    monkeypatch.setattr(run_differences, "most_cached_bytes", lambda: 0)
     monkeypatch.setattr(run_differences, "STRIP_BYTES", 1 << 15)
     monkeypatch.setattr(run_differences, "BUFFER_BYTES", 1 << 12)
-    for ours, theirs in zip(all_of_them(), expected, strict=True):
-        assert ours.tobytes() == theirs.tobytes()
+    for cached in (0, 1 << 60):
+        monkeypatch.setattr(run_differences, "most_cached_bytes", lambda most=cached: most)
+        for ours, theirs in zip(all_of_them(), expected, strict=True):
+            assert ours.tobytes() == theirs.tobytes()
 
 
 def test_long_axes_are_derived_in_parts(monkeypatch):
@@ -239,6 +240,32 @@ def test_long_axes_are_derived_in_parts(monkeypatch):
     monkeypatch.setattr(run_differences, "LONG_TILE", 64)
     for ours, theirs in zip(all_of_them(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("long", [100, 10_000])
+def test_results_may_take_the_place_of_coordinates(monkeypatch, long):
+    from numgrad.fields import lines
+
+    monkeypatch.setattr(lines, "LONG", long)
+    f, x = GENERATOR.normal(size=5000), grid(5000)
+    for place in (slice(None), slice(None, None, -1)):
+        expected = numgrad.differentiate(f, x[place].copy(), order=2, accuracy=4)
+        out = x.copy()
+        numgrad.differentiate(f, out[place], order=2, accuracy=4, out=out)
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_one_step_among_many_makes_a_grid_uneven():
+    f = GENERATOR.normal(size=100_000)
+    for place in (1, 16, 17, 18, 50_000, 99_999):
+        x = np.arange(100_000.0)
+        x[place] += 0.25
+        expected, _ = naive_differentiate(f[-9:], x[-9:], 0, 1, 2)
+        np.testing.assert_allclose(numgrad.differentiate(f, x)[-3:], expected[-3:], rtol=1e-12)
+        near = slice(max(0, place - 4), place + 5)
+        expected, _ = naive_differentiate(f[near], x[near], 0, 1, 2)
+        found = numgrad.differentiate(f, x)[near]
+        np.testing.assert_allclose(found[2:-2], expected[2:-2], rtol=1e-9)
 
 
 def test_masked_arrays():
