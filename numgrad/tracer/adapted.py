@@ -103,7 +103,20 @@ def _compiled(thing: Any) -> Any:
         return following_source(followed.loops_of(thing), in_python)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else in_python(thing)
-    return thing
+    return thing if thing in TABLE else _vectorized(thing)
+
+
+def _vectorized(thing: Any) -> Any:
+    """Return a function of ``vectorize`` or ``guvectorize`` that takes traced numbers."""
+    from numba.np.ufunc.dufunc import DUFunc
+    from numba.np.ufunc.gufunc import GUFunc
+
+    if not isinstance(thing, DUFunc | GUFunc):
+        return thing
+    from numgrad.tracer import vectorized
+
+    make = vectorized.Elementwise if isinstance(thing, DUFunc) else vectorized.following
+    return make(thing, in_python)
 
 
 def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
