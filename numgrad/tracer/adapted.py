@@ -37,7 +37,14 @@ from numgrad.tracer.numbers import (
     has_traced,
     plain,
 )
-from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
+from numgrad.tracer.operators import (
+    as_python,
+    computed_by,
+    is_instance,
+    is_python,
+    make_float,
+    python_value,
+)
 from numgrad.tracer.owners import compares_identity, is_users, of_owners, stand_in, type_of
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
@@ -374,6 +381,7 @@ REPLACED: dict[Any, Any] = {
 _builtins = {
     **vars(builtins),
     "complex": complex_functions.make_complex,
+    "float": make_float,
     "isinstance": is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
@@ -385,7 +393,7 @@ _builtins = {
 
 def builtins_of(function: Any) -> dict[str, Any]:
     """Return the builtins that a function finds."""
-    others = {"complex": complex, "type": type}
+    others = {"complex": complex, "float": float, "type": type}
     used = [name for name in others if not complex_functions.calls_alone(function.__code__, name)]
     return {**_builtins, **{name: others[name] for name in used}} if used else _builtins
 

@@ -114,6 +114,12 @@ def as_python(result: Any) -> Any:
     return result.item() if isinstance(result, np.generic) else result
 
 
+def make_float(x: Any = 0.0) -> Any:
+    """Make a float, a traced one of a traced real number."""
+    value = float(plain(x))
+    return x.item() if has_traced(x) else value
+
+
 @functools.wraps(isinstance)
 def is_instance(thing: Any, kinds: Any) -> bool:
     """Tell whether a traced number or array stands for one of some kinds."""
