@@ -116,8 +116,11 @@ def as_python(result: Any) -> Any:
 
 def make_float(x: Any = 0.0) -> Any:
     """Make a float, a traced one of a traced real number."""
-    value = float(plain(x))
-    return x.item() if has_traced(x) else value
+    value = float(plain(x))  # which warns of complex numbers, and takes their real part
+    if not has_traced(x):
+        return value
+    number = x.item()
+    return number.real if number.dtype.kind == "c" else number
 
 
 @functools.wraps(isinstance)
