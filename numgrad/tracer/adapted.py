@@ -348,11 +348,11 @@ OF_ARRAYS = """
     append average bincount clip convolve correlate corrcoef cov cross cumprod cumsum delete diff
     dot ediff1d
     fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner insert interp
-    kron
-    linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
+    kron linalg.cholesky linalg.cond linalg.det linalg.eig linalg.eigh linalg.eigvals
+    linalg.eigvalsh linalg.inv linalg.lstsq
     linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
     max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd
-    nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
+    nansum nanvar outer percentile polyval prod ptp quantile roots sort std sum tensordot trace
     trapezoid unwrap vander var vdot
 """.split()
 
