@@ -75,6 +75,7 @@ def load() -> None:
             products,
             qr,
             singular_values,
+            unsymmetric,
         )
         from numgrad.caching.stamping import begin
         from numgrad.calls import builtins, complex_functions, into  # noqa: F401

@@ -147,3 +147,13 @@ def _argmax(a, axis=None):
     if not is_real(a) or not is_whole(a, axis):
         return None
     return lambda a, axis=None: position_of_highest(a)
+
+
+@define(np.nanargmin)
+def _nanargmin(a, axis=None):
+    return (lambda a, axis=None: np.nanargmin(values_of(a), axis)) if is_real(a) else None
+
+
+@define(np.nanargmax)
+def _nanargmax(a, axis=None):
+    return (lambda a, axis=None: np.nanargmax(values_of(a), axis)) if is_real(a) else None

@@ -37,7 +37,14 @@ from numgrad.tracer.numbers import (
     has_traced,
     plain,
 )
-from numgrad.tracer.operators import as_python, computed_by, is_instance, is_python, python_value
+from numgrad.tracer.operators import (
+    as_python,
+    computed_by,
+    is_instance,
+    is_python,
+    make_float,
+    python_value,
+)
 from numgrad.tracer.owners import compares_identity, is_users, of_owners, stand_in, type_of
 from numgrad.tracer.places import is_library, refusal
 from numgrad.tracer.rebuilt import rebuilt
@@ -103,7 +110,20 @@ def _compiled(thing: Any) -> Any:
         return following_source(followed.loops_of(thing), in_python)
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else in_python(thing)
-    return thing
+    return thing if thing in TABLE else _vectorized(thing)
+
+
+def _vectorized(thing: Any) -> Any:
+    """Return a function of ``vectorize`` or ``guvectorize`` that takes traced numbers."""
+    from numba.np.ufunc.dufunc import DUFunc
+    from numba.np.ufunc.gufunc import GUFunc
+
+    if not isinstance(thing, DUFunc | GUFunc):
+        return thing
+    from numgrad.tracer import vectorized
+
+    make = vectorized.Elementwise if isinstance(thing, DUFunc) else vectorized.following
+    return make(thing, in_python)
 
 
 def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
@@ -328,11 +348,11 @@ OF_ARRAYS = """
     append average bincount clip convolve correlate corrcoef cov cross cumprod cumsum delete diff
     dot ediff1d
     fft.fft fft.ifft fft.irfft fft.rfft fft.fftn fft.ifftn gradient histogram inner insert interp
-    kron
-    linalg.cholesky linalg.cond linalg.det linalg.eigh linalg.eigvalsh linalg.inv linalg.lstsq
+    kron linalg.cholesky linalg.cond linalg.det linalg.eig linalg.eigh linalg.eigvals
+    linalg.eigvalsh linalg.inv linalg.lstsq
     linalg.matrix_power linalg.norm linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd
     max mean median min nancumsum nanmax nanmean nanmedian nanmin nanprod nanquantile nanstd
-    nansum nanvar outer percentile polyval prod ptp quantile sort std sum tensordot trace
+    nansum nanvar outer percentile polyval prod ptp quantile roots sort std sum tensordot trace
     trapezoid unwrap vander var vdot
 """.split()
 
@@ -361,6 +381,7 @@ REPLACED: dict[Any, Any] = {
 _builtins = {
     **vars(builtins),
     "complex": complex_functions.make_complex,
+    "float": make_float,
     "isinstance": is_instance,
     "max": REPLACED[max],
     "min": REPLACED[min],
@@ -372,7 +393,7 @@ _builtins = {
 
 def builtins_of(function: Any) -> dict[str, Any]:
     """Return the builtins that a function finds."""
-    others = {"complex": complex, "type": type}
+    others = {"complex": complex, "float": float, "type": type}
     used = [name for name in others if not complex_functions.calls_alone(function.__code__, name)]
     return {**_builtins, **{name: others[name] for name in used}} if used else _builtins
 

@@ -50,7 +50,7 @@ OF_OPERATORS = frozenset(
 # Those whose sums and products may have another dtype than the elements.
 IN_DTYPE = frozenset("cumprod cumsum cumulative_prod cumulative_sum prod sum trace".split())
 # Those whose results are some of many that would do.
-OF_VECTORS = ("eigh", "qr", "svd")
+OF_VECTORS = ("eig", "eigh", "qr", "svd")
 # The modules that register what is written out, and what ufuncs do
 REGISTERED = (fourier, linear_algebra, pieces, statistics, ufuncs)
 # What is given the traced arrays themselves.

@@ -112,6 +112,16 @@ def _with_all_columns(a: Elements) -> Any:
     return q, r
 
 
+@own("eig")
+def eig(a: Any) -> Any:
+    return of_matrices(np.linalg.eig, a)
+
+
+@own("eigvals")
+def eigvals(a: Any) -> Elements:
+    return of_matrices(np.linalg.eigvals, a)
+
+
 @own("eigvalsh")
 def eigvalsh(a: Any, UPLO: str = "L") -> Elements:  # noqa: N803 - NumPy's name
     (a,) = alike(a)

@@ -114,6 +114,15 @@ def as_python(result: Any) -> Any:
     return result.item() if isinstance(result, np.generic) else result
 
 
+def make_float(x: Any = 0.0) -> Any:
+    """Make a float, a traced one of a traced real number."""
+    value = float(plain(x))  # which warns of complex numbers, and takes their real part
+    if not has_traced(x):
+        return value
+    number = x.item()
+    return number.real if number.dtype.kind == "c" else number
+
+
 @functools.wraps(isinstance)
 def is_instance(thing: Any, kinds: Any) -> bool:
     """Tell whether a traced number or array stands for one of some kinds."""

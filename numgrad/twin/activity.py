@@ -241,9 +241,11 @@ class Activity:
         owner = self._of(expr.value)
         if isinstance(owner, tuple):
             assign(target, owner)
-        else:
+        elif isinstance(target, tuple):
             for item in target:
                 share(item, items_of(owner))
+        else:  # where no types are known
+            share(target, items_of(owner))
 
     def _relate_getiter(self, target, expr):
         share_items(target, self._of(expr.value))

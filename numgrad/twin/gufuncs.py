@@ -63,6 +63,11 @@ def _loop_of(gufunc, twin_of):
 
     @overload(loop, strict=False)
     def typed(*arguments):
+        if len(arguments) < len(names):
+            raise DifferentiationError(
+                f"{gufunc.__name__} is called without {', '.join(names[len(arguments) :])}, which "
+                "compiled code must be given: an array for each output behind the arguments"
+            )
         writer = LoopWriter(gufunc, names, arguments)
         body = Body(writer.lines(), {**writer.names, "kernel": kernel})
         return function_of("loop", ", ".join(names), body)

@@ -287,12 +287,12 @@ def test_branches_and_whole_numbers():
 def test_errors_name_the_line():
     def f(x):
         y = 2.0 * x
-        return float(y)
+        return np.float64(y)
 
     with pytest.raises(numgrad.DifferentiationError) as caught:
         derivative(f)(1.0)
     line = f.__code__.co_firstlineno + 2
-    assert f"test_derivatives.py, line {line}: return float(y)" in str(caught.value)
+    assert f"test_derivatives.py, line {line}: return np.float64(y)" in str(caught.value)
 
 
 @pytest.mark.parametrize(

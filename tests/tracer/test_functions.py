@@ -238,7 +238,7 @@ def test_errors_of_numpy():
         "np.mean(x, dtype=np.float32)",
         "np.add.reduce(x, where=x > 1.0)",
         "np.float64(x[0])",
-        "float(x[0])",
+        "list(map(float, x))",
         "plain.__setitem__(0, x[0])",
         "plain.__iadd__(x)",
         "np.copyto(plain, x)",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
 
@@ -103,3 +103,27 @@ def test_whole_arguments_in_lists_and_keywords():
         assert_array_equal(found, expected)
         assert held[0] is table
         assert (len(held), held[1], seen, table.tolist()) == (2, 2.0, {"last": 2}, [1.0, 0.0])
+
+
+def test_float_keeps_derivatives():
+    """Where a function only calls `float`; a class it stays where it is used as one."""
+
+    def f(x):
+        return float(np.sum(x * x)) * float(x[0]) + float("2.5") + float(x[:1].size)
+
+    assert_allclose(numgrad.grad(f, jit=False)(np.array([2.0, 3.0])), [21.0, 12.0])
+    value, slope = numgrad.value_and_grad(lambda x: float(x[0]) / 3, jit=False)(np.float32([2.0]))
+    assert value == 2.0 / 3
+    assert slope.dtype == np.float64  # as the result
+
+    def as_class(x):
+        return np.zeros(2, dtype=float)[0] + float(x[0]) if isinstance(x[0], float) else x[0]
+
+    with pytest.raises(numgrad.DifferentiationError, match="lost in a float"):
+        numgrad.grad(as_class, jit=False)(np.array([2.0, 3.0]))
+    z = np.array([2.0 + 1.0j])
+    with pytest.warns(np.exceptions.ComplexWarning):
+        found = numgrad.jvp(lambda z: float(z[0]) ** 2, (z,), (2j * z,), jit=False)
+    assert found == (4.0, -8.0)
+    with pytest.raises(TypeError, match="can be converted to Python scalars"):
+        numgrad.grad(lambda x: float(x), jit=False)(np.array([2.0, 3.0]))

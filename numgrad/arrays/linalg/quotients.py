@@ -75,7 +75,7 @@ def sizes_of_partials(matrix, model):
     """Return the largest absolute values of all numbers: those of a partial, for each of them."""
     numbers = numbers_in(matrix)
     rows, columns, _, width = numbers.shape
-    sizes = np.zeros(width, model.dtype)
+    sizes = np.zeros(width, np.abs(model).dtype)
     for i in range(rows):
         for j in range(columns):
             for c in range(width):
