@@ -29,6 +29,7 @@ from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
 from numgrad.tracer.functions import called
+from numgrad.tracer.jitclasses import class_in_python, held, is_boxed, is_jitclass
 from numgrad.tracer.numbers import (
     NO_RULE,
     Traced,
@@ -62,6 +63,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
         return MODULES.get(thing.__name__, thing)
     if is_distribution(thing):
         return Distribution(thing, adapted)
+    if is_boxed(thing):
+        return held(thing, adapted)
     if is_users(thing):
         return stand_in(thing, adapted)
     if not callable(thing):
@@ -71,6 +74,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
             return REPLACED[thing]
     except TypeError:  # it can't be hashed
         return thing
+    if is_jitclass(thing):
+        return class_in_python(thing.class_type, adapted)
     if isinstance(thing, type):
         return in_place_of(thing) or thing
     if isinstance(thing, types.FunctionType):
@@ -78,6 +83,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     if isinstance(thing, types.MethodType):
         if is_distribution(thing.__self__):
             return getattr(Distribution(thing.__self__, adapted), thing.__name__)
+        if is_boxed(thing.__self__):
+            return getattr(adapted(thing.__self__), thing.__name__)
         return types.MethodType(adapted(thing.__func__, building), thing.__self__)
     if isinstance(thing, functools.partial):
         return functools.partial(adapted(thing.func, building), *thing.args, **thing.keywords)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numba import typeof
 from numba.core.errors import NumbaError
+from numba.experimental.jitclass import _box as boxing
 
 from numgrad.drivers.transform import Transform
 from numgrad.rules.registry import PULLBACKS, TABLE
@@ -31,6 +32,9 @@ def as_function(thing: Any) -> Any:
     if isinstance(thing, functools.partial):
         given = inspect.signature(thing.func).bind_partial(*thing.args, **thing.keywords)
         return _with(thing.func, thing, given.arguments)
+    if isinstance(thing, MethodType) and isinstance(thing.__self__, boxing.Box):
+        kind = thing.__self__._numba_type_
+        return _of_object(kind.jit_methods[thing.__name__], thing.__self__, thing)
     if isinstance(thing, MethodType):
         return _of_object(thing.__func__, thing.__self__)
     if isinstance(getattr(thing, "py_func", thing), FunctionType):
@@ -63,7 +67,7 @@ def with_array(function: Any) -> Any:
     return _with(function, function, {}, "array({})")
 
 
-def _of_object(function: Any, owner: Any) -> Any:
+def _of_object(function: Any, owner: Any, bound: Any = None) -> Any:
     """Return a method as a function, with its object as a constant."""
     try:
         typeof(owner)
@@ -74,7 +78,8 @@ def _of_object(function: Any, owner: Any) -> Any:
             "function that takes the fields it needs as arguments, or pass jit=False"
         ) from error
     parameters = list(inspect.signature(function).parameters)
-    return _with(function, function.__get__(owner), {parameters[0]: owner})
+    bound = function.__get__(owner) if bound is None else bound
+    return _with(function, bound, {parameters[0]: owner})
 
 
 def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form: str = "{}") -> Any:

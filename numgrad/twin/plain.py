@@ -10,12 +10,14 @@ from numba.core import ir
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 from numba.core.untyped_passes import FixupArgs
 
 from numgrad.calls.elementwise import has_array
 from numgrad.rules.registry import TABLE
 from numgrad.targets.options import ELEMENT, InternalCompiler
 from numgrad.twin import callees
+from numgrad.twin.outside import CheckOutside, PlainLowering
 from numgrad.twin.source import Body, function_of
 
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
@@ -122,10 +124,13 @@ def compile_callees_first(manager):
 
 
 class PlainCompiler(CompilerBase):
-    """Numba's pipeline with one pass more."""
+    """Numba's pipeline with passes more."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        lowering = (PlainLowering, "lowering")
+        manager.passes = [lowering if p[0] is NativeLowering else p for p in manager.passes]
         compile_callees_first(manager)
+        manager.add_pass_after(CheckOutside, NopythonTypeInference)
         manager.finalize()
         return [manager]

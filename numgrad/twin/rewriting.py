@@ -18,6 +18,7 @@ from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
 from numgrad.twin.classes import Instances
 from numgrad.twin.origins import hashable
+from numgrad.twin.outside import check_unwritten
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of
 
 # Methods that give a container an item, and its place among their arguments.
@@ -299,6 +300,7 @@ class Rewriting(Instances):
     # Calls
 
     def _replaced_call(self, statement):
+        self._check_set(statement)
         for replace in (
             self._given_by_value,
             self._given,
@@ -386,6 +388,7 @@ class Rewriting(Instances):
     # Functions and attributes
 
     def _replaced_Global(self, statement):  # noqa: N802 - the names of Numba's nodes
+        check_unwritten(self.state.func_id.func_name, statement, self.activity)
         return self._replaced_object(statement, statement.value.value)
 
     _replaced_FreeVar = _replaced_Global  # noqa: N815

@@ -1,7 +1,9 @@
 """The statements that a function is made of, and new ones among them."""
 
+import operator
 from typing import Any
 
+from numba import types
 from numba.core import ir
 
 from numgrad.arrays import activation
@@ -49,9 +51,34 @@ class Statements:
     def _replaced_build_set(self, statement):
         """Raise where numbers with derivatives are put into a set."""
         if self.activity.is_active(statement.target.name):
-            name, line = self.state.func_id.func_name, self.loc.line
-            raise located(name, self.loc.filename, line, *IN_A_SET)
+            raise self._located(*IN_A_SET)
         return []
+
+    def _check_set(self, statement):
+        """Raise where a set is made of such numbers, or a method of one is given some."""
+        call, activity = statement.value, self.activity
+        owner, _ = activity.method_of(call.func)
+        sets = [statement.target] if owner is None else [statement.target, owner]
+        is_given = any(activity.is_active(var.name) for var in call.list_vars() if var != call.func)
+        if is_given and any(isinstance(activity.type_of(v.name), types.Set) for v in sets):
+            raise self._located(*IN_A_SET)
+
+    def _replaced_binop(self, statement):
+        """Look by value whether a number is in a set of constants."""
+        value, activity = statement.value, self.activity
+        in_a_set = value.fn is operator.contains and isinstance(
+            activity.type_of(value.lhs.name), types.Set
+        )
+        if not in_a_set or not activity.is_active(value.rhs.name):
+            return []
+        shown, before = self._shown(value.rhs, activation.shown)
+        changed = self.nodes.Expr.binop(value.fn, value.lhs, shown, value.loc)
+        self._set(statement, changed)
+        return before
+
+    def _located(self, reason, advice):
+        name = self.state.func_id.func_name
+        return located(name, self.loc.filename, self.loc.line, reason, advice)
 
     # Text has no derivatives
 
