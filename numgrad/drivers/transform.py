@@ -202,6 +202,12 @@ class Transform:
 
         return takes_addresses(self.function, self.passed_on(kinds))
 
+    def finds(self, kinds):
+        """The types of the objects that a call may find under global names."""
+        from numgrad.drivers.written import found_outside
+
+        return found_outside(self.function, self.passed_on(kinds))
+
     @property
     def writes_numbers(self):
         """Whether what the driver writes to arrays of floats never has derivatives."""

@@ -23,6 +23,14 @@ from numgrad.tracer.layout import overlaps_itself, raw_dtype, raw_of, similar
 from numgrad.tracer.numbers import KEEP, LOST, TracedNumber
 from numgrad.tracer.places import refusal, start_of
 from numgrad.tracer.reach import may_write, outer_data
+from numgrad.tracer.typed_containers import (
+    content,
+    in_place_of,
+    is_mapping,
+    is_typed,
+    is_unchanged,
+    refill,
+)
 
 ALIASES = "{} writes to an argument that shares memory with {}."
 APART = "Pass a copy of one of them."
@@ -61,17 +69,18 @@ class Container:
     def __init__(self, given: Any, copy: Any) -> None:
         self.given = given
         self.copy = copy
-        self.before = _content(given), _content(copy)
+        self.before = content(given), content(copy)
 
     @property
     def is_written(self) -> bool:
         """Whether the function wrote to it."""
-        return not _same(self.before[1], _content(self.copy))
+        return not _same(self.before[1], content(self.copy))
 
     @property
     def was_changed(self) -> bool:
         """Whether the caller's container was written to meanwhile."""
-        return not _same(self.before[0], _content(self.given))
+        are_same = is_unchanged if is_typed(self.given) else _same
+        return not are_same(self.before[0], content(self.given))
 
 
 class Entrance:
@@ -118,11 +127,11 @@ class Entrance:
             return self.object(x)
         if isinstance(x, TracedArray):
             entered: Any = self.array(x, x.elements, x.dtype)
-        elif type(x) is list or type(x) is dict:
-            entered = type(x)()
+        elif type(x) is list or type(x) is dict or is_typed(x):
+            entered = (in_place_of(type(x)) or type(x))()
             self.known[id(x)] = entered
-            if isinstance(x, dict):
-                entered.update({k: self.argument(item) for k, item in x.items()})
+            if is_mapping(x):
+                entered.update({k: self.argument(x[k]) for k in x})
             else:
                 entered.extend(self.argument(item) for item in x)
             self.containers.append(Container(x, entered))
@@ -160,9 +169,7 @@ class Entrance:
                 each.given[...] = left if isinstance(left, TracedArray) else values_of(left)
         for container in self.containers:
             if container.is_written:
-                given, items = container.given, self.left(container.copy, value)
-                given.clear()
-                given.update(items) if isinstance(given, dict) else given.extend(items)
+                refill(container.given, self.left(container.copy, value))
         for each in self.objects:
             each.leave(lambda x: self.left(x, value))
 
@@ -275,12 +282,6 @@ def arrays_within(x: Any, depth: int = 4) -> Iterator[Any]:
     elif depth and not isinstance(x, type | types.ModuleType | types.FunctionType):
         slots = [getattr(x, n, None) for n in getattr(type(x), "__slots__", ()) if n != "__dict__"]
         yield from arrays_within([*getattr(x, "__dict__", {}).values(), *slots], depth - 1)
-
-
-def _content(container: Any) -> list[Any]:
-    if isinstance(container, dict):
-        return [each for pair in container.items() for each in pair]
-    return list(container)
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:
