@@ -239,6 +239,7 @@ class Rewriting(Instances):
 
         They have the type of their first item.
         """
+        self._check_container(owner)
         pattern = self._item_pattern(owner)
         if self.activity.replaces_slice(owner, statement.value):
             pattern = None  # its items are alike already
@@ -300,7 +301,7 @@ class Rewriting(Instances):
     # Calls
 
     def _replaced_call(self, statement):
-        self._check_set(statement)
+        self._check_containers(statement)
         for replace in (
             self._given_by_value,
             self._given,

@@ -5,14 +5,25 @@ from typing import Any
 
 from numba import types
 from numba.core import ir
+from numba.core.ir_utils import get_definition, guard
 
 from numgrad.arrays import activation
+from numgrad.numbers.carrier import without_derivatives
+from numgrad.twin.aliases import Container
 from numgrad.twin.errors import located
+from numgrad.twin.patterns import has_active, numbers_in
 
 IN_A_SET = (
     "A set keeps one of numbers that are equal, whatever their derivatives.",
     "Use a list, or np.unique.",
 )
+
+GIVEN_CONTAINER = (
+    "What is stored carries derivatives, which a list or a dictionary that the function is given "
+    "can't hold.",
+    "Let the function make it, as by list(items) at its start.",
+)
+STORING = "append insert extend setdefault update".split()
 
 
 class Statements:
@@ -54,14 +65,31 @@ class Statements:
             raise self._located(*IN_A_SET)
         return []
 
-    def _check_set(self, statement):
-        """Raise where a set is made of such numbers, or a method of one is given some."""
+    def _check_containers(self, statement):
+        """Raise where a set is made of such numbers, or a method stores one where none fits."""
         call, activity = statement.value, self.activity
-        owner, _ = activity.method_of(call.func)
+        owner, method = activity.method_of(call.func)
+        if method in STORING:
+            self._check_container(owner)
         sets = [statement.target] if owner is None else [statement.target, owner]
         is_given = any(activity.is_active(var.name) for var in call.list_vars() if var != call.func)
         if is_given and any(isinstance(activity.type_of(v.name), types.Set) for v in sets):
             raise self._located(*IN_A_SET)
+
+    def _check_container(self, owner):
+        """Raise if numbers with derivatives are stored in a list that came as one of others."""
+        definition = guard(get_definition, self.activity.ir, owner)
+        shape = self.activity.shape(owner.name)
+        if not (isinstance(definition, self.nodes.Arg) and isinstance(shape, Container)):
+            return
+        kind = self.state.args[definition.index]
+        is_plain = without_derivatives(kind) == kind
+        if is_plain and has_active(numbers_in(shape.items, self.activity)):
+            raise self._located(*GIVEN_CONTAINER)
+
+    def _replaced_inplace_binop(self, statement):
+        self._check_container(statement.value.lhs)
+        return []
 
     def _replaced_binop(self, statement):
         """Look by value whether a number is in a set of constants."""
