@@ -127,11 +127,25 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return following_source(function, in_python)
     if is_scipy(function.__module__):
         return following(function, adapted)
+    if (function.__module__, function.__name__) == ("numba.stencils.stencil", "stencil"):
+        return _making_stencils(function)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
     if compares_identity(function.__code__):
         return of_owners(rebuilt(function, _adapted_but_owners, builtins_of(function), building))
     return rebuilt(function, adapted, builtins_of(function), building)
+
+
+def _making_stencils(function: types.FunctionType) -> Any:
+    """Return ``numba.stencil``, as a decorator within a traced function."""
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        made = function(*arguments, **options)
+        if isinstance(made, types.FunctionType):  # which takes the function
+            return lambda inner: adapted(made(inner))
+        return adapted(made)
+
+    return make
 
 
 def _adapted_but_owners(thing: Any, building: dict[Any, Any] | None = None) -> Any:

@@ -147,7 +147,7 @@ class Entrance:
         self.known[id(x)] = entered
         return entered
 
-    def object(self, x: Any) -> Held:
+    def object(self, x: Any) -> Any:
         """Return an object with fields of its own for one of a jitclass."""
         given = GivenObject(x, adapted)
         self.objects.append(given)
@@ -170,8 +170,8 @@ class Entrance:
         for container in self.containers:
             if container.is_written:
                 refill(container.given, self.left(container.copy, value))
-        for each in self.objects:
-            each.leave(lambda x: self.left(x, value))
+        for known in self.objects:
+            known.leave(lambda x: self.left(x, value))
 
     def left(self, x: Any, value: Callable[[Any], Any], within: tuple[int, ...] = ()) -> Any:
         """Return what the caller finds in the place of what the function stored somewhere.

@@ -197,9 +197,9 @@ class GivenObject:
         """Let the caller's object hold what was left in the fields of the copy."""
         for name, value in self.copy.fields.items():
             found = left(value)
-            if found is self.content[name]:
-                continue
-            if isinstance(found, Traced) and not isinstance(self.given, Held):
+            if found is self.content[name] or (is_boxed(self.given) and isinstance(found, Held)):
+                continue  # the latter has been refused
+            if isinstance(found, Traced) and is_boxed(self.given):
                 raise refusal(OVERFILLED.format(name, _described(self.copy)), OUTSIDE)
             setattr(self.given, name, found)
 

@@ -41,7 +41,9 @@ def reached(function: Any) -> Iterator[tuple[types.CodeType | None, list[Any]]]:
             known = list(_known(each))
             yield each.__code__, known
             following += [thing for thing in known if callable(thing)]
-            following += [each for thing in known if is_boxed(thing) for each in functions_of(thing)]
+            following += [
+                each for thing in known if is_boxed(thing) for each in functions_of(thing)
+            ]
         else:
             functions, known = _within(each)
             yield None, known

@@ -57,9 +57,7 @@ def refill(container: Any, items: Any) -> None:
 def is_unchanged(before: list[Any], now: list[Any]) -> bool:
     """Return whether a container of Numba's, which makes its items anew, holds the same numbers."""
     return len(before) == len(now) and all(
-        a == b or a != a  # noqa: PLR0124 - nan
-        for a, b in zip(before, now, strict=True)
-        if isinstance(a, NUMBERS)
+        a == b or a != a for a, b in zip(before, now, strict=True) if isinstance(a, NUMBERS)
     )
 
 

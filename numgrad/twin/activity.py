@@ -24,7 +24,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
-from numba.experimental.jitclass._box import Box
+from numba.experimental.jitclass import _box as boxing
 from numba.np.unsafe.ndarray import empty_inferred
 
 from numgrad.twin import calls, objects
@@ -246,7 +246,7 @@ class Activity:
         if isinstance(owner, tuple):
             assign(target, owner)
         else:
-            for item in target:
+            for item in target if isinstance(target, tuple) else [target]:
                 share(item, items_of(owner))
 
     def _relate_getiter(self, target, expr):
@@ -389,7 +389,7 @@ class Activity:
             return definition.value
         if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             owner = self.value_of(definition.value)
-            if owner is not None and not isinstance(owner, self.nodes.Var | Box):
+            if owner is not None and not isinstance(owner, self.nodes.Var | boxing.Box):
                 return getattr(owner, definition.attr, None)
         return None
 

@@ -44,7 +44,7 @@ def kept(metadata: dict[str, Any]) -> Iterator[None]:
 def lower_object(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     """Return an object where it is, if what is being compiled keeps it alive."""
     if not _keeping:
-        raise NotImplementedError(f"Numba makes no constants of type {kind}")
+        raise NotImplementedError  # as without numgrad
     _keeping[-1].append(value)
     made = cgutils.create_struct_proxy(kind)(context, builder)
     for name, address in (

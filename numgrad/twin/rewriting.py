@@ -20,9 +20,7 @@ from numgrad.twin.classes import Instances
 from numgrad.twin.origins import hashable
 from numgrad.twin.outside import check_unwritten
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of
-
-# Methods that give a container an item, and its place among their arguments.
-GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
+from numgrad.twin.statements import GIVING
 
 
 class Rewriting(Instances):

@@ -23,6 +23,8 @@ GIVEN_CONTAINER = (
     "can't hold.",
     "Let the function make it, as by list(items) at its start.",
 )
+# Methods that give a container an item, and its place among their arguments.
+GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
 STORING = "append insert extend setdefault update".split()
 
 
