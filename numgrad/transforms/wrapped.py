@@ -19,7 +19,8 @@ from numba.experimental.jitclass import _box as boxing
 from numgrad.drivers.transform import Transform
 from numgrad.rules.registry import PULLBACKS, TABLE
 
-KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+BY_NAME = inspect.Parameter.KEYWORD_ONLY  # which Numba takes in their places too
+KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, BY_NAME
 
 
 def as_function(thing: Any) -> Any:
@@ -90,12 +91,16 @@ def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form:
         return bound  # which is refused, since its arguments can't be told one by one
     names = {f"given_{name}": value for name, value in given.items()}
     call = ", ".join(f"given_{name}" if name in given else name for name in parameters)
+    by_name = [name for name, p in left.items() if p.kind is BY_NAME]
+    stated = [*(name for name in left if name not in by_name), *(["*"] if by_name else []), *by_name]
     lines = [f"def factory(function, {', '.join(names)}):"]
-    lines += [f"    return lambda {', '.join(left)}: {form.format(f'function({call})')}"]
+    lines += [f"    return lambda {', '.join(stated)}: {form.format(f'function({call})')}"]
     namespace: dict[str, Any] = {"array": np.array}
     exec("\n".join(lines), namespace)
     made = namespace["factory"](function if form != "{}" else as_function(function), **names)
-    made.__defaults__ = tuple(p.default for p in left.values() if p.default is not p.empty) or None
+    defaults = {name: p.default for name, p in left.items() if p.default is not p.empty}
+    made.__kwdefaults__ = {name: defaults.pop(name) for name in by_name if name in defaults} or None
+    made.__defaults__ = tuple(defaults.values()) or None
     made.__name__ = made.__qualname__ = getattr(function, "__name__", repr(function))
     made.__module__ = getattr(function, "__module__", None)
     return made
