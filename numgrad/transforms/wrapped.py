@@ -92,7 +92,11 @@ def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form:
     names = {f"given_{name}": value for name, value in given.items()}
     call = ", ".join(f"given_{name}" if name in given else name for name in parameters)
     by_name = [name for name, p in left.items() if p.kind is BY_NAME]
-    stated = [*(name for name in left if name not in by_name), *(["*"] if by_name else []), *by_name]
+    stated = [
+        *(name for name in left if name not in by_name),
+        *(["*"] if by_name else []),
+        *by_name,
+    ]
     lines = [f"def factory(function, {', '.join(names)}):"]
     lines += [f"    return lambda {', '.join(stated)}: {form.format(f'function({call})')}"]
     namespace: dict[str, Any] = {"array": np.array}

@@ -17,6 +17,7 @@ from numgrad.calls.elementwise import has_array
 from numgrad.rules.registry import TABLE
 from numgrad.targets.options import ELEMENT, InternalCompiler
 from numgrad.twin import callees
+from numgrad.twin.by_name import PLAIN, PassInPlace, check_parameters
 from numgrad.twin.outside import CheckOutside, PlainLowering
 from numgrad.twin.source import Body, function_of
 
@@ -69,6 +70,12 @@ class Plain(CPUDispatcher):
         options = {"nopython": True, "boundscheck": None}  # those of njit
         super().__init__(copy_of(function), targetoptions=options, pipeline_class=PlainCompiler)
         self._function = ref(function)
+        PLAIN.add(self.py_func)
+
+    def compile(self, sig):
+        """Compile the function, if Numba tells its arguments apart."""
+        check_parameters(self.py_func)
+        return super().compile(sig)
 
     @property
     def stands_for(self):
@@ -120,6 +127,7 @@ class CompileCallees(FunctionPass):
 def compile_callees_first(manager):
     """Let plain callees be compiled, but where Numba compiles the rest of a function again."""
     if any(each[0] is FixupArgs for each in manager.passes):
+        manager.add_pass_after(PassInPlace, FixupArgs)
         manager.add_pass_after(CompileCallees, FixupArgs)
 
 
