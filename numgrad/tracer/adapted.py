@@ -52,6 +52,7 @@ from numgrad.tracer.samples import (
 from numgrad.tracer.scipy_code import Distribution, following, is_distribution, is_scipy
 from numgrad.tracer.typed_containers import in_place_of
 from numgrad.tracer.values import valued
+from numgrad.tracer.vectorized import elementwise, generalized
 from numgrad.tracer.views import as_strided
 
 
@@ -108,6 +109,10 @@ def _compiled(thing: Any) -> Any:
 
         followed: Any = stencils  # whose functions have no types
         return following_source(followed.loops_of(thing), in_python)
+    if type(thing).__name__ == "DUFunc" and thing not in TABLE:
+        return elementwise(thing, in_python(thing._dispatcher))
+    if type(thing).__name__ == "GUFunc":
+        return generalized(thing, in_python(thing.gufunc_builder))
     if isinstance(thing, Dispatcher):
         return _ruled(thing) if thing in TABLE else in_python(thing)
     return thing
@@ -417,6 +422,7 @@ MODULES = {
         *(
             "cmath",
             "math",
+            "numba",
             "numba.typed",
             "numgrad",
             "numpy",

@@ -5,7 +5,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from numba import literal_unroll, njit, types
+from numba import literal_unroll, njit, objmode, types
 from numba.typed import Dict, List
 from numpy.testing import assert_allclose
 
@@ -93,7 +93,23 @@ def meeting(x):
     return total + summed(x, 3, x[0], SINGLE) + np.sum(SINGLE * weights)
 
 
-FUNCTIONS = [containers, complex_numbers, arrays, meeting]
+@njit
+def largest(x):
+    with objmode(k="int64"):
+        k = int(np.argmax(x))
+    return k
+
+
+@njit
+def blocks(x):
+    """Of object mode: what comes back has no derivatives."""
+    n = x.size
+    with objmode(window="float64[:]"):
+        window = np.hanning(n)
+    return x[largest(x)] ** 2 * np.sum(window * x)
+
+
+FUNCTIONS = [containers, complex_numbers, arrays, meeting, blocks]
 
 
 @pytest.mark.parametrize("keywords", MODES, ids=str)
