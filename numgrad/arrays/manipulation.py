@@ -80,6 +80,14 @@ def alone(value, number):
     return result
 
 
+@internal_njit
+def in_a_row(values, number):
+    result = np.empty(len(values), number)
+    for k, value in enumerate(values):
+        result[k] = value
+    return result
+
+
 @define(np.broadcast_to)
 def _broadcast_to(array, shape):
     if not is_carrier(array):
@@ -90,23 +98,21 @@ def _broadcast_to(array, shape):
 
 @define(np.broadcast_arrays)
 def _broadcast_arrays(*args):
-    """Return views that can't be written to, as Numba has it: in a list, if they are of one type.
-
-    Otherwise in a tuple, since an array of duals in the place of one of floats would be a copy.
-    """
-    count, types_of_items = len(args), list(map(item, args))
+    """A list of views that can't be written to, as Numba has it: of one type, as its items are."""
+    count = len(args)
+    makers = ["in_a_row" if isinstance(kind, types.BaseTuple) else "alone" for kind in args]
     views = ", ".join(f"np.broadcast_to(a{k}, shape)" for k in range(count))
     lines = [
         "def broadcast_arrays(*args):",
         *(
-            f"a{k} = args[{k}]" if are_arrays(kind) else f"a{k} = alone(args[{k}], item_{k})"
-            for k, kind in enumerate(args)
+            f"a{k} = args[{k}]" if are_arrays(kind) else f"a{k} = {made}(args[{k}], number)"
+            for k, (kind, made) in enumerate(zip(args, makers, strict=True))
         ),
         f"shape = np.broadcast_shapes({', '.join(f'a{k}.shape' for k in range(count))})",
-        f"return [{views}]" if len(set(types_of_items)) == 1 else f"return ({views},)",
+        f"return [{views}]",
     ]
-    names = {"np": np, "alone": alone}
-    names |= {f"item_{k}": kind for k, kind in enumerate(types_of_items)}
+    numbers = [kind.dtype if isinstance(kind, types.UniTuple) else kind for kind in args]
+    names = {"np": np, "alone": alone, "in_a_row": in_a_row, "number": common(*numbers)}
     exec("\n    ".join(lines), names)
     return names["broadcast_arrays"]
 

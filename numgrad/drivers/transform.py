@@ -51,11 +51,10 @@ TRACED: dict[str, Any] = {}  # by their names, what is made in plain Python: the
 def traced(kind, function, settings):
     """Return a transform that runs the function in plain Python and compiles nothing."""
     names = list(inspect.signature(kind.maker).parameters)[1:]
-    if kind.maker.__name__ not in TRACED:
-        raise NotImplementedError(
-            f"numgrad.{kind.maker.__name__} compiles its function, and can't do without"
-        )
-    of = TRACED[kind.maker.__name__]
+    name = kind.maker.__name__
+    if name not in TRACED:
+        raise NotImplementedError(f"numgrad.{name} compiles its function, and can't do without")
+    of = TRACED[name]
     return of(original_of(function), **dict(zip(names, settings, strict=False)))
 
 
@@ -167,9 +166,7 @@ class Transform:
 
     def written(self, kinds):
         """Return the positions of the arguments of a driver whose memory may be written to."""
-        from numgrad.drivers.written import written_arguments
-
-        return written_arguments(self.function, self.passed_on(kinds))
+        return self._asked("written_arguments", kinds)
 
     def passed_on(self, kinds):
         """Return the types with which the function is called for arguments of some types."""
@@ -193,15 +190,20 @@ class Transform:
 
     def draws(self, kinds):
         """Whether a call may draw random numbers."""
-        from numgrad.drivers.written import draws
-
-        return draws(self.function, self.passed_on(kinds))
+        return self._asked("draws", kinds)
 
     def takes_addresses(self, kinds):
         """Whether a call may hand addresses of arrays to foreign code."""
-        from numgrad.drivers.written import takes_addresses
+        return self._asked("takes_addresses", kinds)
 
-        return takes_addresses(self.function, self.passed_on(kinds))
+    def finds(self, kinds):
+        """The types of the objects that a call may find under global names."""
+        return self._asked("found_outside", kinds)
+
+    def _asked(self, question, kinds):
+        from numgrad.drivers import written  # which takes time to load
+
+        return getattr(written, question)(self.function, self.passed_on(kinds))
 
     @property
     def writes_numbers(self):
@@ -227,7 +229,6 @@ class Transform:
 
     def inputs_of_results(self, kinds):
         """The inputs that each result is a derivative by, or None if unknown."""
-        return
 
     def implementation(self, kinds, out, hint):
         """Return the body of a function of ``arguments`` and ``out``, for arguments of some types.

@@ -29,6 +29,7 @@ from numgrad.tracer.allocations import ALLOCATIONS
 from numgrad.tracer.arrays import fresh
 from numgrad.tracer.elements import is_dual, values_of
 from numgrad.tracer.functions import called
+from numgrad.tracer.jitclasses import class_in_python, held, is_boxed, is_jitclass
 from numgrad.tracer.numbers import (
     NO_RULE,
     Traced,
@@ -69,6 +70,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
         return MODULES.get(thing.__name__, thing)
     if is_distribution(thing):
         return Distribution(thing, adapted)
+    if is_boxed(thing):
+        return held(thing, adapted)
     if is_users(thing):
         return stand_in(thing, adapted)
     if not callable(thing):
@@ -78,6 +81,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
             return REPLACED[thing]
     except TypeError:  # it can't be hashed
         return thing
+    if is_jitclass(thing):
+        return class_in_python(thing.class_type, adapted)
     if isinstance(thing, type):
         return in_place_of(thing) or thing
     if isinstance(thing, types.FunctionType):
@@ -85,6 +90,8 @@ def adapted(thing: Any, building: dict[Any, Any] | None = None) -> Any:
     if isinstance(thing, types.MethodType):
         if is_distribution(thing.__self__):
             return getattr(Distribution(thing.__self__, adapted), thing.__name__)
+        if is_boxed(thing.__self__):
+            return getattr(adapted(thing.__self__), thing.__name__)
         return types.MethodType(adapted(thing.__func__, building), thing.__self__)
     if isinstance(thing, functools.partial):
         return functools.partial(adapted(thing.func, building), *thing.args, **thing.keywords)
@@ -140,11 +147,25 @@ def _function(function: types.FunctionType, building: dict[Any, Any]) -> Any:
         return following_source(function, in_python)
     if is_scipy(function.__module__):
         return following(function, adapted)
+    if (function.__module__, function.__name__) == ("numba.stencils.stencil", "stencil"):
+        return _making_stencils(function)
     if is_library(function.__code__.co_filename) or is_own(function):
         return function
     if compares_identity(function.__code__):
         return of_owners(rebuilt(function, _adapted_but_owners, builtins_of(function), building))
     return rebuilt(function, adapted, builtins_of(function), building)
+
+
+def _making_stencils(function: types.FunctionType) -> Any:
+    """Return ``numba.stencil``, as a decorator within a traced function."""
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        made = function(*arguments, **options)
+        if isinstance(made, types.FunctionType):  # which takes the function
+            return lambda inner: adapted(made(inner))
+        return adapted(made)
+
+    return make
 
 
 def _adapted_but_owners(thing: Any, building: dict[Any, Any] | None = None) -> Any:
@@ -417,6 +438,7 @@ MODULES = {
         *(
             "cmath",
             "math",
+            "numba",
             "numba.typed",
             "numgrad",
             "numpy",

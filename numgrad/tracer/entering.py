@@ -13,14 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from numgrad.tracer.arguments import returned
+from numgrad.tracer.adapted import adapted
+from numgrad.tracer.arguments import returned, values_of_parts
 from numgrad.tracer.arrays import TracedArray
 from numgrad.tracer.elements import Elements, depth_of, objects, values_of
 from numgrad.tracer.elements import mapped as each_of
+from numgrad.tracer.jitclasses import GivenObject, Held, contents, identity, is_boxed
 from numgrad.tracer.layout import overlaps_itself, raw_dtype, raw_of, similar
 from numgrad.tracer.numbers import KEEP, LOST, TracedNumber
 from numgrad.tracer.places import refusal, start_of
 from numgrad.tracer.reach import may_write, outer_data
+from numgrad.tracer.typed_containers import (
+    content,
+    in_place_of,
+    is_mapping,
+    is_typed,
+    is_unchanged,
+    refill,
+)
 
 ALIASES = "{} writes to an argument that shares memory with {}."
 APART = "Pass a copy of one of them."
@@ -59,37 +69,45 @@ class Container:
     def __init__(self, given: Any, copy: Any) -> None:
         self.given = given
         self.copy = copy
-        self.before = _content(given), _content(copy)
+        self.before = content(given), content(copy)
 
     @property
     def is_written(self) -> bool:
         """Whether the function wrote to it."""
-        return not _same(self.before[1], _content(self.copy))
+        return not _same(self.before[1], content(self.copy))
 
     @property
     def was_changed(self) -> bool:
         """Whether the caller's container was written to meanwhile."""
-        return not _same(self.before[0], _content(self.given))
+        are_same = is_unchanged if is_typed(self.given) else _same
+        return not are_same(self.before[0], content(self.given))
 
 
 class Entrance:
     """The arguments of one call."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, arguments: tuple[Any, ...] = ()) -> None:
         self.function = function
+        self.arguments = arguments
         self.arrays: list[Entered] = []
         self.containers: list[Container] = []
+        self.objects: list[GivenObject] = []
         self.known: dict[int, Any] = {}
 
     @cached_property
     def may_write(self) -> bool:
-        """Whether the function may write to arrays."""
-        return may_write(self.function)
+        """Whether the function, or a method of an object that it is given, may write to arrays."""
+        return may_write(self.function) or any(map(is_object, values_of_parts(self.arguments)))
 
     @property
     def is_written(self) -> bool:
         """Whether the function wrote to anything that it was given."""
-        return any(a.is_written for a in self.arrays) or any(c.is_written for c in self.containers)
+        return any(each.is_written for each in self.all)
+
+    @property
+    def all(self) -> list[Any]:
+        """All that the function is given in the place of something of the caller's."""
+        return [*self.arrays, *self.containers, *self.objects]
 
     def array(self, given: Any, elements: Elements, dtype: np.dtype[Any]) -> TracedArray:
         """Return an array of elements in the place of the caller's array, laid out like it."""
@@ -103,15 +121,17 @@ class Entrance:
 
     def argument(self, x: Any) -> Any:
         """Return what the function is given for an argument that is not differentiated by."""
-        if id(x) in self.known:
-            return self.known[id(x)]
+        if identity(x) in self.known:
+            return self.known[identity(x)]
+        if is_object(x):
+            return self.object(x)
         if isinstance(x, TracedArray):
             entered: Any = self.array(x, x.elements, x.dtype)
-        elif type(x) is list or type(x) is dict:
-            entered = type(x)()
+        elif type(x) is list or type(x) is dict or is_typed(x):
+            entered = (in_place_of(type(x)) or type(x))()
             self.known[id(x)] = entered
-            if isinstance(x, dict):
-                entered.update({k: self.argument(item) for k, item in x.items()})
+            if is_mapping(x):
+                entered.update({k: self.argument(x[k]) for k in x})
             else:
                 entered.extend(self.argument(item) for item in x)
             self.containers.append(Container(x, entered))
@@ -127,6 +147,15 @@ class Entrance:
         self.known[id(x)] = entered
         return entered
 
+    def object(self, x: Any) -> Any:
+        """Return an object with fields of its own for one of a jitclass."""
+        given = GivenObject(x, adapted)
+        self.objects.append(given)
+        self.known[identity(x)] = given.copy
+        fields = {name: self.argument(each) for name, each in given.content.items()}
+        given.fill({name: adapted(each) for name, each in fields.items()})
+        return given.copy
+
     def leave(self, value: Callable[[Any], Any]) -> None:
         """Let the caller's arrays and containers hold what was left in those of the function."""
         for each in self.arrays:
@@ -140,9 +169,9 @@ class Entrance:
                 each.given[...] = left if isinstance(left, TracedArray) else values_of(left)
         for container in self.containers:
             if container.is_written:
-                given, items = container.given, self.left(container.copy, value)
-                given.clear()
-                given.update(items) if isinstance(given, dict) else given.extend(items)
+                refill(container.given, self.left(container.copy, value))
+        for known in self.objects:
+            known.leave(lambda x: self.left(x, value))
 
     def left(self, x: Any, value: Callable[[Any], Any], within: tuple[int, ...] = ()) -> Any:
         """Return what the caller finds in the place of what the function stored somewhere.
@@ -151,6 +180,8 @@ class Entrance:
         """
         if within:
             x = next((each.given for each in self.containers if each.copy is x), x)
+        if isinstance(x, Held):
+            return next((each.given for each in self.objects if each.copy is x), x)
         if isinstance(x, TracedArray):
             same = [each.given for each in self.arrays if each.traced is x]
             return same[0] if same else returned(each_of(value, x.elements), x.dtype)
@@ -172,24 +203,35 @@ class Entrance:
 
     def check(self, name: str, arguments: Any) -> None:
         """Raise if what the function wrote to has another name that it was not written by."""
-        known: list[Entered | Container] = [*self.arrays, *self.containers]
-        written = [each for each in known if each.is_written]
-        changed = any(each.was_changed for each in known)
+        written = [each for each in self.all if each.is_written]
+        changed = any(each.was_changed for each in self.all)
+        self._check_objects()
         if not written and not changed:
             return
         reason = ELSEWHERE if changed else self._other_name(written, arguments)
         if reason:
             raise refusal(ALIASES.format(name, reason), APART, start_of(self.function))
 
-    def _other_name(self, written: list[Entered | Container], arguments: Any) -> str | None:
+    def _check_objects(self) -> None:
+        """Raise if a field of an object holds one that the function has made."""
+        known = [each.copy for each in self.objects]
+        fields = [value for each in known for value in each.fields.values()]
+        if any(isinstance(each, Held) and not _is_one(each, known) for each in fields):
+            from numgrad.drivers.given_objects import REPLACED
+
+            raise ValueError(REPLACED)
+
+    def _other_name(self, written: list[Any], arguments: Any) -> str | None:
         """Return what else has the memory of something that was written to, if anything has."""
         entered = [_memory_of(each.given) for each in self.arrays]
         others = [a for a in map(_memory_of, arrays_within(arguments)) if not _is_one(a, entered)]
         outside = outer_data(self.function)
-        outer = [_memory_of(each) for each in arrays_within(outside)]
+        boxed = [each for each in outside if is_boxed(each)]
+        fields = [list(contents(each).values()) for each in boxed]
+        outer = [_memory_of(each) for each in arrays_within([outside, fields])]
         for each in written:
-            if isinstance(each, Container):
-                if _is_one(each.given, outside):
+            if not isinstance(each, Entered):
+                if _is_one(each.given, outside) or identity(each.given) in map(identity, boxed):
                     return OUTSIDE
                 continue
             memory = _memory_of(each.given)
@@ -201,6 +243,11 @@ class Entrance:
             if any(_share(a, memory) for a in outer):
                 return OUTSIDE
         return None
+
+
+def is_object(x: Any) -> bool:
+    """Return whether a thing is an object of a jitclass."""
+    return isinstance(x, Held) or is_boxed(x)
 
 
 def _can_be_written(x: Any) -> bool:
@@ -235,12 +282,6 @@ def arrays_within(x: Any, depth: int = 4) -> Iterator[Any]:
     elif depth and not isinstance(x, type | types.ModuleType | types.FunctionType):
         slots = [getattr(x, n, None) for n in getattr(type(x), "__slots__", ()) if n != "__dict__"]
         yield from arrays_within([*getattr(x, "__dict__", {}).values(), *slots], depth - 1)
-
-
-def _content(container: Any) -> list[Any]:
-    if isinstance(container, dict):
-        return [each for pair in container.items() for each in pair]
-    return list(container)
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:

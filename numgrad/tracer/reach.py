@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from numgrad.tracer.jitclasses import functions_of, is_boxed, is_jitclass
 from numgrad.tracer.places import is_library
 
 # The names of functions and methods that write to an array.
@@ -40,6 +41,9 @@ def reached(function: Any) -> Iterator[tuple[types.CodeType | None, list[Any]]]:
             known = list(_known(each))
             yield each.__code__, known
             following += [thing for thing in known if callable(thing)]
+            following += [
+                each for thing in known if is_boxed(thing) for each in functions_of(thing)
+            ]
         else:
             functions, known = _within(each)
             yield None, known
@@ -53,6 +57,8 @@ def _within(thing: Any) -> tuple[list[Any], list[Any]]:
     if isinstance(thing, functools.partial):
         held = [*thing.args, *thing.keywords.values()]
         return [thing.func, *filter(callable, held)], held
+    if is_jitclass(thing):
+        return functions_of(thing), []
     if isinstance(thing, type):
         return [], []
     for name in ("py_func", "original", "__wrapped__"):

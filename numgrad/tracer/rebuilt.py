@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from numgrad.tracer.jitclasses import is_of_jitclass
 from numgrad.tracer.owners import is_users
 
 Look = Callable[[Any, dict[Any, Any]], Any]  # what a name stands for, and the functions being built
@@ -45,8 +46,9 @@ def _cell(cell: Any) -> tuple[Any, Any]:
         content = cell.cell_contents
     except ValueError:  # not assigned yet
         return cell, None
-    is_data = isinstance(content, type) or not (
-        callable(content) or isinstance(content, types.ModuleType) or is_users(content)
+    is_data = not is_of_jitclass(content) and (
+        isinstance(content, type)
+        or not (callable(content) or isinstance(content, types.ModuleType) or is_users(content))
     )
     return (cell, None) if is_data else (types.CellType(), content)
 

@@ -41,7 +41,7 @@ class Run:
         self.inputs: dict[int, Any] = {}  # the structures of what is differentiated by
         self.given: list[Any] = list(arguments)
         self.entered: set[int] = set()  # the positions of the arguments that were replaced
-        self.entrance = Entrance(function)
+        self.entrance = Entrance(function, arguments)
         self.total = 0  # of the numbers that are differentiated by
         self.whole: dict[int, str] = {}  # the types of arguments with whole numbers, by position
 

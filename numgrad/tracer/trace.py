@@ -109,7 +109,7 @@ def trace(f: Callable[..., Any], *args: Any, mode: Direction = FORWARD) -> Graph
             f"{', '.join(map(kind_of, args)) or 'none at all'}, holds floats; write 2.0, not 2"
         )
     recorder = Recorder(len(inputs) if mode == FORWARD else 0, new_depth(args))
-    positions, entrance = itertools.count(), Entrance(f)
+    positions, entrance = itertools.count(), Entrance(f, args)
     given = []
     for argument, structure, name in zip(args, structures, names, strict=True):
         members = leaves(structure)

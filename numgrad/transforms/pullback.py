@@ -32,6 +32,9 @@ class WithPullback(Transform):
     def draws(self, kinds):
         return False  # the pullback has the arguments and no other state
 
+    def finds(self, kinds):
+        return frozenset()
+
     def takes_addresses(self, kinds):
         return True  # what has a pullback often calls foreign code
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numba import typeof
 from numba.core.errors import NumbaError
+from numba.experimental.jitclass import _box as boxing
 
 from numgrad.drivers.transform import Transform
 from numgrad.rules.registry import PULLBACKS, TABLE
 
-KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+BY_NAME = inspect.Parameter.KEYWORD_ONLY  # which Numba takes in their places too
+KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, BY_NAME
 
 
 def as_function(thing: Any) -> Any:
@@ -31,6 +33,9 @@ def as_function(thing: Any) -> Any:
     if isinstance(thing, functools.partial):
         given = inspect.signature(thing.func).bind_partial(*thing.args, **thing.keywords)
         return _with(thing.func, thing, given.arguments)
+    if isinstance(thing, MethodType) and isinstance(thing.__self__, boxing.Box):
+        kind = thing.__self__._numba_type_
+        return _of_object(kind.jit_methods[thing.__name__], thing.__self__, thing)
     if isinstance(thing, MethodType):
         return _of_object(thing.__func__, thing.__self__)
     if isinstance(getattr(thing, "py_func", thing), FunctionType):
@@ -63,7 +68,7 @@ def with_array(function: Any) -> Any:
     return _with(function, function, {}, "array({})")
 
 
-def _of_object(function: Any, owner: Any) -> Any:
+def _of_object(function: Any, owner: Any, bound: Any = None) -> Any:
     """Return a method as a function, with its object as a constant."""
     try:
         typeof(owner)
@@ -74,7 +79,8 @@ def _of_object(function: Any, owner: Any) -> Any:
             "function that takes the fields it needs as arguments, or pass jit=False"
         ) from error
     parameters = list(inspect.signature(function).parameters)
-    return _with(function, function.__get__(owner), {parameters[0]: owner})
+    bound = function.__get__(owner) if bound is None else bound
+    return _with(function, bound, {parameters[0]: owner})
 
 
 def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form: str = "{}") -> Any:
@@ -85,12 +91,20 @@ def _with(function: Any, bound: Callable[..., Any], given: dict[str, Any], form:
         return bound  # which is refused, since its arguments can't be told one by one
     names = {f"given_{name}": value for name, value in given.items()}
     call = ", ".join(f"given_{name}" if name in given else name for name in parameters)
+    by_name = [name for name, p in left.items() if p.kind is BY_NAME]
+    stated = [
+        *(name for name in left if name not in by_name),
+        *(["*"] if by_name else []),
+        *by_name,
+    ]
     lines = [f"def factory(function, {', '.join(names)}):"]
-    lines += [f"    return lambda {', '.join(left)}: {form.format(f'function({call})')}"]
+    lines += [f"    return lambda {', '.join(stated)}: {form.format(f'function({call})')}"]
     namespace: dict[str, Any] = {"array": np.array}
     exec("\n".join(lines), namespace)
     made = namespace["factory"](function if form != "{}" else as_function(function), **names)
-    made.__defaults__ = tuple(p.default for p in left.values() if p.default is not p.empty) or None
+    defaults = {name: p.default for name, p in left.items() if p.default is not p.empty}
+    made.__kwdefaults__ = {name: defaults.pop(name) for name in by_name if name in defaults} or None
+    made.__defaults__ = tuple(defaults.values()) or None
     made.__name__ = made.__qualname__ = getattr(function, "__name__", repr(function))
     made.__module__ = getattr(function, "__module__", None)
     return made

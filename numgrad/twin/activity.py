@@ -24,6 +24,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.ir_utils import get_definition, guard
+from numba.experimental.jitclass import _box as boxing
 from numba.np.unsafe.ndarray import empty_inferred
 
 from numgrad.twin import calls, objects
@@ -66,6 +67,7 @@ class Activity:
         self.outside = set()  # variables of memory with aliases elsewhere, from arguments to fields
         self.draws = False  # whether it draws from a generator that all share
         self.takes_addresses = False  # of arrays, by which foreign code may do anything
+        self.finds: set[types.Type] = set()  # the types of objects under global names
         self.active: frozenset[Place] = frozenset()  # the places that carry derivatives
         self.returned = shape_of(types_inferred.returned)
         self.arguments = [self.shape(f"arg.{name}") for name in self.ir.arg_names]
@@ -150,6 +152,8 @@ class Activity:
             self.outside.add(name)
         elif isinstance(value, nodes.Global | nodes.FreeVar):
             self.outside.add(name)
+            if isinstance(self.type_of(name), types.ClassInstanceType):
+                self.finds.add(self.type_of(name))
         elif isinstance(value, nodes.Var):
             meet(target, self._of(value))
         elif isinstance(value, nodes.Yield):
@@ -241,11 +245,9 @@ class Activity:
         owner = self._of(expr.value)
         if isinstance(owner, tuple):
             assign(target, owner)
-        elif isinstance(target, tuple):
-            for item in target:
+        else:  # without types, it isn't known to be a tuple
+            for item in target if isinstance(target, tuple) else [target]:
                 share(item, items_of(owner))
-        else:  # where no types are known
-            share(target, items_of(owner))
 
     def _relate_getiter(self, target, expr):
         share_items(target, self._of(expr.value))
@@ -387,7 +389,7 @@ class Activity:
             return definition.value
         if isinstance(definition, self.nodes.Expr) and definition.op == "getattr":
             owner = self.value_of(definition.value)
-            if owner is not None and not isinstance(owner, self.nodes.Var):
+            if owner is not None and not isinstance(owner, self.nodes.Var | boxing.Box):
                 return getattr(owner, definition.attr, None)
         return None
 

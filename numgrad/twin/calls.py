@@ -129,6 +129,7 @@ def relate_source(call, dispatcher, kinds, given):
     call.activity.takes_addresses |= summary is None or summary.takes_addresses
     if summary is None:
         return unknown(call, [*given, *call.keywords.values()])
+    call.activity.finds |= summary.finds
     arguments = fold_shapes(dispatcher, given, call.keywords)
     return transfer(summary, arguments, call.target)
 
@@ -199,6 +200,7 @@ def relate_transform(call, driver):
     transform, inputs = DRIVERS[driver], None if kinds is None else DRIVERS[driver].inputs(kinds)
     call.activity.draws |= inputs is None or transform.draws(inputs)
     call.activity.takes_addresses |= inputs is None or transform.takes_addresses(inputs)
+    call.activity.finds |= frozenset() if inputs is None else transform.finds(inputs)
     writes, outputs = transform.positions_written(kinds)
     for k in (*writes, *outputs):
         combine(arguments[k], *arguments)

@@ -24,7 +24,7 @@ from numgrad.arrays.objects import new_object
 from numgrad.numbers.carrier import without_derivatives
 from numgrad.twin import effects, objects
 from numgrad.twin.aliases import Object
-from numgrad.twin.errors import located
+from numgrad.twin.errors import OVERFILLED, located
 from numgrad.twin.patterns import alike_parts
 from numgrad.twin.source import Body, function_of
 from numgrad.twin.statements import Statements
@@ -74,10 +74,7 @@ def field_overfilled(state, statement):
     is_constant = is_property and without_derivatives(value) == value
     if is_twinned or is_constant or (not is_property and objects.fits(value, field)):
         return None
-    return (
-        f"What is stored in the field {statement.attr} carries derivatives, which the fields of a "
-        f"{described(owner)} can't hold."
-    )
+    return OVERFILLED.format(statement.attr, described(owner))
 
 
 def described(kind):

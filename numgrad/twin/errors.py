@@ -7,6 +7,7 @@ from typing import Any
 
 PLACE = re.compile(r'(?:\bat |File ")([^"\n]+?)(?:" *, line | \()(\d+)\)?')
 RAISED = re.compile(r"^\w*Error: ")
+LLVM = re.compile(r": %\".*")  # an instruction, behind the types of a cast
 DUAL = re.compile(r"Dual\((?:[^()]|\([^()]*\))*\)")
 
 
@@ -26,6 +27,9 @@ def shown(error: DifferentiationError) -> tuple[DifferentiationError, BaseExcept
     return error.with_traceback(None), None
 
 
+OVERFILLED = (
+    "What is stored in the field {} carries derivatives, which the fields of a {} can't hold."
+)
 FULL = "NUMGRAD_FULL_TRACEBACK"
 
 
@@ -67,7 +71,7 @@ def reason_in(message: str) -> str:
         return f"What is stored carries derivatives, which {what} can't hold."
     for line in reversed(told):
         if line.startswith(REASONS):
-            return line
+            return LLVM.sub("", line)
     return told[0] if told else message
 
 

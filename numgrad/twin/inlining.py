@@ -18,6 +18,7 @@ from numba.core.untyped_passes import InlineInlinables
 
 from numgrad.numbers.carrier import highest
 from numgrad.rules.registry import TABLE
+from numgrad.twin.inference import has_context_managers
 from numgrad.twin.origins import DRIVERS, STATED
 from numgrad.twin.plain import UFUNCS, PlainCompiler
 
@@ -48,6 +49,8 @@ class InlineSmallCallees(InlineInlinables):
             return False
         code = callee.py_func.__code__
         takes_all = code.co_flags & 0x0C  # *args or **kwargs
+        if has_context_managers(callee.py_func):
+            return False  # a block of object mode
         if takes_all or code.co_kwonlyargcount or code.co_argcount != len(expr.args):
             return False
         worker = InlineWorker(

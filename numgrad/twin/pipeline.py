@@ -21,6 +21,7 @@ from numgrad.twin.errors import located
 from numgrad.twin.inference import front_end, inferred_in_pass
 from numgrad.twin.inlining import InlineSmallCallees
 from numgrad.twin.loops import Loops
+from numgrad.twin.outside import kept
 from numgrad.twin.plain import CompileCallees, compile_callees_first
 from numgrad.twin.rewriting import Rewriting
 from numgrad.twin.summaries import remember_draws
@@ -238,11 +239,12 @@ class TwinLowering(NativeLowering):
     lowering_class = TwinLower
 
     def run_pass(self, state):
-        try:
-            return super().run_pass(state)
-        except NotUniformError:
-            state.metadata[NOT_UNIFORM] = True
-            return super().run_pass(state)
+        with kept(state.metadata):
+            try:
+                return super().run_pass(state)
+            except NotUniformError:
+                state.metadata[NOT_UNIFORM] = True
+                return super().run_pass(state)
 
 
 class TwinCompiler(CompilerBase):

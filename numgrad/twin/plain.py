@@ -10,12 +10,15 @@ from numba.core import ir
 from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 from numba.core.untyped_passes import FixupArgs
 
 from numgrad.calls.elementwise import has_array
 from numgrad.rules.registry import TABLE
 from numgrad.targets.options import ELEMENT, InternalCompiler
 from numgrad.twin import callees
+from numgrad.twin.by_name import PLAIN, PassInPlace, check_parameters
+from numgrad.twin.outside import CheckOutside, PlainLowering
 from numgrad.twin.source import Body, function_of
 
 _plain: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # Python functions, compiled
@@ -67,6 +70,12 @@ class Plain(CPUDispatcher):
         options = {"nopython": True, "boundscheck": None}  # those of njit
         super().__init__(copy_of(function), targetoptions=options, pipeline_class=PlainCompiler)
         self._function = ref(function)
+        PLAIN.add(self.py_func)
+
+    def compile(self, sig):
+        """Compile the function, if Numba tells its arguments apart."""
+        check_parameters(self.py_func)
+        return super().compile(sig)
 
     @property
     def stands_for(self):
@@ -118,14 +127,18 @@ class CompileCallees(FunctionPass):
 def compile_callees_first(manager):
     """Let plain callees be compiled, but where Numba compiles the rest of a function again."""
     if any(each[0] is FixupArgs for each in manager.passes):
+        manager.add_pass_after(PassInPlace, FixupArgs)
         manager.add_pass_after(CompileCallees, FixupArgs)
 
 
 class PlainCompiler(CompilerBase):
-    """Numba's pipeline with one pass more."""
+    """Numba's pipeline with passes more."""
 
     def define_pipelines(self):
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        lowering = (PlainLowering, "lowering")
+        manager.passes = [lowering if p[0] is NativeLowering else p for p in manager.passes]
         compile_callees_first(manager)
+        manager.add_pass_after(CheckOutside, NopythonTypeInference)
         manager.finalize()
         return [manager]

@@ -18,10 +18,9 @@ from numgrad.twin.callees import is_number_class
 from numgrad.twin.calls import EXTREMES
 from numgrad.twin.classes import Instances
 from numgrad.twin.origins import hashable
+from numgrad.twin.outside import check_unwritten
 from numgrad.twin.patterns import has_active, numbers_in, pattern_of
-
-# Methods that give a container an item, and its place among their arguments.
-GIVING = {"append": 0, "add": 0, "insert": 1, "setdefault": 1}
+from numgrad.twin.statements import GIVING
 
 
 class Rewriting(Instances):
@@ -238,6 +237,7 @@ class Rewriting(Instances):
 
         They have the type of their first item.
         """
+        self._check_container(owner)
         pattern = self._item_pattern(owner)
         if self.activity.replaces_slice(owner, statement.value):
             pattern = None  # its items are alike already
@@ -299,6 +299,7 @@ class Rewriting(Instances):
     # Calls
 
     def _replaced_call(self, statement):
+        self._check_containers(statement)
         for replace in (
             self._given_by_value,
             self._given,
@@ -386,6 +387,7 @@ class Rewriting(Instances):
     # Functions and attributes
 
     def _replaced_Global(self, statement):  # noqa: N802 - the names of Numba's nodes
+        check_unwritten(self.state.func_id.func_name, statement, self.activity)
         return self._replaced_object(statement, statement.value.value)
 
     _replaced_FreeVar = _replaced_Global  # noqa: N815

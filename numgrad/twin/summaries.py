@@ -36,6 +36,13 @@ def takes_addresses_of_arrays(function, kinds):
     return summary is None or summary.takes_addresses
 
 
+def objects_found(function, kinds):
+    """The types of the objects that a function finds under global names."""
+    _, folded = function._compiler.fold_argument_types(tuple(kinds), {})
+    summary = Activity.of(function, folded)
+    return frozenset() if summary is None else frozenset(summary.finds)
+
+
 def draws_randomly(function, kinds):
     """Whether a function draws from generators of random numbers that all share."""
     _, folded = function._compiler.fold_argument_types(tuple(kinds), {})

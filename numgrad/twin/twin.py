@@ -31,6 +31,7 @@ from numgrad.targets.deferred import deferred
 from numgrad.targets.options import NOT_INHERITED, OF_TWINS, taken_over
 from numgrad.twin import callees, cfuncs, gufuncs, stencils
 from numgrad.twin.beside import Beside
+from numgrad.twin.by_name import check_parameters
 from numgrad.twin.errors import DifferentiationError, explained
 from numgrad.twin.origins import DRIVERS, STATED, hashable
 from numgrad.twin.pipeline import TwinCompiler, carry_derivatives
@@ -235,6 +236,7 @@ class Twin(CPUDispatcher):
     def compile(self, sig):
         """Compile the function on duals; raise an error that names the user's line."""
         try:
+            check_parameters(self.py_func)
             self._refuse_conversions(sig)
             with deferred():
                 return super().compile(sig)

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import numgrad
 
 X = np.array([1.2, -2.0, 3.0, 0.5])
+LONGER = np.array([1.3, 0.7, 2.1, 0.4, 1.9, 2.7])
 PLACES = np.array([0, 1, 0, 2])
 
 
@@ -44,6 +45,47 @@ def two(x, y, total, products):
 def scaled(x, factor, out):
     for k in range(x.size):
         out[k] = x[k] * factor
+
+
+@vectorize
+def branching(a, b):
+    return a * b + math.sin(a) if a > 1.0 else a * a * b
+
+
+@vectorize(["float64(float64)"])
+def damped(a):
+    return a**2 * np.exp(-a)
+
+
+@guvectorize(["(float64[:], float64[:])"], "(n)->()")
+def squares(a, out):
+    out[0] = 0.0
+    for each in a:
+        out[0] += each**2
+
+
+@guvectorize(["(float64[:,:], float64[:], float64[:])"], "(m,n),(n)->(m)")
+def product(a, v, out):
+    for i in range(a.shape[0]):
+        out[i] = 0.0
+        for j in range(a.shape[1]):
+            out[i] += a[i, j] * v[j]
+
+
+def of_elements(x):
+    out = np.empty(6)
+    branching(x, 2.0, out)
+    table = branching(x.reshape(6, 1), x[:3])
+    constant = damped(np.arange(3.0))
+    return np.sum(out * branching(x, x, out=np.empty(6))) + table[2, 1] * damped(x[0]) + constant[1]
+
+
+def of_parts(x):
+    matrix = np.outer(x[:3], x[3:])
+    out = np.empty((2, 3))
+    product(np.ones((2, 3, 3)) * x[0], x[:3], out)
+    rows = squares(x.reshape(3, 2)) * squares(x) + squares(np.arange(3.0))
+    return np.sum(product(matrix, x[:3]) ** 2) + np.sum(out * x[3:]) + np.sum(rows)
 
 
 def differences(f, x, step=1e-6):
@@ -91,16 +133,18 @@ FUNCTIONS = {
     "one line": lambda x: weighed(x, 3),
     "filled": filled,
     "both": both,
+    "elements": of_elements,
+    "parts": of_parts,
 }
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derivatives(name, mode):
-    f = FUNCTIONS[name]
-    value, slopes = numgrad.value_and_grad(f, jit=False, mode=mode)(X)
-    assert_allclose(value, f(X), rtol=1e-14)
-    assert_allclose(slopes, differences(f, X), rtol=1e-7, atol=1e-8)
+    f, x = FUNCTIONS[name], LONGER if name in ("elements", "parts") else X
+    value, slopes = numgrad.value_and_grad(f, jit=False, mode=mode)(x)
+    assert_allclose(value, f(x), rtol=1e-14)
+    assert_allclose(slopes, differences(f, x), rtol=1e-7, atol=1e-7)
 
 
 def test_division_by_zero_is_numpys():

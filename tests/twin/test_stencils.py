@@ -122,6 +122,19 @@ def test_more_derivatives(f, x):
     test_derivatives(f, x)
 
 
+def test_one_that_the_function_makes():
+    def made(x):
+        @numba.stencil
+        def products(a):
+            return a[0] * a[1]
+
+        return np.sum(products(x))
+
+    expected = differences(made, LINE)
+    for keywords in ({"mode": "forward"}, {"mode": "reverse"}, {"jit": False}):
+        assert_allclose(numgrad.grad(made, **keywords)(LINE), expected, atol=1e-8)
+
+
 def test_second_derivatives():
     """The function is the sum of x[i] (x[i-1] - 2 x[i]^2 + x[i+1]) over what lies between."""
     n = len(LINE)
