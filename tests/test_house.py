@@ -102,7 +102,7 @@ COVERED = {
     "tracer/test_values": "tracer/elements tracer/inside tracer/numbers tracer/operators",
     "tracer/test_views": "tracer/arrays",
     "tracer/test_backward": "tracer/cotangents tracer/undecided",
-    "tracer/test_worked_examples": "tracer/adapted tracer/rebuilt",
+    "tracer/test_worked_examples": "tracer/adapted tracer/real_functions tracer/rebuilt",
     "transforms/test_checkpoint": """
         drivers/reverse/again drivers/reverse/iterated transforms/iterate""",
     "transforms/test_derivative": "drivers/over_arrays drivers/positions",
