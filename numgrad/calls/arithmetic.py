@@ -111,7 +111,8 @@ def steps_of(parts: Parts) -> list[Symbol]:
 def may_write(context: Any, builder: Any) -> bool:
     """Whether an instruction stays as written, and isn't one of fast mathematics afterwards.
 
-    In a ``try`` a call keeps Numba from dropping counts of references that an error goes past.
+    In a ``try`` a call keeps Numba from dropping counts of references that an error goes past
+    (`tests/numbers/tape/test_loops.py` has such a loop).
     """
     return not (context.fastmath or is_in_try(builder))
 

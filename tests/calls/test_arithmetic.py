@@ -99,25 +99,6 @@ def test_fast_mathematics_of_a_function_leaves_the_rules_as_they_are():
     assert slope == 0.0
 
 
-def test_an_error_that_is_caught_leaves_memory_whole():
-    """Written in place in a ``try``, a sum let Numba drop a count of references too many."""
-
-    @njit
-    def f(x, zero):
-        y = x.copy()
-        try:
-            for i in range(x.size):
-                y[i] = x[i] * x[i]
-                y[i + 1 if i + 1 < x.size else i] += 1.0 / (20.0 - zero * i)
-        except Exception:
-            y[0] = y[0] * 3.0
-        return np.sum(y)
-
-    x = np.linspace(0.5, 1.5, 60)
-    found, expected = (numgrad.grad(f, mode=mode)(x, 1.0) for mode in ("reverse", "forward"))
-    np.testing.assert_allclose(found, expected, 1e-13)
-
-
 def test_a_division_by_zero_raises_as_in_the_function():
     @njit
     def inverse(x):
