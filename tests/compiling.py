@@ -10,7 +10,6 @@ from numba.core import (
     base,  # noqa: F401  (registers the callbacks that are taken back below)
     ir,
 )
-from numba.core.codegen import CPUCodeLibrary
 from numba.core.target_extension import jit_registry, target_registry
 from numba.core.targetconfig import TargetConfig
 from numba.core.typing.templates import _OverloadFunctionTemplate
@@ -37,7 +36,10 @@ def hash_of_options(kind):
 def are_equal(some, others):
     if not isinstance(others, TargetConfig):
         return NotImplemented
-    return some._values == others._values or some.values() == others.values()
+    if hash_of_options(type(some)) != hash_of_options(type(others)):
+        return some.values() == others.values()
+    given = {*some._values, *others._values}
+    return all(getattr(some, name) == getattr(others, name) for name in given)
 
 
 TargetConfig.__hash__ = lambda options: hash_of_options(type(options))
@@ -62,18 +64,6 @@ def variables_among(statement, values):
 ir.Stmt.list_vars = lambda statement: variables_among(statement, vars(statement).values())
 ir.Expr.list_vars = lambda expression: variables_among(expression, expression._kws.values())
 ir.Loc.__deepcopy__ = lambda place, memo: place
-
-
-def optimize_functions(library, module):
-    """Optimise what is defined, which declarations outnumber, with one list of passes."""
-    module.data_layout = library._codegen._data_layout
-    passes, builder = library._codegen._function_pass_manager()
-    for function in module.functions:
-        if not function.is_declaration:
-            passes.run(function, builder)
-
-
-CPUCodeLibrary._optimize_functions = optimize_functions
 
 
 decorator_of_overloads = _OverloadFunctionTemplate._get_jit_decorator

@@ -24,7 +24,7 @@ LONG = """
     fields/operators/test_gradient arrays/test_array_functions drivers/test_modes
     caching/test_wrappers caching/test_kept fields/adapters/test_dask fields/compiled/test_operators
     drivers/forward/test_care fields/compiled/test_followed_gradient numbers/tape/test_loops
-    drivers/sparse/test_random_programs fields/adapters/test_dask_gradient test_safety test_readme
+    fields/adapters/test_dask_gradient test_safety test_readme
     targets/test_own_processes drivers/test_state fields/kernels/test_any_stencil
     fields/kernels/test_cuda twin/test_kinds_of_code transforms/test_pullback
     numbers/tape/test_lanes drivers/test_layouts fields/operators/test_differential

@@ -33,14 +33,6 @@ class DeferredLibrary(JITCodeLibrary):  # type: ignore[misc]
         self._is_deferrable = True
         super().finalize()
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        """Numba runs a new list of passes for each function, most of which are declarations."""
-        ll_module.data_layout = self._codegen._data_layout
-        passes, builder = self._codegen._function_pass_manager()
-        for function in ll_module.functions:
-            if not function.is_declaration:
-                passes.run(function, builder)
-
     def _optimize_final_module(self) -> None:
         """Inline what must be and drop needless counts of references: what callers are given."""
         passes, builder = self._codegen._module_pass_manager(
