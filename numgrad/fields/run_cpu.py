@@ -44,6 +44,7 @@ __all__ = ["make_plan", "run", "run_few"]
 
 DIRECT_BLOCK_BYTES = 1 << 17  # results that go straight past the cache
 SHORT_RUN = 64  # results too few in a row to be stored as whole lines of the cache
+ROW_IN_TURN = 128  # results in a row from which on several axes are derived in turn
 NO_DIMENSIONS = np.empty((0, tables.RESULT_STEP), np.int64)
 
 
@@ -313,12 +314,13 @@ def _contiguous_pass(
         for length, distance, varying in zip(lengths, distances, coordinates, strict=True)
     ]
     direct = dtypes[1].kind == "f" and min(runs) >= SHORT_RUN
+    in_turn = direct and min(runs) >= ROW_IN_TURN and distances != [1] and not any(coordinates)
     size = math.prod(shape)
     rows = [
         _axis_row(length, distance, size, 0, scattered=False)
         for length, distance in zip(lengths, distances, strict=True)
     ]
-    kernel = any(coordinates), False, direct
+    kernel = any(coordinates), False, direct, in_turn
     return _pass(dtypes, kernel, rows, NO_DIMENSIONS, (size, size, 0), False, scheme)
 
 
@@ -350,7 +352,7 @@ def _strided_pass(
     ]
     extent = samples.size, memory.size, origin
     gathered = not is_flat(samples, order)
-    kernel = varying, True, False
+    kernel = varying, True, False, False
     this = _pass(dtypes, kernel, rows, dimensions, extent, gathered, scheme)
     return this, memory, [result_memory for result_memory, _ in memories]
 
@@ -368,7 +370,7 @@ def _axis_row(
 
 def _pass(
     dtypes: tuple[np.dtype[Any], ...],
-    kernel: tuple[bool, bool, bool],
+    kernel: tuple[bool, bool, bool, bool],
     rows: list[tuple[int, ...]],
     dimensions: Array,
     extent: tuple[int, int, int],
@@ -379,8 +381,8 @@ def _pass(
     size, span, origin = extent
     itemsize = dtypes[1].itemsize
     streamed = HAS_NON_TEMPORAL_STORES and size * len(rows) * itemsize > most_cached_bytes()
-    varying, strided, direct = kernel
-    direct = direct and streamed
+    varying, strided, direct, in_turn = kernel
+    direct, in_turn = direct and streamed, in_turn and streamed
     block = min(size, (DIRECT_BLOCK_BYTES if direct else BLOCK_BYTES) // itemsize)
     field = np.zeros(tables.FIELD_COLUMNS, np.int64)
     field[tables.SAMPLES_SPAN], field[tables.SAMPLES_ORIGIN] = span, origin
@@ -388,7 +390,7 @@ def _pass(
     field[tables.STREAMED] = streamed
     field[tables.MARCH] = _march(rows, dtypes[0].itemsize, block)
     field[tables.AXIS_COUNT], field[tables.DIMENSION_COUNT] = len(rows), len(dimensions)
-    function = cpu.compiled_derivation(scheme, *dtypes, varying, strided, direct).address
+    function = cpu.compiled_derivation(scheme, *dtypes, varying, strided, direct, in_turn).address
     return Pass(function, field, np.array(rows, np.int64).ravel(), dimensions)
 
 

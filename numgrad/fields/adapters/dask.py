@@ -343,8 +343,8 @@ def joined(pieces: Sequence[Any], block: Any, axis: int) -> Any:
             planes.append(np.full(shape, piece.value, dtype))
         else:
             planes.append(piece)
-    if not planes:
-        return None
+    if len(planes) < 2:
+        return planes[0] if planes else None
     masked_ones = any(isinstance(piece, np.ma.MaskedArray) for piece in planes)
     return (np.ma if masked_ones else np).concatenate(planes, axis)
 

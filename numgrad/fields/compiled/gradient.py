@@ -332,7 +332,7 @@ def _pass(samples_dtype, results_dtype, members, scheme, f, out, order):
 
 @cache
 def _derivation(*key):
-    return internal_njit(derivation(*key, direct=False))
+    return internal_njit(derivation(*key, direct=False, in_turn=False))
 
 
 @internal_njit

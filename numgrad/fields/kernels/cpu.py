@@ -35,6 +35,7 @@ from numgrad.fields.kernels.runs import (
     stream_copy,
 )
 from numgrad.fields.kernels.strided import gather_neighbours, scatter
+from numgrad.fields.kernels.together import derivation_in_turn
 from numgrad.fields.kernels.unrolled import named
 from numgrad.targets.cache import callback, kernel, parallel_kernel
 from numgrad.targets.options import formula, internal_njit
@@ -212,14 +213,19 @@ def derivation(
     varying,
     strided,
     direct,
+    in_turn,
 ):
     """Make the function that derives a range of blocks along every axis by a scheme.
 
     It is compiled for the dtypes given; for axes with coordinates only if ``varying``; for samples
     and results in memory of any order only if ``strided``, otherwise for all of them contiguous in
-    the same order. If ``direct``, each result goes straight past the cache; otherwise into the
-    cache, or through a buffer past it.
+    the same order. If ``direct``, each result goes straight past the cache, a few lines of each
+    if ``in_turn``; otherwise into the cache, or through a buffer past it.
     """
+    dtypes = samples_dtype, results_dtype, coordinates_dtype, spacings_dtype
+    if in_turn:
+        derive_block = block_derivation(scheme, False, False)
+        return derivation_in_turn(scheme, *dtypes, derive_block, block_range)
     derive_block = block_derivation(scheme, direct, varying)
     width, reach = scheme.columns[-1], scheme.reach
     number_dtype = np.dtype(results_dtype.char.lower())
@@ -306,9 +312,7 @@ def derivation(
             fence()
 
     # machine code is known by its name: the same one in two caches on disk would be taken for equal
-    codes = "".join(
-        dtype.char for dtype in (samples_dtype, results_dtype, coordinates_dtype, spacings_dtype)
-    )
+    codes = "".join(dtype.char for dtype in dtypes)
     flags = f"{varying:d}{strided:d}{direct:d}"
     return named(derive, "derive", scheme.name, codes, flags)
 

@@ -114,6 +114,13 @@ def _run(quotient, count, kind, weigh, streamed):
     return internal_njit(named(stream, "stream", *name))
 
 
+@cache
+def lanes_by_constants(stencil):
+    """Make the function that derives lanes by a stencil of constant coefficients."""
+    such = stencil.quotient, len(stencil.offsets), CONSTANT, None
+    return _derivation(*such, "load_lanes({}, {}, results)".format, "spread({}, results)".format)
+
+
 @internal_njit
 def stream_copy(source, results, at, count):
     """Copy the first numbers of a buffer past the cache."""
