@@ -20,6 +20,7 @@ from numgrad.drivers.transform import Transform
 from numgrad.rules.registry import PULLBACKS, TABLE
 
 BY_NAME = inspect.Parameter.KEYWORD_ONLY  # which Numba takes in their places too
+OF_NUMPY = type(np.sum)  # its functions of arrays
 KINDS = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, BY_NAME
 
 
@@ -40,11 +41,24 @@ def as_function(thing: Any) -> Any:
         return _of_object(thing.__func__, thing.__self__)
     if isinstance(getattr(thing, "py_func", thing), FunctionType):
         return with_array(thing)
+    if isinstance(thing, OF_NUMPY) and thing not in TABLE:
+        return calling(thing)
     call = inspect.getattr_static(type(thing), "__call__", None)  # microseconds
     is_ours = type(thing).__module__.split(".")[0] in ("numba", "numgrad", "numpy")
     if isinstance(call, FunctionType) and not is_ours:
         return _of_object(call, thing)
     return thing
+
+
+@functools.cache
+def calling(function: Any) -> Any:
+    """Return a function that calls one of NumPy's, which Numba knows by name, not by source."""
+
+    def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    call.__name__ = call.__qualname__ = function.__name__
+    return call
 
 
 @functools.lru_cache(maxsize=512)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numba import njit
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import numgrad
 
@@ -68,3 +68,11 @@ def test_others_say_how(function):
 def test_what_takes_any_number_of_arguments_is_refused():
     with pytest.raises(TypeError, match="a function was expected"):
         numgrad.derivative(partial(lambda *x: x[0], 1.0))(2.0)
+
+
+def test_functions_of_arrays_of_numpys():
+    x = np.array([3.0, -4.0])
+    for keywords in ({}, {"mode": "reverse"}, {"jit": False}):
+        assert_allclose(numgrad.grad(np.linalg.norm, **keywords)(x), x / 5.0)
+        assert_allclose(numgrad.grad(np.linalg.norm, **keywords)(x, 1), [1.0, -1.0])
+    assert_allclose(numgrad.jacobian(np.sort)(x), [[0.0, 1.0], [1.0, 0.0]])

@@ -97,7 +97,7 @@ def meeting(x):
 def largest(x):
     with objmode(k="int64"):
         k = int(np.argmax(x))
-    return k  # noqa: RET504 - a block's results come back by name
+    return k  # noqa: RET504 - the block returns it
 
 
 @njit
