@@ -3,6 +3,7 @@
 Nothing of this changes what is compiled.
 """
 
+from copy import deepcopy
 from functools import cache, partial
 
 from llvmlite.binding import ffi, newpassmanagers
@@ -64,6 +65,22 @@ def variables_among(statement, values):
 ir.Stmt.list_vars = lambda statement: variables_among(statement, vars(statement).values())
 ir.Expr.list_vars = lambda expression: variables_among(expression, expression._kws.values())
 ir.Loc.__deepcopy__ = lambda place, memo: place
+
+
+PLAIN = frozenset((ir.Loc, str, int, bool, type(None)))
+
+
+def copy_of(thing, memo):
+    """Copy what has attributes, as `copy.deepcopy` does by asking for a recipe of it."""
+    copy = object.__new__(type(thing))
+    memo[id(thing)] = copy
+    for name, value in vars(thing).items():
+        copy.__dict__[name] = value if type(value) in PLAIN else deepcopy(value, memo)
+    return copy
+
+
+for kind in (ir.Inst, ir.Block, ir.Scope):  # of which some statements have a way of their own
+    kind.__deepcopy__ = copy_of
 
 
 decorator_of_overloads = _OverloadFunctionTemplate._get_jit_decorator
