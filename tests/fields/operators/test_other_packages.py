@@ -11,9 +11,10 @@ import numgrad
 sympy = pytest.importorskip("sympy")
 ndimage = pytest.importorskip("scipy.ndimage")
 
-GENERATOR = np.random.default_rng(12)
 POINTS = 18
-UNEVEN = [Fraction(int(k), 64) for k in np.cumsum(GENERATOR.integers(40, 90, POINTS))]
+UNEVEN = [
+    Fraction(int(k), 64) for k in np.cumsum(np.random.default_rng(12).integers(40, 90, POINTS))
+]
 EVEN = [Fraction(3 * k, 8) for k in range(POINTS)]
 # Polynomials that are even or odd about a mirror go on beyond it as it says.
 MIRRORS = {
@@ -29,7 +30,7 @@ def polynomial(degree, parity, about):
     """Give a polynomial of SymPy's, even or odd about a point if it has a parity."""
     t = sympy.Symbol("t")
     powers = [k for k in range(degree + 1) if parity is None or k % 2 == parity]
-    numbers = GENERATOR.integers(1, 9, len(powers))
+    numbers = np.random.default_rng(degree).integers(1, 9, len(powers))
     moved = t - sympy.Rational(about.numerator, about.denominator)
     return t, sum(int(n) * (moved / 4) ** k for n, k in zip(numbers, powers, strict=True))
 
@@ -67,7 +68,7 @@ def test_a_constant_has_no_derivative(boundary):
 @pytest.mark.parametrize(("order", "accuracy"), [(1, 2), (1, 6), (2, 4), (3, 2), (4, 4)])
 def test_findiff(order, accuracy):
     findiff = pytest.importorskip("findiff")
-    f = GENERATOR.normal(size=(5, 24))
+    f = np.random.default_rng(1).normal(size=(5, 24))
     theirs = findiff.coefficients(deriv=order, acc=accuracy)
     ours = numgrad.differentiate(f, 0.25, order=order, accuracy=accuracy)
     for way, at in (("forward", 0), ("center", 12), ("backward", 23)):
@@ -94,7 +95,7 @@ def metpys_second_derivative(f, x):
 def test_metpys_second_derivative():
     """``metpy.calc.second_derivative``: three points everywhere, which is accuracy 1."""
     x = np.array([float(p) for p in UNEVEN])
-    f = GENERATOR.normal(size=POINTS)
+    f = np.random.default_rng(2).normal(size=POINTS)
     found = numgrad.differentiate(f, x, order=2, accuracy=1)
     assert_allclose(found, metpys_second_derivative(f, x), rtol=1e-11, atol=1e-11)
 
@@ -131,7 +132,7 @@ def test_metpys_vorticity_and_divergence_on_the_sphere():
 @pytest.mark.parametrize(("boundary", "mode"), [("wrap", "wrap"), ("symmetric", "reflect")])
 def test_pypdes_laplacian(boundary, mode):
     """``test_laplace_2d_nonuniform``: by SciPy's convolution with ``[1, -2, 1] / dx**2``."""
-    a = GENERATOR.random((4, 3))
+    a = np.random.default_rng(3).random((4, 3))
     expected = sum(
         ndimage.convolve1d(a, np.array([1, -2, 1]) / dx**2, axis=axis, mode=mode)
         for axis, dx in enumerate((0.7, 1.3))
@@ -164,7 +165,7 @@ def test_pypdes_mirrors_of_harmonics():
 def test_pypde():
     pde = pytest.importorskip("pde")
     grid = pde.CartesianGrid([[0, 2], [0, 3]], [8, 9], periodic=[True, False])
-    data = GENERATOR.random(grid.shape)
+    data = np.random.default_rng(4).random(grid.shape)
     field = pde.ScalarField(grid, data)
     for theirs, ours in (({"derivative": 0}, "symmetric"), ({"value": 0}, "antisymmetric")):
         expected = field.laplace({"x": "periodic", "y": theirs}).data
@@ -198,5 +199,7 @@ def test_measured_orders(grid, boundary, order, accuracy):
         exact = k**order * np.sin(k * x + shift + order * np.pi / 2)
         return abs(numgrad.differentiate(np.sin(k * x + shift), x, **options) - exact).max()
 
-    coarse, fine = worst(41), worst(81)
-    assert np.log2(coarse / fine) > accuracy - 0.7
+    # On coarser grids terms of higher order still count in a fourth derivative, on finer ones its
+    # rounding, and of two grids at random one may be the worse.
+    coarse, fine = worst(41), worst(121)
+    assert np.log(coarse / fine) / np.log(3.0) > accuracy - 0.5
