@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, typeof, types
+from numba.extending import typeof_impl
 from numba.np.numpy_support import as_dtype
 
 from numgrad.numbers.dual.number import Dual
@@ -12,8 +13,19 @@ from numgrad.numbers.dual.type import DualType
 from numgrad.numbers.tape import differentials
 from numgrad.numbers.tape.differentials import ZERO
 from numgrad.tracer.elements import Elements, dtype_of, is_array, members, objects
+from numgrad.tracer.numbers import Traced
+from numgrad.tracer.places import refusal
 
 # Types
+
+
+@typeof_impl.register(Traced)
+def typeof_traced(number: Traced, context: Any) -> Any:  # noqa: ARG001 - as Numba calls it
+    """Say that compiled code doesn't take such numbers, which Numba would take for any object."""
+    raise refusal(
+        "What is compiled takes no numbers with derivatives, and its own code isn't known here.",
+        "Leave out jit=False; or, in the place of a structref, make an object of a jitclass.",
+    )
 
 
 class RecordedType(DualType):

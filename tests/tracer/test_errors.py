@@ -5,6 +5,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numba import types
+from numba.experimental import structref
 from numpy.testing import assert_array_equal
 
 import numgrad
@@ -130,3 +132,28 @@ def test_copies_of_others_that_would_share_memory():
         return u[0] * x + total
 
     assert derivative(g)(2.0) == 4.0
+
+
+class PairType(types.StructRef):
+    pass
+
+
+structref.register(PairType)
+
+
+class Pair(structref.StructRefProxy):
+    def __new__(cls, first, second):
+        return structref.StructRefProxy.__new__(cls, first, second)
+
+
+structref.define_proxy(Pair, PairType, ["first", "second"])
+
+
+def test_what_is_compiled_alone_says_by_line_that_it_takes_none():
+    def f(x):
+        return Pair(x[0], 2.0)
+
+    with pytest.raises(
+        numgrad.DifferentiationError, match=r"(?s)StructRefProxy.__new__.*What is compiled"
+    ):
+        numgrad.grad(f, jit=False)(np.ones(2))
