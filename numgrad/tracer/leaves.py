@@ -19,7 +19,7 @@ from numgrad.tracer.places import refusal
 # Types
 
 
-@typeof_impl.register(Traced)
+@typeof_impl.register(Traced)  # type: ignore[untyped-decorator]
 def typeof_traced(number: Traced, context: Any) -> Any:  # noqa: ARG001 - as Numba calls it
     """Say that compiled code doesn't take such numbers, which Numba would take for any object."""
     raise refusal(
