@@ -1,9 +1,9 @@
 """Operators on Dask arrays beside the plain kernel: ``python -m benchmarks.chunked [gigabytes]``.
 
 A field in chunks of 128 MB is derived by Dask's threads into an array that is there, and as a whole
-by one call, of whose throughput Dask is to have at least 0.8. Beside it Dask copies the chunks. That
-is its limit: whatever is computed, each block comes in new memory and is copied to where it is
-stored. It takes 8 gigabytes by default, and twice as many are needed.
+by one call, of whose throughput Dask is to have at least 0.8. Beside it Dask copies the chunks,
+which is its limit: whatever is computed, each block comes in new memory and is copied to where it
+is stored. It takes 8 gigabytes by default, and twice as many are needed.
 """
 
 import sys
