@@ -48,6 +48,18 @@ def test_parts(generator, monkeypatch):
     assert_same(numgrad.gradient(f, target="cuda"), np.gradient(f))
 
 
+def test_missing_samples(generator):
+    from numba import cuda
+
+    f = random_samples(generator, (200, 300), "f8")
+    f[generator.random(f.shape) < 0.1] = np.nan
+    expected = numgrad.laplacian(f, 0.5, 0.25, nan="one-sided")
+    on_device = numgrad.laplacian(cuda.to_device(f), 0.5, 0.25, nan="one-sided")
+    for result in (numgrad.laplacian(f, 0.5, 0.25, nan="one-sided", target="cuda"),
+                   on_device.copy_to_host()):  # fmt: skip
+        np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-9)
+
+
 @pytest.mark.parametrize("library", ["cupy", "torch"])
 def test_other_libraries(generator, library):
     module = pytest.importorskip(library)

@@ -107,7 +107,7 @@ def answer(
     if target != "cpu" and any(map(is_on_device, given)):
         from numgrad.fields.run_differences_cuda import derive_on_device
 
-        return derive_on_device(given, build, arguments, avoid, out)
+        return derive_on_device(given, build, arguments, mend if avoid else None, out)
     fields = fields_of(given)
     return run(fields, build(fields.shape, *arguments), avoid, out, target)
 
@@ -155,7 +155,9 @@ def derive_into(
     if target == "cuda":
         from numgrad.fields.run_differences_cuda import derive_from_host
 
-        derive_from_host(components, formula, avoid, targets)
+        derive_from_host(components, formula, targets)
+        if avoid:
+            mend(components, formula, targets)
     else:
         derive(components, formula, avoid, targets, planes)
     for result, computed in zip(results, targets, strict=True):
@@ -193,6 +195,16 @@ def derive(
     if targets[0].size == 0:
         return
     avoid = avoid and components[0].dtype.kind not in "iu"
+    terms = terms_of(components, formula, avoid, planes)
+    evaluate(targets, terms)
+    if avoid:
+        repair_all(targets, formula, terms)
+
+
+def terms_of(
+    components: Sequence[Array], formula: Formula, avoid: bool, planes: Planes
+) -> list[list[Term]]:
+    """Give the terms of each output, with the samples beyond the ends that they may need."""
     known: dict[Any, Sides] = {}
     terms: list[list[Term]] = []
     for parts in formula.outputs:
@@ -202,10 +214,19 @@ def derive(
             if key not in known:
                 known[key] = planes(components, part, avoid)
             terms[-1].append(Term(components[part.component], part.line, *known[key]))
-    evaluate(targets, terms)
-    if avoid:
-        for target, parts, group in zip(targets, formula.outputs, terms, strict=True):
-            repair(target, parts, group)
+    return terms
+
+
+def mend(components: Sequence[Array], formula: Formula, targets: Sequence[Array]) -> None:
+    """Derive again where outputs that a GPU computed are nan for samples that are missing."""
+    if targets[0].size and components[0].dtype.kind not in "iu":
+        repair_all(targets, formula, terms_of(components, formula, True, own_planes))
+
+
+def repair_all(targets: Sequence[Array], formula: Formula, terms: Sequence[list[Term]]) -> None:
+    """Derive again where outputs are nan for samples that are missing."""
+    for target, parts, group in zip(targets, formula.outputs, terms, strict=True):
+        repair(target, parts, group)
 
 
 def repair(target: Array, parts: Sequence[Part], terms: Sequence[Term]) -> None:

@@ -13,16 +13,21 @@ from numgrad.fields.terms import Formula, Part
 from numgrad.targets import cuda_arrays, cuda_device
 
 STREAM = 0
+# Derives again, in components and results on the host, where these are nan for missing samples
+Mend = Callable[[Sequence[Array], Formula, Sequence[Array]], None]
 
 
 def derive_on_device(
     given: Sequence[Any],
     build: Callable[..., Formula],
     arguments: Sequence[Any],
-    avoid: bool,
+    mend: Mend | None,
     out: Any,
 ) -> Any:
-    """Give the outputs of an operator on arrays of the GPU, as arrays of the same library."""
+    """Give the outputs of an operator on arrays of the GPU, as arrays of the same library.
+
+    Where missing samples are to be avoided, ``mend`` does so, on the host.
+    """
     cuda_device.ready()
     if not all(map(cuda_arrays.is_on_device, given)):
         raise TypeError("all components must lie on the GPU if one does")
@@ -38,7 +43,6 @@ def derive_on_device(
             "samples on a GPU must be integers, float32, float64, complex64 or complex128, not "
             f"{first.dtype}"
         )
-    refuse_missing(avoid)
     formula = build(first.shape, *arguments)
     dtype = first.dtype if first.dtype.kind in "fc" else np.dtype(np.float64)
     count = len(formula.outputs)
@@ -61,15 +65,16 @@ def derive_on_device(
     if first.size:
         targets = [cuda_arrays.array_at(_flat(result), owner) for result in results]
         _launch(memories, formula, targets, first.shape, dtype)
+        if mend is not None:
+            _mend(mend, memories, formula, targets, first, dtype)
     return outputs[0] if formula.single else tuple(outputs)
 
 
 def derive_from_host(
-    components: Sequence[Array], formula: Formula, avoid: bool, targets: Sequence[Array]
+    components: Sequence[Array], formula: Formula, targets: Sequence[Array]
 ) -> None:
     """Derive arrays of the host on the GPU, and copy the results back."""
     cuda_device.ready()
-    refuse_missing(avoid)
     if targets[0].size == 0:
         return
     flat = [_flat(np.ascontiguousarray(component)) for component in components]
@@ -83,10 +88,27 @@ def derive_from_host(
         target[...] = result.copy_to_host().view(dtype).reshape(target.shape)
 
 
-def refuse_missing(avoid: bool) -> None:
-    """Raise if missing samples shall be avoided, which the host does."""
-    if avoid:
-        raise ValueError("nan='one-sided' isn't for GPUs: pass target='cpu', or copy to the host")
+def _mend(
+    mend: Mend,
+    memories: Sequence[Any],
+    formula: Formula,
+    targets: Sequence[Any],
+    samples: Array,
+    dtype: np.dtype[Any],
+) -> None:
+    """Let copies on the host be mended, and copy back what changed."""
+
+    def copied(memory: Any, own: np.dtype[Any]) -> Array:
+        copy: Array = memory.copy_to_host().view(own).reshape(samples.shape)
+        return copy
+
+    components = [copied(memory, samples.dtype) for memory in memories]
+    if not any(np.isnan(component).any() for component in components):
+        return
+    results = [copied(target, dtype) for target in targets]
+    mend([component.astype(dtype, copy=False) for component in components], formula, results)
+    for target, result in zip(targets, results, strict=True):
+        target.copy_to_device(_flat(result))
 
 
 def _flat(array: Array) -> Array:

@@ -283,6 +283,9 @@ class Line(np.ndarray):
         target[...] = self
         return target
 
+    def copy_to_device(self, source):
+        self[...] = source
+
 
 def empty_like(array, dtype, strides, stream):
     size = int(np.prod(array.shape))
@@ -311,7 +314,7 @@ def on_host_as_device(kernel_class=HostKernel, grid=(3,), block=(7,)):
         patch.setattr(cuda_device, "ready", lambda: cuda)
         patch.setattr(cuda_compiler, "ready", lambda: cuda)
         patch.setattr("numgrad.fields.operators.gradient.ready", lambda: cuda)
-        patch.setattr(cuda_arrays, "array_at", lambda shadow, owner: shadow)
+        patch.setattr(cuda_arrays, "array_at", lambda shadow, owner: shadow.view(Line))
         patch.setattr(cuda_arrays, "to_device", lambda array, stream: array.copy().view(Line))
         patch.setattr(
             cuda_arrays, "empty", lambda n, dtype, stream: np.full(n, 7, dtype).view(Line)
