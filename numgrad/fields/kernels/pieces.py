@@ -239,6 +239,19 @@ def _sums(structure, sample, weight):
     return [*lines, f"total = {' + '.join(['nothing', *sums])}"]
 
 
+def _places(bases):
+    """Give the text of where each sample and weight is, and how far that of the next row."""
+    for s, _, _, center in bases:
+        for name, column, step in (
+            ("a", FIRST, FIRST_STEP),
+            ("b", SECOND, SECOND_STEP),
+            ("w", WEIGHT, WEIGHT_STEP),
+        ):
+            if name != "b" or center == s:
+                slot = s * SLOT_COLUMNS
+                yield name, s, f"slots[{slot + column}]", f"slots[{slot + step}]"
+
+
 def _written_blocks(structure):
     """Write down how a row is derived block by block.
 
@@ -251,17 +264,7 @@ def _written_blocks(structure):
         leads.setdefault(component, []).append(f"a{s}")
     ahead = LINES_AHEAD // len(leads) * LINE_BYTES
     return [
-        *(
-            f"{name}{s} = slots[{s * SLOT_COLUMNS + column}]"
-            f" + row * slots[{s * SLOT_COLUMNS + step}]"
-            for s, _, _, center in bases
-            for name, column, step in (
-                ("a", FIRST, FIRST_STEP),
-                ("b", SECOND, SECOND_STEP),
-                ("w", WEIGHT, WEIGHT_STEP),
-            )
-            if name != "b" or center == s
-        ),
+        *(f"{name}{s} = {place} + row * {step}" for name, s, place, step in _places(bases)),
         *(f"v{s} = block_of(number_at(w{s}, precision))" for s, varies, *_ in bases if not varies),
         *(f"lead{c} = {latest(a)} + {ahead}" for c, a in leads.items()),
         "nothing = block_of(zero)",
@@ -312,15 +315,8 @@ def _written_short(structure):
     bases = _bases(structure)
     return [
         *(
-            f"{name}{s}, {name}_step{s} = slots[{s * SLOT_COLUMNS + column}],"
-            f" slots[{s * SLOT_COLUMNS + step}]"
-            for s, _, _, center in bases
-            for name, column, step in (
-                ("a", FIRST, FIRST_STEP),
-                ("b", SECOND, SECOND_STEP),
-                ("w", WEIGHT, WEIGHT_STEP),
-            )
-            if name != "b" or center == s
+            f"{name}{s}, {name}_step{s} = {place}, {step}"
+            for name, s, place, step in _places(bases)
         ),
         "nothing = zero",
         "for row in range(begin, end):",
