@@ -4,7 +4,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from numgrad.targets.stamps import PACKAGE, sources
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile an entry point called from Python, cached on disk."""
+    """Compile an entry point called from Python alone, cached on disk."""
     return _cached(function, **ENTRY_POINT)
 
 
@@ -41,8 +41,15 @@ def callback(signature: Any, function: Callable[..., Any]) -> Any:
 
 def _cached(function: Callable[..., Any], **options: Any) -> Any:
     dispatcher = numba.njit(**options)(function)
+    dispatcher.get_call_template = partial(_refuse_callers, function)
     _cache_on_disk(dispatcher, function)
     return dispatcher
+
+
+def _refuse_callers(function: Callable[..., Any], *_: Any) -> None:
+    """Raise where compiled code calls an entry point: from a disk it comes without what links."""
+    name = function.__name__
+    raise AssertionError(f"{name} is called from Python alone: let both call what it is made of")
 
 
 def _cache_on_disk(compiler: Any, function: Callable[..., Any]) -> None:

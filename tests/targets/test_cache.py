@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
 
 import numgrad
 from numgrad.targets import cache, options
@@ -199,3 +200,11 @@ def test_arithmetic_is_numpys(make):
     assert given["error_model"] == "numpy"
     assert given["nogil"] is True
     assert not given.get("fastmath")
+
+
+def test_an_entry_point_is_no_part_of_other_code():
+    """From a disk it comes as what is called alone: its caller would jump to nowhere."""
+    entry_point = cache.kernel(lambda x: 2.0 * x)
+    assert entry_point(1.5) == 3.0
+    with pytest.raises(AssertionError, match="called from Python alone"):
+        njit(lambda x: entry_point(x))(1.5)

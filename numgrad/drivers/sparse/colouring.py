@@ -14,6 +14,7 @@ import numpy as np
 
 from numgrad.numbers.words import lowest_bit
 from numgrad.targets.cache import kernel
+from numgrad.targets.options import internal_njit
 
 MOST_BYTES = 1 << 30  # of the sets of bits: beyond, each column has a colour of its own
 
@@ -34,7 +35,7 @@ def transposed(starts, columns, count):
     return first[:-1], rows
 
 
-@kernel
+@internal_njit
 def first_fit(first, rows, row_count, order, words):
     """Colour columns in some order; return the colours, and how many, or 0: more words are needed.
 
@@ -61,6 +62,12 @@ def first_fit(first, rows, row_count, order, words):
         colours[column] = colour
         count = max(count, colour + 1)
     return colours, count
+
+
+@kernel
+def columns_first_fit(first, rows, row_count, order, words):
+    """Call `first_fit` from Python."""
+    return first_fit(first, rows, row_count, order, words)
 
 
 @kernel
@@ -208,7 +215,7 @@ def column_colours(starts, columns, count):
     first, rows = transposed(starts, columns, count)
 
     def colour(order, words):
-        return first_fit(first, rows, starts.size - 1, order, words)
+        return columns_first_fit(first, rows, starts.size - 1, order, words)
 
     return fewest(colour, np.diff(first), least, starts.size - 1, 1 + least // 64)
 
