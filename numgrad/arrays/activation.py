@@ -101,6 +101,10 @@ class OfNumber(AbstractTemplate):
 
     key = activated_item
 
+    def apply(self, argtypes, keywords):
+        """Return a signature; Numba's own method would take what may be None for a number."""
+        return self.generic(argtypes, keywords)
+
     def generic(self, argtypes, keywords):
         if keywords or len(argtypes) != 2:
             return None

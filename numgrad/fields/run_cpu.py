@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numgrad.fields.kernels import cpu, tables
-from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring_kernel
 from numgrad.fields.kernels.cpu import BLOCK_BYTES
 from numgrad.fields.kernels.lanes import HAS_NON_TEMPORAL_STORES
 from numgrad.fields.layout import (
@@ -214,7 +214,7 @@ def _measure(scheme: Scheme, spacing: Coordinates, k: int, axes: Array, spacings
     """Fill in the rows of an axis; return the table of its weights."""
     points = len(spacing.values)
     table = np.empty(scheme.entries(points) if points <= TABLE_POINTS else 0, spacing.precision)
-    measure = measuring(scheme, spacing.weights_dtype)
+    measure = measuring_kernel(scheme, spacing.weights_dtype)
     measure(spacing.values, k, axes, spacings, table, spacing.uneven)
     return table
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numgrad.fields.kernels import tables
-from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring
+from numgrad.fields.kernels.coordinates import TABLE_POINTS, measuring_kernel
 from numgrad.fields.kernels.cuda import (
     MEASURED,
     MOST_POSITIONS,
@@ -161,7 +161,9 @@ def _from_host(scheme: Scheme, spacing: Spacing, stream: Any) -> Ready:
     axis = np.zeros(tables.AXIS_COLUMNS, np.int64)
     rows = np.zeros((1, scheme.columns[-1]), spacing.precision)
     table = np.empty(scheme.entries(points) if points <= TABLE_POINTS else 0, spacing.precision)
-    measuring(scheme, spacing.weights_dtype)(spacing.values, 0, axis, rows, table, spacing.uneven)
+    measuring_kernel(scheme, spacing.weights_dtype)(
+        spacing.values, 0, axis, rows, table, spacing.uneven
+    )
     row = tuple(rows[0])
     if axis[tables.UNIFORM]:
         return Ready(UNIFORM, (row,))

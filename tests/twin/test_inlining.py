@@ -163,7 +163,7 @@ def test_other_options():
 def test_an_error_names_the_line_of_the_callee():
     @njit
     def refused(x):
-        return np.sum(np.linalg.eigvals(np.outer(x, x)).real)
+        return np.sum(np.nextafter(x, 2.0))
 
     @njit
     def f(x):

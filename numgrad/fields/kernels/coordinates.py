@@ -27,7 +27,7 @@ def is_uniform(coordinates):
 
 @cache
 def measuring(scheme, coordinates_dtype):
-    """Make the kernel that measures the coordinates of an axis.
+    """Make the function of compiled code that measures the coordinates of an axis.
 
     It fills in the axis' rows of both tables, and tabulates the weights if there is a table. If
     ``uneven``, the coordinates are a part of some whose distances differ.
@@ -54,4 +54,15 @@ def measuring(scheme, coordinates_dtype):
                 for j in range(entries):
                     table[i + j * inside] = weights[j]
 
-    return kernel(named(measure, "measure", scheme.name, coordinates_dtype.char))
+    return internal_njit(named(measure, "measure", scheme.name, coordinates_dtype.char))
+
+
+@cache
+def measuring_kernel(scheme, coordinates_dtype):
+    """Make the kernel that does the same from Python."""
+    measure = measuring(scheme, coordinates_dtype)
+
+    def measure_axis(coordinates, row, axes, spacings, table, uneven):
+        measure(coordinates, row, axes, spacings, table, uneven)
+
+    return kernel(named(measure_axis, "measure_axis", scheme.name, coordinates_dtype.char))

@@ -371,7 +371,7 @@ def launching(scheme, coordinates_dtype):
 
     It does all that a call needs at once: from Python, each call of a kernel takes as long.
     """
-    measure = internal_njit(measuring(scheme, coordinates_dtype).py_func)
+    measure = measuring(scheme, coordinates_dtype)
     edges, entries = len(scheme.edges), len(scheme.varying.offsets)
 
     def launch(function, field, axes, spacings, points, samples, result):
